@@ -1,0 +1,264 @@
+"""Every setting, its default and what it means: one place that is read, documented and tested.
+
+`settings.toml` in the workspace is read first; `NURTURE_SECTION__KEY` in the environment wins. Secrets never stand in
+the file: they come from `.nurture/secrets` (written by `nurture init`, readable by its owner only) or the environment.
+Only `app.py` reads settings; every other room is handed small frozen values.
+"""
+
+import os
+import re
+import secrets as randomness
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from nurture.errors import BadSettings, did_you_mean
+
+SETTINGS_FILE = "settings.toml"
+STATE_FOLDER = ".nurture"
+SECRETS_FILE = f"{STATE_FOLDER}/secrets"
+_SECRET_KEYS = ("secret", "suppression_key", "smtp.password")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_list(value: object) -> object:
+    """A list from the environment is written with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+class DatabaseSettings(_Section):
+    url: str = Field("", description="Empty: SQLite in .nurture/. Otherwise postgresql+psycopg://user@host/name.")
+    machine: str = Field("", description="A name for this machine that outlives containers; empty: ask the system.")
+
+
+class SmtpSettings(_Section):
+    host: str = Field("127.0.0.1", description="The relay that takes our mail.")
+    port: int = Field(2525, ge=1, le=65535, description="Its port: 587 (STARTTLS) or 465 (TLS) on most relays.")
+    tls: Literal["auto", "starttls", "implicit", "off"] = Field(
+        "auto",
+        description="auto: TLS is required except to loopback. starttls, implicit: always. off: never, loopback only.",
+    )
+    username: str = Field("", description="Sign in with this name; the password is NURTURE_SMTP__PASSWORD.")
+    password: str = Field("", description="Only from the environment or .nurture/secrets.", repr=False)
+    connections: int = Field(4, ge=1, le=100, description="How many connections to the relay may be open at once.")
+    timeout_seconds: float = Field(60, gt=0, le=600, description="How long to wait for an answer of the relay.")
+
+
+class WebSettings(_Section):
+    base_url: str = Field(
+        "http://127.0.0.1:8000", description="Where people reach this server; it stands in every mail, so use https."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on.")
+    trusted_proxies: Names = Field((), description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
+
+
+class SenderSettings(_Section):
+    name: str = Field("", description="The name people see; a person's, not a department's.")
+    email: str = Field("", description="The address mail comes from.")
+    postal_address: str = Field("", description="Street, town, country: the law wants it in every mail.")
+
+
+class SendersSettings(_Section):
+    domains: Names = Field((), description="Domains we may write from; an owner's address must be in one of them.")
+    test_domains: Names = Field((), description="Domains of our own that test mails may go to.")
+    default: SenderSettings = Field(SenderSettings(), description="Who writes unless a file says otherwise.")
+    named: dict[str, SenderSettings] = Field({}, description="Further senders: [senders.named.NAME].")
+
+
+class SendingSettings(_Section):
+    only_to: Names = Field(
+        (), description='Domains that real mail may go to; empty: nobody, ["*"]: everybody. Loopback relays are exempt.'
+    )
+    per_second: float = Field(0, ge=0, description="Mails per second over all connections; 0: as fast as the relay.")
+    cap_per_day: int = Field(1, ge=1, description="Marketing mails one person may get in 24 hours, all campaigns.")
+    cap_per_week: int = Field(2, ge=1, description="Marketing mails one person may get in seven days, all campaigns.")
+    give_up_after: str = Field("4 days", description="How long a mail that the relay puts off is tried again.")
+    on_uncertain: Literal["hold", "resend"] = Field(
+        "hold", description="A mail whose arrival nobody confirmed: hold it for evidence, or send it again."
+    )
+
+
+class InboundSettings(_Section):
+    domain: str = Field("", description="Mail to this domain reaches us: replies and opt-outs by mail. Empty: off.")
+    host: str = Field("127.0.0.1", description="The address the listener for that mail listens on.")
+    port: int = Field(2526, ge=0, le=65535, description="Its port.")
+
+
+class TrackingSettings(_Section):
+    settle_seconds: float = Field(
+        60, ge=1, le=3600, description="How long a hit waits for its verdict: person, proxy or scanner."
+    )
+
+
+class ClockSettings(_Section):
+    offset: str = Field("", description='Rehearse: "21 days" moves the present. Loopback relays only.')
+
+
+class OperatorSettings(_Section):
+    name: str = Field(description="The person's name.")
+    email: str = Field(description="Their address, as contacts' Owner columns have it.")
+    timezone: str = Field("UTC", description="Their time zone.")
+    days: str = Field("mon-fri", description="Their working days.")
+    hours: str = Field("09:00-17:00", description="Their working hours.")
+    signature: str = Field("", description="What stands under a mail in their name.")
+    role: Literal["rep", "marketing", "admin"] = Field("rep", description="What they do here.")
+
+
+class TopicSettings(_Section):
+    name: str = Field(description="How files and commands call it.")
+    label: str = Field(description="How contacts see it.")
+    description: str = Field("", description="What they get if they keep it.")
+
+
+class FieldSettings(_Section):
+    type: Literal["text", "number", "date", "flag"] = Field("text", description="What the field holds.")
+    label: str = Field("", description="How people see it; empty: its name.")
+    headers: Names = Field((), description="Column headers of imports that mean this field.")
+
+
+class Settings(_Section):
+    """The whole of settings.toml, with the secrets from elsewhere."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    web: WebSettings = WebSettings()
+    senders: SendersSettings = SendersSettings()
+    sending: SendingSettings = SendingSettings()
+    inbound: InboundSettings = InboundSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    clock: ClockSettings = ClockSettings()
+    operators: tuple[OperatorSettings, ...] = Field((), description="Who works here.")
+    topics: tuple[TopicSettings, ...] = Field((), description="What contacts get mail about.")
+    fields: dict[str, FieldSettings] = Field({}, description="What else is known about contacts.")
+    secret: Names = Field((), description="Signs the links in mails; the first signs, all verify.", repr=False)
+    suppression_key: str = Field("", description="Keys the hash of suppressed addresses; never replaced.", repr=False)
+
+
+def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of a workspace; a workspace without the file runs on defaults."""
+    path = workspace / SETTINGS_FILE
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        tree: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{SETTINGS_FILE}: this is not TOML: {error}.") from None
+    for key in _SECRET_KEYS:
+        section, _, name = key.rpartition(".")
+        if name in (tree.get(section, {}) if section else tree):
+            raise BadSettings(
+                f"{SETTINGS_FILE}:{_line_of(text, (section, name))}: {key} is a secret; "
+                f"move it to {SECRETS_FILE} or set {_variable(key)}."
+            )
+    for place, value in (*_secrets_of(workspace), *_overrides(environment)):
+        _put(tree, place, value)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise BadSettings("\n".join(_sentence(text, problem) for problem in error.errors())) from None
+
+
+def ensure_secrets(workspace: Path, settings: Settings) -> Settings:
+    """The settings with both secrets; what is missing is made and written to `.nurture/secrets` (0600)."""
+    missing = {
+        "secret": None if settings.secret else randomness.token_urlsafe(32),
+        "suppression_key": None if settings.suppression_key else randomness.token_urlsafe(32),
+    }
+    lines = [f'{key} = "{value}"\n' for key, value in missing.items() if value]
+    if not lines:
+        return settings
+    path = workspace / SECRETS_FILE
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.writelines(lines)
+    return settings.model_copy(
+        update={
+            "secret": settings.secret or (str(missing["secret"]),),
+            "suppression_key": settings.suppression_key or str(missing["suppression_key"]),
+        }
+    )
+
+
+def _secrets_of(workspace: Path) -> Iterator[tuple[list[str], object]]:
+    path = workspace / SECRETS_FILE
+    if not path.exists():
+        return
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{SECRETS_FILE}: this is not TOML: {error}.") from None
+    for key, value in found.items():
+        yield key.split("."), value
+
+
+def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[list[str], str]]:
+    roots = set(Settings.model_fields)
+    for variable, value in environment.items():
+        path = variable.removeprefix("NURTURE_").lower().split("__")
+        if not variable.startswith("NURTURE_"):
+            continue
+        if variable == "NURTURE_WORKSPACE":  # which settings.toml to read, so it cannot stand in one
+            continue
+        if path[0] not in roots:
+            known = [_variable(root) for root in roots]
+            raise BadSettings(f"{variable}: there is no such setting.{did_you_mean(variable, known)}")
+        yield path, value
+
+
+def _put(tree: dict[str, Any], path: list[str], value: object) -> None:
+    for step in path[:-1]:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise BadSettings(f"{_variable('.'.join(path))}: {step} is no section.")
+    tree[path[-1]] = value
+
+
+def _variable(key: str) -> str:
+    return "NURTURE_" + key.replace(".", "__").upper()
+
+
+def _sentence(text: str, problem: Any) -> str:
+    path = tuple(str(part) for part in problem["loc"])
+    key = ".".join(path)
+    where = f"{SETTINGS_FILE}:{line}: " if (line := _line_of(text, path)) else f"{SETTINGS_FILE}: "
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{where}{key}: there is no such setting.{did_you_mean(path[-1], _names_beside(path))}"
+        case "missing":
+            return f"{where}{key} is missing; add it."
+    return f"{where}{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now."
+
+
+def _names_beside(path: tuple[str, ...]) -> list[str]:
+    """The settings that could have stood where an unknown one stands."""
+    model: Any = Settings
+    for part in path[:-1]:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        inner = [annotation, *getattr(annotation, "__args__", ())]
+        sections = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        model = sections[0] if sections else model
+    return list(model.model_fields)
+
+
+def _line_of(text: str, path: tuple[str, ...]) -> int | None:
+    """The line where a key stands, found by its section header and name; None when the file does not have it."""
+    wanted = [part for part in path if part and not part.isdigit()]
+    section: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
+            section = [part.strip(" \"'") for part in header[1].split(".")]
+            if section == wanted:
+                return number
+        elif (key := re.match(r"\s*([\w.-]+)\s*=", line)) and [*section, *key[1].split(".")] == wanted:
+            return number
+    return None

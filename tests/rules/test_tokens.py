@@ -1,0 +1,74 @@
+"""Tokens open the one door they were made for, and no other."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nurture.delivery.urls import Via, leave_local_part, leave_url, read_local_part, read_way_out
+from nurture.tokens import AddressHasher, TokenKeys, TokenPurpose
+
+KEYS = TokenKeys(["one", "two"])
+HASH = AddressHasher("key").hash("ana@reader.example")
+
+purposes = st.sampled_from(list(TokenPurpose))
+payloads = st.binary(min_size=1, max_size=40)
+
+
+@given(purposes, payloads)
+def test_a_token_reads_back_what_was_signed(purpose: TokenPurpose, payload: bytes) -> None:
+    assert KEYS.read(purpose, KEYS.sign(purpose, payload)) == payload
+    assert KEYS.read_in_address(purpose, KEYS.sign_in_address(purpose, payload).upper()) == payload
+
+
+@given(purposes, purposes, payloads)
+def test_a_token_of_one_purpose_never_serves_another(
+    purpose: TokenPurpose, other: TokenPurpose, payload: bytes
+) -> None:
+    if purpose is not other:
+        assert KEYS.read(other, KEYS.sign(purpose, payload)) is None
+
+
+@given(payloads, st.integers(0), st.characters(codec="ascii"))
+def test_changing_any_character_breaks_a_token(payload: bytes, position: int, character: str) -> None:
+    token = KEYS.sign(TokenPurpose.LEAVE, payload)
+    spot = position % len(token)
+    changed = token[:spot] + character + token[spot + 1 :]
+    if changed != token:
+        assert KEYS.read(TokenPurpose.LEAVE, changed) is None
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_no_token(text: str) -> None:
+    assert KEYS.read(TokenPurpose.LEAVE, text) is None
+    assert KEYS.read_in_address(TokenPurpose.LEAVE, text) is None
+
+
+def test_a_replaced_key_still_verifies_what_it_signed() -> None:
+    old, both = TokenKeys(["old"]), TokenKeys(["new", "old"])
+    token = old.sign(TokenPurpose.TRACK, b"x")
+    assert both.read(TokenPurpose.TRACK, token) == b"x"
+    assert old.read(TokenPurpose.TRACK, both.sign(TokenPurpose.TRACK, b"x")) is None
+
+
+def test_the_way_out_carries_the_door_the_mail_and_the_address() -> None:
+    link = leave_url(KEYS, "https://news.acme.example/", Via.HEADER, 2**62, HASH)
+    found = read_way_out(KEYS, link.rpartition("/")[2])
+    assert found is not None
+    assert (found.via, found.delivery_id, found.address_hash) == (Via.HEADER, 2**62, HASH)
+
+
+def test_the_way_out_by_mail_fits_into_a_local_part_and_survives_folding_of_case() -> None:
+    local_part = leave_local_part(KEYS, 2**63 - 1, HASH)
+    assert len(local_part) <= 64  # RFC 5321, 4.5.3.1.1
+    found = read_local_part(KEYS, local_part.upper())
+    assert found == read_local_part(KEYS, local_part)
+    assert found is not None
+
+
+def test_the_hash_of_an_address_depends_on_its_key() -> None:
+    assert AddressHasher("a").hash("ana@reader.example") != AddressHasher("b").hash("ana@reader.example")
+
+
+def test_keys_are_needed() -> None:
+    with pytest.raises(ValueError, match="at least one secret"):
+        TokenKeys([])
