@@ -1,0 +1,115 @@
+"""Column types and identifiers that mean the same on SQLite and PostgreSQL.
+
+Instants are aware and in UTC on both sides; a naive one is refused, since nobody could say when it is. Contacts,
+enrollments and deliveries carry random, time-ordered identifiers, so that a restored database never gives one out a
+second time.
+"""
+
+import secrets
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field
+
+from nurture import clock
+
+# A constraint with a name can be changed by a later migration on both databases.
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime: `timestamptz` on PostgreSQL, ISO text that sorts by time on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: On SQLite only INTEGER PRIMARY KEY is the row's own number; a BIGINT one would be a second index beside it.
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+#: For tables whose key is most of the row: SQLite then keeps the key alone, not a row number and an index besides.
+KEY_IS_THE_ROW = {"sqlite_with_rowid": False}
+
+#: JSON that PostgreSQL can index.
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class _Identifiers:
+    """63 bits: seconds since 2024 (32), this process (15), a counter that starts anywhere (16).
+
+    Two processes share an identifier only if they drew the same 15 bits and count alike within one second; a counter
+    that runs over borrows from the next second.
+    """
+
+    _EPOCH = 1_704_067_200  # 2024-01-01: 32 bits of seconds last until 2160
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = secrets.randbits(15)
+        self._last = 0
+
+    def next(self) -> int:
+        with self._lock:
+            second = clock.wall_milliseconds() // 1000 - self._EPOCH
+            last_second, last_count = self._last >> 16, self._last & 0xFFFF
+            if second > last_second:
+                self._last = (second << 16) | secrets.randbits(14)
+            elif last_count == 0xFFFF:
+                self._last = (last_second + 1) << 16
+            else:
+                self._last += 1
+            return (self._last >> 16 << 31) | (self._process << 16) | (self._last & 0xFFFF)
+
+
+_identifiers = _Identifiers()
+
+
+def new_id() -> int:
+    """A random, time-ordered 63-bit identifier."""
+    return _identifiers.next()
+
+
+def id_column() -> Any:
+    """The primary key of a table whose rows are made with `new_id`."""
+    return Field(default_factory=new_id, sa_column=sa.Column(BigId, primary_key=True, autoincrement=False))
+
+
+def reference(target: str, *, nullable: bool = False, index: bool = False, on_delete: str | None = None) -> Any:
+    """A foreign key to an identifier."""
+    key = sa.ForeignKey(target, ondelete=on_delete)
+    return Field(
+        default=None if nullable else ...,
+        sa_column=sa.Column(sa.BigInteger, key, nullable=nullable, index=index),
+    )
+
+
+def instant_column(*, nullable: bool = False, index: bool = False) -> Any:
+    """An aware UTC instant."""
+    return Field(default=None if nullable else ..., sa_column=sa.Column(Instant, nullable=nullable, index=index))
+
+
+def json_column() -> Any:
+    """A JSON object, empty unless given."""
+    return Field(default_factory=dict, sa_column=sa.Column(Json, nullable=False))

@@ -1,0 +1,59 @@
+"""Turns a parsed condition into a clause.
+
+`vocabulary` says what each word means in SQL; the rooms that own the words lend them. Every clause made here is true or
+false, never NULL, so that `not` means the same as in `conditions.holds`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from nurture.conditions import AllOf, AnyOf, Asks, Compare, Condition, Missing, Not, OneOf
+
+Clause = ColumnElement[bool]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the words of a condition mean in SQL: fields as columns, predicates as clauses."""
+
+    fields: Mapping[str, ColumnElement[Any]]
+    predicates: Mapping[str, Callable[[Mapping[str, object]], Clause]]
+
+    def __or__(self, other: "Vocabulary") -> "Vocabulary":
+        return Vocabulary({**self.fields, **other.fields}, {**self.predicates, **other.predicates})
+
+
+_COMPARISONS: dict[str, Callable[[ColumnElement[Any], Any], Clause]] = {
+    "==": lambda column, value: column == value,
+    "!=": lambda column, value: column != value,
+    "<": lambda column, value: column < value,
+    "<=": lambda column, value: column <= value,
+    ">": lambda column, value: column > value,
+    ">=": lambda column, value: column >= value,
+}
+
+
+def to_clause(condition: Condition, vocabulary: Vocabulary) -> Clause:
+    """The condition in SQL."""
+    match condition:
+        case AllOf(parts):
+            return sa.and_(sa.true(), *(to_clause(part, vocabulary) for part in parts))
+        case AnyOf(parts):
+            return sa.or_(sa.false(), *(to_clause(part, vocabulary) for part in parts))
+        case Not(part):
+            return sa.not_(to_clause(part, vocabulary))
+        case Missing(name):
+            return vocabulary.fields[name].is_(None)
+        case OneOf(name, values):
+            column = vocabulary.fields[name]
+            return sa.and_(column.is_not(None), column.in_(values))
+        case Compare(name, operator, value):
+            column = vocabulary.fields[name]
+            # Not coalesce(…, false): that kept PostgreSQL from using an index (measured on 200,000 rows).
+            return sa.and_(column.is_not(None), _COMPARISONS[operator](column, value))
+        case Asks(predicate, arguments):
+            return vocabulary.predicates[predicate](dict(arguments))

@@ -1,0 +1,107 @@
+"""Opens the database and holds the only commits.
+
+`reading()` and `writing()` are the two forms of a transaction. On SQLite a writing one takes the lock at once (BEGIN
+IMMEDIATE), so that it never fails half way for having read first; keep it under 50 ms, because everybody else waits.
+`writing(durable=True)` is for what must survive a power cut the moment it is promised: consent, and `sending`. Errors never show the values of a statement, which may be addresses.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlmodel import Session, SQLModel
+
+from nurture.database.columns import NAMING
+from nurture.errors import BadSettings
+
+__all__ = ["Database", "Session", "is_sqlite"]
+
+SQLModel.metadata.naming_convention = NAMING
+
+_LOCK_WAIT_SECONDS = 30
+
+
+class Database:
+    """One SQLite file or one PostgreSQL database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.engine = _open_sqlite(url) if self.is_sqlite else _open_postgres(url)
+        self._writers = self.engine.execution_options(is_writing=True)
+        self._durable_writers = self.engine.execution_options(is_writing=True, is_durable=True)
+        # Threads of one process queue for the write lock in order, instead of polling for it as SQLite would.
+        self._turn = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent look; anything written in it is thrown away."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self, *, durable: bool = False) -> Iterator[Session]:
+        """Everything or nothing, committed at the end of the block."""
+        engine = self._durable_writers if durable else self._writers
+        with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def is_sqlite(session: Session) -> bool:
+    """Whether this session talks to SQLite."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{path.resolve()}"
+
+
+def _open_sqlite(url: str) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = {"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False}
+    engine = sa.create_engine(url, connect_args=options, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        # The driver would begin transactions by itself, and too late; `begin` below does it.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options: dict[str, Any] = dict(connection.get_execution_options())
+        if options.get("is_writing"):
+            level = "FULL" if options.get("is_durable") else "NORMAL"
+            connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _open_postgres(url: str) -> Engine:
+    try:
+        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError:
+        raise BadSettings(
+            "database.url: PostgreSQL needs its driver; type `pip install 'nurture[postgres]'`."
+        ) from None

@@ -1,0 +1,108 @@
+"""This database's own identity: whose it is, where it lives, whether sending is paused.
+
+A database that finds itself in another place (other machine, other URL, other secret) was restored, copied or moved.
+It starts paused: two copies that both send would mail everybody twice. The fingerprint of the suppression key is kept
+for good, because with another key no opt-out would be recognized.
+"""
+
+import hashlib
+import platform
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Field, SQLModel, col
+
+from nurture.database.columns import instant_column
+from nurture.database.engine import Session
+from nurture.errors import Paused, WrongKey
+
+_ONLY = 1
+
+
+class Installation(SQLModel, table=True):
+    """The only row of its table."""
+
+    id: int = Field(default=_ONLY, primary_key=True)
+    suppression_fingerprint: str
+    home: str
+    created_at: datetime = instant_column()
+    paused_at: datetime | None = instant_column(nullable=True)
+    paused_because: str = ""
+
+
+def home_of(url: str, machine: str, secret_fingerprint: str) -> str:
+    """Names the place a database lives in: machine, URL without its password, and secret."""
+    place = make_url(url)
+    if place.get_backend_name() == "sqlite":
+        spot = str(Path(place.database or "").resolve())
+    else:
+        spot = f"{place.host or place.query.get('host', '')}:{place.port or 5432}/{place.database}"
+    return hashlib.sha256("\n".join([machine or _machine(), spot, secret_fingerprint]).encode()).hexdigest()[:16]
+
+
+def settle_in(session: Session, *, home: str, suppression_fingerprint: str, now: datetime) -> None:
+    """Write down who we are the first time; afterwards pause if this is not the same place."""
+    installation = session.get(Installation, _ONLY)
+    if installation is None:
+        session.add(Installation(suppression_fingerprint=suppression_fingerprint, home=home, created_at=now))
+        return
+    if installation.suppression_fingerprint != suppression_fingerprint:
+        raise WrongKey
+    if installation.home != home and installation.paused_at is None:
+        installation.paused_at = now
+        installation.paused_because = (
+            "this database was made elsewhere (another machine, URL or secret). If no other copy of it sends, "
+            "type `nurture resume --here`"
+        )
+
+
+def is_settled(session: Session, *, home: str, suppression_fingerprint: str) -> bool:
+    """Whether `settle_in` would change nothing, so that a command that only reads need not write."""
+    installation = session.get(Installation, _ONLY)
+    if installation is None:
+        return False
+    if installation.suppression_fingerprint != suppression_fingerprint:
+        raise WrongKey
+    return installation.home == home or installation.paused_at is not None
+
+
+def pause(session: Session, *, because: str, now: datetime) -> None:
+    """Stop all sending; holds until `resume`, over restarts."""
+    installation = session.get_one(Installation, _ONLY)
+    installation.paused_at = installation.paused_at or now
+    installation.paused_because = because
+
+
+def resume(session: Session, *, home: str, here: bool = False) -> None:
+    """Go on sending; a database that moved needs `here`, said by someone who knows that no other copy sends."""
+    installation = session.get_one(Installation, _ONLY)
+    if installation.home != home:
+        if not here:
+            raise Paused(f"Sending stays paused: {installation.paused_because}.")
+        installation.home = home
+    installation.paused_at = None
+    installation.paused_because = ""
+
+
+def get_pause(session: Session) -> tuple[datetime, str] | None:
+    """Since when and why sending is paused, or None."""
+    installation = session.get_one(Installation, _ONLY)
+    return (installation.paused_at, installation.paused_because) if installation.paused_at else None
+
+
+def is_running() -> ColumnElement[bool]:
+    """Clause: sending is not paused."""
+    return ~sa.exists().where(col(Installation.paused_at).is_not(None))
+
+
+def _machine() -> str:
+    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
+        try:
+            if name := path.read_text(encoding="ascii").strip():
+                return name
+        except OSError:
+            continue
+    return platform.node()

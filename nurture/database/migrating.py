@@ -1,0 +1,58 @@
+"""Brings the schema up to date. The first command creates it; after that `nurture database upgrade` is the only way up.
+
+New code stops on an old schema with the sentence that says what to type; old code runs on the next schema, because
+every change first adds and only later takes away.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from nurture.database.engine import Database
+from nurture.errors import SchemaMismatch
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+def newest_revision() -> str:
+    """The revision this code was written for: revisions are numbered, so it is the last file name."""
+    return max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py"))[:4]
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision of the database, None when it is empty."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def ensure_schema(database: Database) -> bool:
+    """Create an empty database, accept a current one, refuse any other; True when it was created."""
+    with database.engine.connect() as connection:
+        found = current_revision(connection)
+    if found is None:
+        upgrade(database)
+        return True
+    if found < newest_revision():
+        raise SchemaMismatch(
+            f"The database is at revision {found} and this nurture needs {newest_revision()}; "
+            "type `nurture database upgrade`."
+        )
+    return False
+
+
+def upgrade(database: Database, to: str = "head") -> None:
+    """Run the migrations that are missing, in one transaction, one process at a time."""
+    # Alembic takes 0.7 s to import, and only this command needs it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    writers = database.engine.execution_options(is_writing=True, is_durable=True)
+    with writers.begin() as connection:
+        if not database.is_sqlite:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305)")
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)

@@ -1,0 +1,56 @@
+"""What every test may ask for: real databases, keys, and one fixed instant."""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nurture.database.engine import Database
+from nurture.tokens import AddressHasher, TokenKeys
+from tests.support.databases import Databases
+
+#: A Tuesday, ten in the morning in most of Europe.
+NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def keys() -> TokenKeys:
+    return TokenKeys(["a secret for tests"])
+
+
+@pytest.fixture
+def hasher() -> AddressHasher:
+    return AddressHasher("a suppression key for tests")
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iterator[Databases]:
+    """Makes databases for this test process; all processes of a run share one PostgreSQL server.
+
+    Its folder is not pytest's: those are swept away by the next runs, and are closed to the user PostgreSQL runs as.
+    """
+    shared = Path(tempfile.gettempdir()) / f"nurture-tests-{testrun_uid}"
+    made = Databases(tmp_path_factory.getbasetemp(), shared)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sqlite(databases: Databases, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated SQLite database."""
+    with databases.sqlite(tmp_path / "nurture.db") as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated database: the test runs on SQLite and again on PostgreSQL."""
+    with databases.sqlite(tmp_path / "nurture.db") if request.param == "sqlite" else databases.postgres() as made:
+        yield made
