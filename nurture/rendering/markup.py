@@ -1,0 +1,128 @@
+"""Tags, comments and text of an MJML or HTML document, each with its place, found in one pass without building a tree.
+
+A tree parser would move, close and re-order things, and templates hold loops that only become a document when they are
+rendered. So the linter, the link numbering and the text part all read this stream and leave every other byte alone.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+# HTML tags that are never closed.
+VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+})  # fmt: skip
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    OPEN = "open"
+    CLOSE = "close"
+    COMMENT = "comment"
+    DECLARATION = "declaration"  # <!doctype>, <?xml?>, <![CDATA[…]]>
+    BROKEN = "broken"  # a `<` that begins nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute as written; `start` and `end` enclose its value in the document, without the quotes."""
+
+    name: str
+    value: str
+    at: int
+    start: int
+    end: int
+    is_quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the document. `name` is the tag's, in lower case for HTML; `is_empty` marks `<br />`."""
+
+    kind: Kind
+    start: int
+    end: int
+    text: str
+    name: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    is_empty: bool = False
+
+    def attribute(self, name: str) -> Attribute | None:
+        """The attribute of that name, the last one when it is written twice, as MJML takes it."""
+        return next((each for each in reversed(self.attributes) if each.name.lower() == name), None)
+
+
+# Possessive quantifiers (`*+`) keep this linear on any input.
+_PIECE = re.compile(
+    r"""<(?P<declaration>[!?][^<>]*+)>
+      | </(?P<close>[A-Za-z][\w:.-]*+)\s*+>
+      | <(?P<open>[A-Za-z][\w:.-]*+)(?P<attributes>(?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>
+      | (?P<text>[^<]++)
+      | (?P<broken><)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_ATTRIBUTE = re.compile(r"""([^\s"'=<>/]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?""")
+_RAW_TEXT = frozenset({"style", "script", "mj-style"})
+
+
+def pieces(document: str) -> Iterator[Piece]:
+    """The document from front to back; the texts of all pieces joined are the document."""
+    position = 0
+    while position < len(document):
+        if document.startswith("<!--", position):
+            end = document.find("-->", position + 4) + 3
+            if end < 3:  # never closed: the rest is lost
+                yield Piece(Kind.BROKEN, position, len(document), document[position:])
+                return
+            yield Piece(Kind.COMMENT, position, end, document[position:end])
+            position = end
+            continue
+        found = _PIECE.match(document, position)
+        if found is None:  # never: any `<` is at least broken, and anything else is text
+            return
+        start, position, text = found.start(), found.end(), found[0]
+        match found.lastgroup:
+            case "declaration":
+                yield Piece(Kind.DECLARATION, start, position, text)
+            case "close":
+                yield Piece(Kind.CLOSE, start, position, text, _name(found["close"]))
+            case "text":
+                yield Piece(Kind.TEXT, start, position, text)
+            case "broken":
+                yield Piece(Kind.BROKEN, start, position, text)
+            case _:
+                opened = _opened(found, start, position)
+                yield opened
+                end = _end_of_raw_text(opened, document)
+                if end > position:
+                    yield Piece(Kind.TEXT, position, end, document[position:end])
+                    position = end
+
+
+def _end_of_raw_text(opened: Piece, document: str) -> int:
+    """Where the text of a style sheet ends, in which `<` means nothing."""
+    if opened.name not in _RAW_TEXT or opened.is_empty:
+        return opened.end
+    closing = re.compile(f"</{opened.name}", re.IGNORECASE).search(document, opened.end)
+    return closing.start() if closing else len(document)
+
+
+def _opened(found: re.Match[str], start: int, end: int) -> Piece:
+    written, at = found["attributes"], found.start("attributes")
+    attributes = []
+    for each in _ATTRIBUTE.finditer(written):
+        value = each[2] or ""
+        is_quoted = value[:1] in {'"', "'"}
+        value_start = at + (each.start(2) if each[2] else each.end())
+        first, last = value_start + is_quoted, value_start + len(value) - is_quoted
+        inside = value[1:-1] if is_quoted else value
+        attributes.append(Attribute(each[1], inside, at + each.start(), first, last, is_quoted))
+    is_empty = written.rstrip().endswith("/")
+    return Piece(Kind.OPEN, start, end, found[0], _name(found["open"]), tuple(attributes), is_empty)
+
+
+def _name(written: str) -> str:
+    # MJML is case-sensitive: <MJ-TEXT> is no tag it knows.
+    return written if written.lower().startswith("mj") else written.lower()

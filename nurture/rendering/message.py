@@ -1,0 +1,131 @@
+"""A rendered mail as the bytes that go over the wire (RFC 5322, RFC 2045, RFC 2046).
+
+Text first, HTML last, both UTF-8 in quoted-printable: seven bits and lines of at most 76 characters, whatever the relay
+offers. No body line begins with a dot or with "From ", so nothing on the way has a reason to change one and break a
+signature. The same mail and headers give the same bytes: the boundary comes from the Message-ID. What is written here
+parses with the standard library to exactly what was given.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+from nurture.errors import BadInput
+from nurture.rendering.compiling import RenderedMail
+from nurture.rendering.headers import mailbox_line, text_line, token_line
+
+_ADDRESS = re.compile(r"[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+@[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+_OURS = frozenset({
+    "from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version", "content-type",
+    "content-transfer-encoding",
+})  # fmt: skip
+_UNSAFE = re.compile(rb"[^ !-<>-~]")
+_WIDTH = 76  # RFC 2045, 6.7 (5)
+
+
+@dataclass(frozen=True)
+class Headers:
+    """Who a message is from, to whom, and which it is.
+
+    `subject` replaces that of the mail, for instance to mark a test. `extra` are further headers in their order.
+    """
+
+    from_name: str
+    from_email: str
+    to_name: str
+    to_email: str
+    date: datetime  # aware
+    message_id: str  # with its angle brackets
+    reply_to: str | None = None
+    subject: str | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+
+
+def build_message(mail: RenderedMail, headers: Headers) -> bytes:
+    """The complete message, with CRLF line ends; raises BadInput for headers that no message may have."""
+    _check(headers)
+    boundary = "=_" + hashlib.sha256(headers.message_id.encode()).hexdigest()[:32]  # "=_" never occurs in the parts
+    lines = [
+        *_header_lines(mail, headers),
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
+        "",
+    ]
+    for kind, content in (("plain", mail.text), ("html", mail.html)):
+        lines += [
+            f"--{boundary}",
+            f'Content-Type: text/{kind}; charset="utf-8"',
+            "Content-Transfer-Encoding: quoted-printable",
+            "",
+            quoted_printable(content),
+        ]
+    return ("\r\n".join(lines) + f"\r\n--{boundary}--\r\n").encode()
+
+
+def _header_lines(mail: RenderedMail, headers: Headers) -> list[str]:
+    # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
+    is_utf8 = not (headers.from_email + headers.to_email + (headers.reply_to or "")).isascii()
+    subject = mail.subject if headers.subject is None else headers.subject
+    lines = [
+        mailbox_line("From", headers.from_name, headers.from_email, is_utf8=is_utf8),
+        mailbox_line("To", headers.to_name, headers.to_email, is_utf8=is_utf8),
+        text_line("Subject", subject, is_utf8=is_utf8),
+        f"Date: {format_datetime(headers.date)}",
+        f"Message-ID: {headers.message_id}",
+    ]
+    if headers.reply_to:
+        lines.append(mailbox_line("Reply-To", "", headers.reply_to))
+    return lines + [token_line(name, value, is_utf8=is_utf8) for name, value in headers.extra]
+
+
+def _check(headers: Headers) -> None:
+    for address in (headers.from_email, headers.to_email, *([headers.reply_to] if headers.reply_to else [])):
+        if not _ADDRESS.fullmatch(address):
+            raise BadInput(f"{address!r} is no address a message can carry; write one such as ana@reader.example.")
+    if not _MESSAGE_ID.fullmatch(headers.message_id):
+        raise BadInput(f"{headers.message_id!r} is no Message-ID; write one such as <1@sender.example>.")
+    if headers.date.tzinfo is None:
+        raise BadInput(f"the date {headers.date} has no time zone; give one that is aware.")
+    names = [name.lower() for name, _ in headers.extra]
+    for name in names:
+        if not _NAME.fullmatch(name) or name in _OURS or names.count(name) > 1:
+            raise BadInput(f"the header {name!r} is already there or has no proper name; leave it out.")
+
+
+def quoted_printable(text: str) -> str:
+    """The text as RFC 2045 (6.7) has it, without a line end behind it."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").split(b"\n")
+    return "\r\n".join(piece for line in lines for piece in _pieces(line))
+
+
+def _pieces(line: bytes) -> Iterator[str]:
+    """One line of text as lines of at most 76 characters."""
+    encoded = _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], line).decode("ascii")
+    if encoded.endswith(" "):
+        encoded = encoded[:-1] + "=20"
+    position = 0
+    while True:
+        start = _guarded(encoded, position)
+        if start:
+            position += 1
+        room = _WIDTH - len(start)
+        if len(encoded) - position <= room:
+            yield start + encoded[position:]
+            return
+        end = position + room - 1
+        cut = encoded.rfind("=", end - 2, end)  # never inside of "=C3"
+        end = cut if cut >= 0 else end
+        yield f"{start}{encoded[position:end]}="
+        position = end
+
+
+def _guarded(encoded: str, position: int) -> str:
+    """What stands in for the first character of a line that SMTP or an mbox file would change."""
+    if encoded.startswith(".", position):
+        return "=2E"
+    return "=46" if encoded.startswith("From ", position) else ""
