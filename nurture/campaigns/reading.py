@@ -1,0 +1,318 @@
+"""Reads the files of a workspace so that every complaint knows its file, line and column.
+
+A `Definition` is one file format; `read_definition` holds a YAML file against it and collects all problems at once, in
+words, with "did you mean". The rooms above each offer a `Kind`: they read their own files into `Unit`s, which
+`publishing` freezes. Nothing here knows what a sequence or a newsletter is.
+"""
+
+import re
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from nurture.conditions import Condition, ConditionError, Words, parse
+from nurture.database.engine import Session
+from nurture.errors import BadInput, did_you_mean
+from nurture.rendering.source import TemplateProblem
+
+Path_ = tuple[str | int, ...]
+FORMAT = 1
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """Something a careful colleague would say about a file; columns and lines count from 1."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    hint: str = ""
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        kind = f"{self.code}, warning" if self.severity == "warning" else self.code
+        hint = f"\n    {self.hint}" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.message} [{kind}]{hint}"
+
+
+@dataclass
+class Problems:
+    """Collects what is wrong, so that one run of `check` tells everything."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, problem: Problem) -> None:
+        self.found.append(problem)
+
+    def take_over(self, found: Iterable[TemplateProblem], *, from_: str = "") -> None:
+        """Add what rendering says about templates; `from_` is the file that asked for one that is not there."""
+        for one in found:
+            file = one.file or from_
+            self.add(Problem(file, one.line, one.column, one.code, one.message, one.hint, one.severity))
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.found if problem.severity == "error"]
+
+    def sorted(self) -> list[Problem]:
+        return sorted(set(self.found))
+
+
+class Definition(BaseModel):
+    """One file format, or a part of one: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What files may refer to: the folder, and what settings.toml declares."""
+
+    folder: Path
+    words: Words
+    topics: Mapping[str, str]  # name → label
+    senders: frozenset[str]
+
+    @property
+    def templates(self) -> Path:
+        return self.folder / "templates"
+
+    @property
+    def campaigns(self) -> Path:
+        return self.folder / "campaigns"
+
+    def name_of(self, path: Path) -> str:
+        """The path as people see it in messages."""
+        return path.relative_to(self.folder).as_posix()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is published as one: its content is JSON and holds all that decides or is shown."""
+
+    kind: str
+    name: str
+    file: str
+    content: Mapping[str, Any]
+
+
+class Kind(Protocol):
+    """What a room hands to `app` so that its files can be checked and published."""
+
+    name: str
+
+    def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
+        """All units of this kind in the workspace, complaining about the rest."""
+
+    def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The parts by which a plan says what changed, by name."""
+
+    def count_people(self, session: Session, name: str) -> int:
+        """How many people are on their way through it now."""
+
+
+class YamlFile:
+    """A YAML 1.2 file: its data, and where in the text each of them stands."""
+
+    def __init__(self, name: str, text: str, problems: Problems, first_line: int = 1) -> None:
+        self.name = name
+        self.problems = problems
+        self.data: Any = None
+        self._first_line = first_line
+        self._root: Node | None = None
+        try:
+            # Two steps of ruamel's own loader, so that the nodes with their marks are still there afterwards.
+            yaml = YAML(typ="safe", pure=True)
+            self._root = yaml.compose(text)
+            if self._root is not None:
+                self.data = yaml.constructor.construct_document(self._root)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self._syntax_error(error.problem or "unreadable", mark.line if mark else 0, mark.column if mark else 0)
+        except (YAMLError, ValueError, RecursionError) as error:
+            self._syntax_error(str(error).splitlines()[0], 0, 0)
+
+    def _syntax_error(self, reason: str, line: int, column: int) -> None:
+        message = f"this is not YAML: {reason.strip()}."
+        self.problems.add(Problem(self.name, self._first_line + line, column + 1, "NS001", message))
+
+    def place(self, path: Path_, *, at_key: bool = False) -> tuple[int, int]:
+        """Line and column of a value, or of its key; of the nearest thing around it when it is missing."""
+        node = self._root
+        mark = node.start_mark if node else None
+        for depth, step in enumerate(path):
+            following = None
+            if isinstance(node, MappingNode):
+                for key, value in node.value:
+                    if isinstance(key, ScalarNode) and key.value == str(step):
+                        following = value
+                        mark = key.start_mark if at_key and depth == len(path) - 1 else value.start_mark
+            elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+                following = node.value[step]
+                mark = following.start_mark
+            if following is None:
+                break
+            node = following
+        return (self._first_line + mark.line, mark.column + 1) if mark else (self._first_line, 1)
+
+    def _quote_width(self, path: Path_) -> int | None:
+        """Characters before the text of a scalar begins; None for a block, whose columns are not the text's."""
+        node = self._root
+        for step in path:
+            if isinstance(node, MappingNode):
+                node = next((v for k, v in node.value if isinstance(k, ScalarNode) and k.value == str(step)), None)
+            elif isinstance(node, SequenceNode) and isinstance(step, int):
+                node = node.value[step]
+        style = getattr(node, "style", None)
+        return None if style in {"|", ">"} else int(style in {"'", '"'})
+
+    def complain(
+        self, code: str, path: Path_, message: str, hint: str = "", *, severity: str = "error", at_key: bool = False
+    ) -> None:
+        """Add a problem about the value (or the key) at `path`."""
+        line, column = self.place(path, at_key=at_key)
+        where = f"{spell(path)}: " if path else ""
+        self.problems.add(Problem(self.name, line, column, code, where + message, hint, severity))
+
+    def read_condition(self, path: Path_, text: str, words: Words) -> Condition | None:
+        """Parse a condition that stands at `path`; the column of a mistake is the one in the file."""
+        try:
+            return parse(text, words)
+        except ConditionError as error:
+            line, column = self.place(path)
+            width = self._quote_width(path)
+            if width is not None:
+                column += width + error.column - 1
+            message = f"{spell(path)}: {error}"
+            self.problems.add(Problem(self.name, line, column, "NS005", message, error.hint))
+            return None
+
+
+class PublishedFile(YamlFile):
+    """A definition that was checked before it was published; a complaint about it now is a broken promise."""
+
+    def __init__(self, name: str, data: Any) -> None:
+        self.name = name
+        self.data = data
+
+    def complain(
+        self, code: str, path: Path_, message: str, hint: str = "", *, severity: str = "error", at_key: bool = False
+    ) -> None:
+        raise BadInput(f"{self.name}: {spell(path)}: {message} [{code}]")
+
+
+def open_yaml(workspace: Workspace, path: Path, problems: Problems) -> YamlFile | None:
+    """Read a YAML file of the workspace; None when nothing in it can be used."""
+    name = workspace.name_of(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        problems.add(Problem(name, 1, 1, "NS001", f"this is not UTF-8 text (byte {error.start}); save it as UTF-8."))
+        return None
+    file = YamlFile(name, text, problems)
+    if file.data is None:
+        if not any(problem.file == name for problem in problems.found):
+            problems.add(Problem(name, 1, 1, "NS003", "the file is empty; begin with `format: 1`."))
+        return None
+    if not isinstance(file.data, dict):
+        file.complain("NS004", (), "the file must be a list of `key: value` lines; begin with `format: 1`.")
+        return None
+    return file
+
+
+AnyDefinition = TypeVar("AnyDefinition", bound=Definition)
+
+
+def read_definition(
+    file: YamlFile, model: type[AnyDefinition], at: Path_ = (), data: Any = None
+) -> AnyDefinition | None:
+    """Hold the data at `at` against a format; None after complaining about everything that does not fit."""
+    try:
+        return model.model_validate(file.data if data is None else data)
+    except ValidationError as error:
+        for problem in error.errors():
+            _complain_about(file, model, at, problem)
+        return None
+
+
+def spell(path: Path_) -> str:
+    """`steps[1].wait`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def _complain_about(file: YamlFile, model: type[BaseModel], at: Path_, problem: Any) -> None:
+    path: Path_ = (*at, *problem["loc"])
+    given = problem["input"]
+    last = str(path[-1]) if path else ""
+    match problem["type"]:
+        case "extra_forbidden":
+            known = _keys_beside(model, problem["loc"])
+            hint = did_you_mean(last, known).strip() or f"Known here: {', '.join(sorted(known))}."
+            file.complain("NS002", path, "there is no such key.", hint, at_key=True)
+        case "missing":
+            file.complain("NS003", path[:-1], f'"{last}" is missing; add it.')
+        case "literal_error":
+            expected = [word.strip("' ") for word in re.split(r", | or ", problem["ctx"]["expected"])]
+            hint = did_you_mean(str(given), expected).strip()
+            file.complain("NS004", path, f'"{given}" is not one of {", ".join(expected)}.', hint)
+        case "value_error":
+            file.complain("NS004", path, str(problem["ctx"]["error"]))
+        case kind if kind in _EXPECTED:
+            file.complain("NS004", path, f"{_shown(given)} is not {_EXPECTED[kind]}.")
+        case _:
+            file.complain("NS004", path, f"{_shown(given)}: {problem['msg'][0].lower()}{problem['msg'][1:]}.")
+
+
+_EXPECTED = {
+    "string_type": "text; put it in quotes",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a group of `key: value` lines",
+    "model_type": "a group of `key: value` lines",
+    "model_attributes_type": "a group of `key: value` lines",
+    "date_type": "a date such as 2026-01-31",
+    "date_parsing": "a date such as 2026-01-31",
+    "date_from_datetime_parsing": "a date such as 2026-01-31",
+}
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return f'"{text}"' if len(text) <= 60 else f'"{text[:57]}…"'
+
+
+def _keys_beside(model: type[BaseModel], path: Path_) -> list[str]:
+    """The keys that could have stood where an unknown one stands."""
+    for step in path[:-1]:
+        if isinstance(step, str):
+            fields = {info.alias or name: info for name, info in model.model_fields.items()}
+            inner = list(_models_in(fields[step].annotation)) if step in fields else []
+            model = inner[0] if inner else model
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in {Union, types.UnionType, list, tuple, dict} or get_args(annotation):
+        for argument in get_args(annotation):
+            yield from _models_in(argument)

@@ -1,0 +1,156 @@
+"""Published versions: immutable, numbered, and named by the hash of what they contain.
+
+Enrollments and deliveries point at a version, and workers read nothing else: editing a file changes nobody until it is
+published.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
+
+from nurture.database.columns import id_column, instant_column, reference
+from nurture.database.engine import Session
+from nurture.errors import NotFound, did_you_mean
+
+#: The kind of what was frozen for a test mail only.
+DRAFT = "draft"
+
+
+class Campaign(SQLModel, table=True):
+    """Something that is published under a kind and a name, and its version of now."""
+
+    __table_args__ = (sa.UniqueConstraint("kind", "name"),)
+
+    id: int = id_column()
+    kind: str
+    name: str
+    file: str
+    version_id: int | None = Field(default=None, sa_type=sa.BigInteger, description="the version of now")
+    retired_at: datetime | None = instant_column(nullable=True)
+
+
+class CampaignVersion(SQLModel, table=True):
+    """One immutable published state; `content` is canonical JSON and `hash` is SHA-256 of it."""
+
+    __tablename__ = "campaign_version"
+    __table_args__ = (sa.UniqueConstraint("campaign_id", "number"),)
+
+    id: int = id_column()
+    campaign_id: int = reference("campaign.id", index=True)
+    number: int
+    content: str = Field(sa_type=sa.Text)
+    hash: str = Field(max_length=64)
+    published_at: datetime = instant_column()
+    published_by: str
+
+
+def find_campaign(session: Session, kind: str, name: str) -> Campaign | None:
+    statement = sa.select(Campaign).where(col(Campaign.kind) == kind, col(Campaign.name) == name)
+    return session.scalars(statement).one_or_none()
+
+
+def list_campaigns(session: Session, kind: str | None = None) -> list[Campaign]:
+    """Campaigns that are published now, by name."""
+    statement = sa.select(Campaign).where(col(Campaign.version_id).is_not(None), col(Campaign.retired_at).is_(None))
+    if kind is not None:
+        statement = statement.where(col(Campaign.kind) == kind)
+    return list(session.scalars(statement.order_by(col(Campaign.kind), col(Campaign.name))))
+
+
+def get_campaign(session: Session, kind: str, name: str) -> Campaign:
+    """The published campaign of that name."""
+    found = find_campaign(session, kind, name)
+    if found is None or found.version_id is None or found.retired_at is not None:
+        names = [campaign.name for campaign in list_campaigns(session, kind)]
+        raise NotFound(
+            f'no {kind} "{name}" is published; type `nurture publish` after you wrote it.{did_you_mean(name, names)}'
+        )
+    return found
+
+
+def find_current(session: Session, kind: str, name: str) -> tuple[int, Mapping[str, Any]] | None:
+    """The version of now: its identifier and content."""
+    version_id = find_current_version(session, kind, name)
+    return (version_id, get_content(session, version_id)) if version_id is not None else None
+
+
+#: Versions never change and their identifiers are never given out twice, so each is read once per process.
+_contents: dict[int, Mapping[str, Any]] = {}
+_MOST_CONTENTS = 512
+
+
+def get_content(session: Session, version_id: int) -> Mapping[str, Any]:
+    """What a version contains."""
+    found = _contents.get(version_id)
+    if found is not None:
+        return found
+    text = session.scalar(sa.select(col(CampaignVersion.content)).where(col(CampaignVersion.id) == version_id))
+    if text is None:
+        raise NotFound(f"there is no version {version_id}")
+    if len(_contents) >= _MOST_CONTENTS:
+        _contents.clear()
+    found = _contents[version_id] = read_content(text)
+    return found
+
+
+Derived = TypeVar("Derived")
+_derived: dict[tuple[object, ...], Any] = {}
+
+
+def derive(session: Session, version_id: int, build: Callable[..., Derived], *with_: object) -> Derived:
+    """What `build(content, *with_)` makes of a version: built once per process, never stored."""
+    key = (version_id, build, *with_)
+    if key not in _derived:
+        if len(_derived) >= _MOST_CONTENTS:
+            _derived.clear()
+        _derived[key] = build(get_content(session, version_id), *with_)
+    found: Derived = _derived[key]
+    return found
+
+
+def find_current_version(session: Session, kind: str, name: str) -> int | None:
+    """The identifier of the version of now."""
+    current = sa.select(col(Campaign.version_id)).where(
+        col(Campaign.kind) == kind, col(Campaign.name) == name, col(Campaign.retired_at).is_(None)
+    )
+    return session.scalar(current)
+
+
+def get_version(session: Session, version_id: int) -> CampaignVersion:
+    return session.get_one(CampaignVersion, version_id)
+
+
+def latest_version(session: Session, campaign_id: int) -> CampaignVersion | None:
+    newest = sa.select(CampaignVersion).where(col(CampaignVersion.campaign_id) == campaign_id)
+    return session.scalars(newest.order_by(col(CampaignVersion.number).desc()).limit(1)).one_or_none()
+
+
+def first_published_at(session: Session, campaign_id: int) -> datetime:
+    """When a campaign came into being."""
+    first = sa.select(col(CampaignVersion.published_at)).where(col(CampaignVersion.campaign_id) == campaign_id)
+    return session.scalars(first.order_by(col(CampaignVersion.number)).limit(1)).one()
+
+
+def all_current(session: Session) -> list[int]:
+    """The versions of now of everything, in a fixed order: whatever is published changes this list."""
+    versions = (
+        sa.select(col(Campaign.version_id))
+        .where(col(Campaign.retired_at).is_(None), col(Campaign.kind) != DRAFT)
+        .order_by(col(Campaign.id))
+    )
+    return [version for version in session.scalars(versions) if version is not None]
+
+
+def read_content(text: str) -> Mapping[str, Any]:
+    """The content of a version from its text."""
+    return MappingProxyType(json.loads(text))
+
+
+def write_content(content: Mapping[str, Any]) -> str:
+    """Canonical JSON: the same content always has the same text, and so the same hash."""
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
