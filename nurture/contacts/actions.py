@@ -1,0 +1,143 @@
+"""What may be done to contacts: add, change, tag, list, move between stages.
+
+Each action takes a session and `now` and never commits. Whatever a condition can read is marked as changed in the same
+transaction, so that scoring and sequences look at the contact again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from nurture.contacts import store
+from nurture.contacts.addresses import Address, read_address
+from nurture.contacts.store import Contact, ContactList, Operator, StageMove
+from nurture.database.columns import new_id
+from nurture.database.engine import Session
+from nurture.errors import NotFound
+from nurture.tokens import AddressHasher
+
+
+def mark_changed(session: Session, ids: Iterable[int], now: datetime) -> None:
+    """Something a condition can read about these contacts changed; every reader will look again."""
+    store.add_changed(session, sorted(set(ids)), now)
+
+
+def new_contact(address: Address, hasher: AddressHasher, now: datetime, **values: Any) -> dict[str, Any]:
+    """The row of a contact that does not exist yet."""
+    return {
+        "id": new_id(),
+        "email": address.email,
+        "address_key": address.key,
+        "address_hash": hasher.hash(address.key),
+        "domain": address.domain,
+        "fields": {},
+        "stage": "subscriber",
+        "interest_because": "",
+        "score": 0.0,
+        "fit_points": 0.0,
+        "created_at": now,
+        "changed_at": now,
+        **dict.fromkeys(store.COLUMN_FIELDS),
+        "owner_id": None,
+        "owner_text": None,
+        **values,
+    }
+
+
+def get_contact(session: Session, email: str) -> Contact:
+    """The contact with that address, however it is spelled."""
+    contact = store.find_contact(session, read_address(email).key)
+    if contact is None:
+        raise NotFound(f"{email}: there is no such contact; type `nurture contacts add {email}`.")
+    return contact
+
+
+def change_contact(session: Session, contact: Contact, values: Mapping[str, Any], now: datetime) -> list[str]:
+    """Set columns and declared fields; the names of those that really changed."""
+    changed = set_values(session, contact, values, now)
+    if changed:
+        mark_changed(session, [contact.id], now)
+    return changed
+
+
+def set_values(session: Session, contact: Contact, values: Mapping[str, Any], now: datetime) -> list[str]:
+    """The same for one of many contacts; the caller marks them all at once."""
+    changed: list[str] = []
+    kept = dict(contact.fields)
+    for name, value in values.items():
+        if name in store.COLUMN_FIELDS or name in {"owner_id", "owner_text"}:
+            if getattr(contact, name) != value:
+                setattr(contact, name, value)
+                changed.append(name)
+        elif kept.get(name) != value:
+            kept[name] = value
+            changed.append(name)
+    if changed:
+        contact.fields = kept
+        contact.changed_at = now
+        session.add(contact)
+    return changed
+
+
+def tag_contact(session: Session, contact_id: int, tag: str, now: datetime) -> None:
+    if store.insert_tag(session, contact_id, tag, now):
+        mark_changed(session, [contact_id], now)
+
+
+def untag_contact(session: Session, contact_id: int, tag: str, now: datetime) -> None:
+    if store.delete_tag(session, contact_id, tag):
+        mark_changed(session, [contact_id], now)
+
+
+def ensure_list(session: Session, name: str, now: datetime) -> ContactList:
+    """The list of that name, made if need be."""
+    found = store.find_list(session, name)
+    if found is None:
+        found = ContactList(name=name, created_at=now)
+        session.add(found)
+        session.flush()
+    return found
+
+
+def join_list(session: Session, name: str, ids: Sequence[int], now: datetime) -> int:
+    """Make contacts members of a list; how many were not yet."""
+    joined = store.insert_members(session, ensure_list(session, name, now).id, ids, now)
+    if joined:
+        mark_changed(session, ids, now)
+    return joined
+
+
+def move_stage(session: Session, contact: Contact, stage: str, because: str, now: datetime) -> None:
+    """Move a contact to a stage and write down why."""
+    if contact.stage == stage:
+        return
+    move = StageMove(contact_id=contact.id, from_stage=contact.stage, to_stage=stage, because=because, moved_at=now)
+    contact.stage = stage
+    contact.changed_at = now
+    session.add_all([contact, move])
+    mark_changed(session, [contact.id], now)
+
+
+def record_interest(session: Session, contact: Contact, interest: str, because: str, now: datetime) -> None:
+    """What the person said they want; only ever called with something they said or chose."""
+    contact.interest = interest
+    contact.interest_at = now
+    contact.interest_because = because
+    contact.changed_at = now
+    session.add(contact)
+    mark_changed(session, [contact.id], now)
+
+
+def mirror_operators(session: Session, declared: Sequence[Mapping[str, str]]) -> None:
+    """Make the operators of the database those that settings.toml declares; none is deleted, contacts point at them."""
+    known = {operator.email.lower(): operator for operator in store.list_operators(session).values()}
+    for values in declared:
+        operator = known.pop(values["email"].lower(), None) or Operator(email=values["email"], name=values["name"])
+        for name, value in values.items():
+            setattr(operator, name, value)
+        operator.is_declared = True
+        session.add(operator)
+    for left in known.values():
+        left.is_declared = False
+        session.add(left)
+    session.flush()

@@ -1,0 +1,172 @@
+"""Which column of somebody's file means what.
+
+A header is recognized by a table of synonyms (English, German, French, Spanish) and by the headers that settings.toml
+declares for its fields; case, accents, blanks and punctuation do not matter. A column nobody knows is reported and left
+out, never guessed. Two columns with one meaning: the first counts and the other is reported, but every column about
+permission is read, since a no in any of them counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nurture.contacts.cells import fold, read_text
+from nurture.contacts.fields import DeclaredField
+from nurture.errors import BadInput, did_you_mean
+
+#: What a column may say about permission; `consent.statements` reads the cells.
+PERMISSION = ("opted_in", "opted_out", "basis", "consent_on", "status")
+
+_SYNONYMS: Mapping[str, str] = {
+    "email": """email; email address; mail; mail address; primary email; work email; business email; contact email;
+        email id; user email; email 1; e-mail 1 - value; email-adresse; emailadress; mailadresse; adresse email;
+        adresse mail; adresse e-mail; adresse électronique; courriel; correo; correo electrónico; dirección de correo;
+        dirección de correo electrónico""",
+    "first_name": """first name; first; given name; forename; fname; contact first name; vorname; rufname; prénom;
+        nombre; nombre de pila; primer nombre""",
+    "last_name": """last name; last; surname; family name; lname; contact last name; nachname; familienname; nom;
+        nom de famille; apellido; apellidos""",
+    "name": """name; full name; contact name; contact; display name; kontaktname; vollständiger name; ansprechpartner;
+        nom complet; nombre completo""",
+    "company": """company; company name; organization; organisation; organization name; organisation name; org;
+        employer; account; account name; business; business name; primary company; associated company; firma;
+        firmenname; unternehmen; betrieb; société; entreprise; raison sociale; empresa; compañía; organización""",
+    "job_title": """job title; title; job; position; role; job role; job position; designation; funktion; stelle;
+        position im unternehmen; berufsbezeichnung; jobtitel; poste; fonction; intitulé du poste; cargo; puesto""",
+    "country": """country; country code; country/region; country name; cc; nation; land; ländercode; länderkürzel; pays;
+        code pays; país; código de país""",
+    "language": "language; lang; locale; preferred language; sprache; langue; idioma",
+    "timezone": "timezone; time zone; tz; zeitzone; fuseau horaire; zona horaria; huso horario",
+    "owner": """owner; contact owner; lead owner; account owner; record owner; owner email; assigned to; sales rep;
+        rep; account manager; besitzer; inhaber; betreuer; kundenbetreuer; zuständig; verantwortlich; vertriebler;
+        propriétaire; responsable; commercial; propietario; comercial""",
+    "source": """source; lead source; original source; contact source; quelle; leadquelle; lead-quelle; herkunft;
+        source du lead; origine; fuente; origen; fuente del lead""",
+    "tags": "tags; tag; labels; label; schlagworte; schlagwörter; stichworte; étiquettes; etiquetas",
+    "opted_in": """opted in; opt-in; opt in; email opt-in; email optin; marketing opt-in; newsletter opt-in; consent;
+        consented; email consent; marketing consent; gdpr consent; subscribed; permission; email permission;
+        accepts marketing; accepts email marketing; einwilligung; zustimmung; eingewilligt; werbeeinwilligung;
+        newsletter-einwilligung; consentement; consentimiento; suscrito; abonné""",
+    "opted_out": """opted out; opt-out; opt out; email opt out; email opt-out; has opted out of email; unsubscribed;
+        unsubscribed from all email; unsubscribed at; unsubscribed on; unsubscribe date; unsubscribe time; unsub time;
+        opted out at; opted out on; opt-out date; opt-out time; do not email; no email; suppressed; blocklisted;
+        blacklisted; abgemeldet; abgemeldet am; werbesperre; werbewiderspruch; désabonné; désinscrit;
+        dado de baja""",
+    "basis": """basis; consent basis; legal basis; lawful basis; legal basis for processing contact's data;
+        rechtsgrundlage; base légale; base legal; base jurídica""",
+    "consent_on": """consent on; consent date; consent time; consented on; consented at; opt-in date; opt-in time;
+        optin date; optin time; opt-in at; opted in on; opted in at; confirm time; confirmed at; subscribed on;
+        subscribed at; subscription date; signup date; sign-up date; signed up at; basis date; basis on;
+        einwilligung am; eingewilligt am; einwilligungsdatum; anmeldedatum; angemeldet am; date de consentement;
+        date du consentement; date d'inscription; fecha de consentimiento; fecha de alta; fecha de suscripción""",
+    "status": """status; subscription status; subscriber status; email status; member status; marketing status;
+        mailing status; email marketing status; newsletter-status; abo-status; statut; estado; estado de suscripción""",
+}
+
+_FIELD_OF = {fold(name): field for field, names in _SYNONYMS.items() for name in (field, *names.split(";"))}
+
+#: How `--map` says that a column is left out.
+_LEAVE_OUT = "-"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which field each column fills, by its place; `unknown` and `doubled` are left out and reported."""
+
+    headers: tuple[str, ...]
+    fields: Mapping[int, str]
+    unknown: tuple[str, ...] = ()
+    doubled: tuple[tuple[str, str], ...] = ()  # header, and the header that counts instead
+
+    @property
+    def email(self) -> int:
+        """Where the address stands."""
+        return next(place for place, field in self.fields.items() if field == "email")
+
+    def read_as(self) -> dict[str, str]:
+        """The headers that were understood, with their fields."""
+        return {self.headers[place]: field for place, field in self.fields.items()}
+
+
+def recognize(
+    headers: Sequence[str], declared: Mapping[str, DeclaredField], mapping: Mapping[str, str] | None = None
+) -> Columns:
+    """Give every column its field. `mapping` (header to field) wins over what is recognized; "-" leaves a column out."""
+    names = tuple(read_text(header) for header in headers)
+    known = _known(declared)
+    told = _told(names, known, mapping or {})
+    fields: dict[int, str] = {}
+    unknown: list[str] = []
+    doubled: list[tuple[str, str]] = []
+    # Columns that were mapped come first, so that a recognized one never takes their field.
+    for place in sorted(range(len(names)), key=lambda place: (fold(names[place]) not in told, place)):
+        folded = fold(names[place])
+        field = told.get(folded) or known.get(folded)
+        taken_by = next((names[other] for other, taken in fields.items() if taken == field), None)
+        if field == _LEAVE_OUT or not names[place]:
+            continue
+        if field is None:
+            unknown.append(names[place])
+        elif taken_by is not None and field not in PERMISSION:
+            doubled.append((names[place], taken_by))
+        else:
+            fields[place] = field
+    return Columns(names, dict(sorted(fields.items())), tuple(unknown), tuple(doubled))
+
+
+def count_recognized(headers: Sequence[str], declared: Mapping[str, DeclaredField]) -> int:
+    """How many of these headers mean something; tells a right delimiter from a wrong one."""
+    known = _known(declared)
+    return len({known[folded] for header in headers if (folded := fold(header)) in known})
+
+
+def without_address(names: Sequence[str], sample: Sequence[Sequence[str]]) -> str:
+    """What to do about a file none of whose columns is known to hold addresses."""
+    if any("@" in name for name in names):
+        return (
+            'the first line holds an address and no headers; write a line such as "email,first_name,country" above it.'
+        )
+    found = f"no column is known to hold e-mail addresses. Its columns: {_quoted(names)}."
+    addressed = [
+        name for place, name in enumerate(names) if any("@" in row[place] for row in sample if place < len(row))
+    ]
+    near = [name for name in names if did_you_mean(fold(name), ["email", "emailaddress", "emailadresse"])]
+    for name in (*addressed, *near):
+        return f'{found} Did you mean "{name}"? Then add --map "{name}=email".'
+    return f'{found} Name the one that does with --map "COLUMN=email".'
+
+
+def _known(declared: Mapping[str, DeclaredField]) -> dict[str, str]:
+    """Folded headers with their field; what settings.toml declares wins over the table."""
+    own = {
+        fold(header): field.name
+        for field in declared.values()
+        for header in (field.name, field.label, *field.headers)
+        if fold(header)
+    }
+    return {**_FIELD_OF, **own}
+
+
+def _told(names: Sequence[str], known: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, str]:
+    """The mapping by folded header, held against the file and the fields there are."""
+    present = {fold(name) for name in names}
+    fields = sorted({*known.values(), _LEAVE_OUT})
+    told = {}
+    for header, field in mapping.items():
+        if fold(header) not in present:
+            raise BadInput(
+                f'--map "{header}={field}": the file has no such column.{did_you_mean(header, names)} '
+                f"Its columns: {_quoted(names)}."
+            )
+        if field not in fields:
+            raise BadInput(
+                f'--map "{header}={field}": there is no field "{field}".{did_you_mean(field, fields)} '
+                "Fields of your own are declared in settings.toml below [fields.NAME]."
+            )
+        told[fold(header)] = field
+    return told
+
+
+def _quoted(names: Sequence[str]) -> str:
+    shown = ", ".join(f'"{name}"' for name in names[:20] if name)
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"{shown or 'none'}{more}"

@@ -1,0 +1,114 @@
+"""Conditions over contacts: the language that all rooms' words make together, and the saved conditions of segments.yaml.
+
+`app` gathers the words and clauses that the rooms lend into one `Language` and hands it to those who read conditions.
+A published condition keeps what it rests on (types of declared fields, texts of segments), so that it means the same
+for as long as its version lives.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field as Described
+
+from nurture.campaigns.reading import Definition, Problems, Unit, Workspace, open_yaml, read_definition
+from nurture.conditions import (
+    Compare,
+    Condition,
+    Field,
+    FieldType,
+    Missing,
+    OneOf,
+    Predicate,
+    Words,
+    parse,
+    segments_in,
+    walk,
+)
+from nurture.contacts import store
+from nurture.contacts.fields import BUILT_IN
+from nurture.database.conditions import Clause, Vocabulary, to_clause
+from nurture.database.engine import Session
+
+KIND = "segments"
+NAME = "segments"
+FILE = "segments.yaml"
+
+Lend = Callable[[datetime], Vocabulary]
+
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """All predicates that exist, and the clauses the rooms lend for them."""
+
+    predicates: Mapping[str, Predicate]
+    lenders: Sequence[Lend]
+    _parsed: dict[tuple[str, str], tuple[Condition, Words]] = field(default_factory=dict)
+
+    def words(self, rests_on: Mapping[str, Any]) -> Words:
+        """The words as they were when something was published."""
+        declared = {name: Field(FieldType(kind)) for name, kind in rests_on.get("fields", {}).items()}
+        return Words({**BUILT_IN, **declared}, self.predicates, rests_on.get("segments", {}))
+
+    def clause(self, text: str, rests_on: Mapping[str, Any], now: datetime) -> Clause:
+        """A published condition as a clause on `contact`."""
+        key = (text, json.dumps(rests_on, sort_keys=True))
+        if key not in self._parsed:
+            words = self.words(rests_on)
+            self._parsed[key] = (parse(text, words), words)
+        condition, words = self._parsed[key]
+        return self.clause_of(condition, words, now)
+
+    def clause_of(self, condition: Condition, words: Words, now: datetime) -> Clause:
+        vocabulary = store.vocabulary(words.fields)
+        for lend in self.lenders:
+            vocabulary |= lend(now)
+        return to_clause(condition, vocabulary)
+
+
+def rests_on(texts: Sequence[str], words: Words) -> dict[str, Any]:
+    """What these conditions, which parse, need to keep their meaning."""
+    parts = [part for text in texts for part in walk(parse(text, words))]
+    fields = {part.field for part in parts if isinstance(part, Compare | OneOf | Missing)}
+    segments = {name for text in texts for name in segments_in(text, words)}
+    return {
+        "fields": {name: str(words.fields[name].type) for name in sorted(fields - set(BUILT_IN))},
+        "segments": {name: words.segments[name] for name in sorted(segments)},
+    }
+
+
+class SegmentsDefinition(Definition):
+    """The whole file."""
+
+    format: Literal[1]
+    segments: dict[str, str] = Described({}, description="A name and the condition it stands for.")
+
+
+class SegmentsKind:
+    """Reads, checks and freezes the saved conditions."""
+
+    name = KIND
+
+    def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
+        path = workspace.campaigns / FILE
+        if not path.exists():
+            return []
+        file = open_yaml(workspace, path, problems)
+        definition = read_definition(file, SegmentsDefinition) if file else None
+        if file is None or definition is None:
+            return []
+        good = [
+            text
+            for name, text in definition.segments.items()
+            if file.read_condition(("segments", name), text, workspace.words) is not None
+        ]
+        content = {"segments": definition.segments, "rests_on": rests_on(good, workspace.words)}
+        return [Unit(KIND, NAME, file.name, content)]
+
+    def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        return dict(content["segments"])
+
+    def count_people(self, session: Session, name: str) -> int:
+        return 0

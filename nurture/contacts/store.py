@@ -1,0 +1,379 @@
+"""Contacts as they are kept, and all SQL about them.
+
+A contact is a person with an address. Operators work here and own contacts. Whatever a condition can read about a
+contact is changed through `contacts.actions`, which leaves a row in `changed_contact` for each reader.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Field, SQLModel, col
+
+from nurture.conditions import Field as Word
+from nurture.conditions import FieldType
+from nurture.contacts.fields import BUILT_IN
+from nurture.database.columns import (
+    KEY_IS_THE_ROW,
+    id_column,
+    instant_column,
+    json_column,
+    reference,
+)
+from nurture.database.conditions import Vocabulary
+from nurture.database.engine import Session, is_sqlite
+from nurture.database.statements import changed_rows, insert
+
+#: Who pulls changed contacts: each has rows of its own, so that a slow reader never hides a change from another.
+READERS = ("scoring", "sequences", "newsletters")
+
+
+class Operator(SQLModel, table=True):
+    """Someone who works here, mirrored from settings.toml when it is published."""
+
+    id: int = id_column()
+    email: str = Field(unique=True)
+    name: str
+    timezone: str = "UTC"
+    days: str = "mon-fri"
+    hours: str = "09:00-17:00"
+    signature: str = ""
+    role: str = "rep"
+    is_declared: bool = Field(default=True, description="false once settings.toml no longer names them")
+
+
+_HAS_POINTS = sa.text("score != 0")
+
+
+class Contact(SQLModel, table=True):
+    """A person with an address; `fields` holds what settings.toml declares beyond these columns."""
+
+    __table_args__ = (
+        sa.Index("ix_contact_fading", "scored_at", sqlite_where=_HAS_POINTS, postgresql_where=_HAS_POINTS),
+    )
+
+    id: int = id_column()
+    email: str
+    address_key: str = Field(unique=True)
+    address_hash: str = Field(
+        index=True,
+        max_length=32,
+        description="how the suppression list knows the address",
+    )
+    domain: str = Field(index=True)
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    job_title: str | None = None
+    country: str | None = Field(default=None, max_length=2, description="ISO 3166, upper case")
+    language: str | None = None
+    timezone: str | None = None
+    source: str | None = Field(default=None, description="lead source, from a closed list")
+    owner_id: int | None = reference("operator.id", nullable=True, index=True)
+    owner_text: str | None = Field(default=None, description="an owner somebody wrote down who does not work here")
+    fields: dict[str, Any] = json_column()
+    stage: str = "subscriber"
+    interest: str | None = Field(default=None, description="what the person said or chose, never inferred")
+    interest_at: datetime | None = instant_column(nullable=True)
+    interest_because: str = ""
+    score: float = 0
+    fit: str | None = None
+    fit_points: float = 0
+    scored_at: datetime | None = instant_column(nullable=True)
+    created_at: datetime = instant_column()
+    changed_at: datetime = instant_column()
+
+
+class ContactList(SQLModel, table=True):
+    """A list with chosen members."""
+
+    __tablename__ = "contact_list"
+
+    id: int = id_column()
+    name: str = Field(unique=True)
+    created_at: datetime = instant_column()
+
+
+class ListMember(SQLModel, table=True):
+    __tablename__ = "list_member"
+    __table_args__ = KEY_IS_THE_ROW
+
+    list_id: int = Field(foreign_key="contact_list.id", primary_key=True, sa_type=sa.BigInteger)
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger, index=True)
+    joined_at: datetime = instant_column()
+
+
+class ContactTag(SQLModel, table=True):
+    __tablename__ = "contact_tag"
+    __table_args__ = KEY_IS_THE_ROW
+
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger)
+    tag: str = Field(primary_key=True, index=True)
+    tagged_at: datetime = instant_column()
+
+
+class StageMove(SQLModel, table=True):
+    """One step of a contact from stage to stage, and why."""
+
+    __tablename__ = "stage_move"
+
+    id: int = id_column()
+    contact_id: int = reference("contact.id", index=True)
+    from_stage: str
+    to_stage: str
+    because: str
+    moved_at: datetime = instant_column()
+
+
+class ChangedContact(SQLModel, table=True):
+    """A reader has not yet looked at this contact since something about it changed."""
+
+    __tablename__ = "changed_contact"
+    __table_args__ = (sa.Index("ix_changed_contact_waiting", "reader", "changed_at"), KEY_IS_THE_ROW)
+
+    reader: str = Field(primary_key=True)
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger)
+    counter: int = 1
+    changed_at: datetime = instant_column()
+
+
+#: The columns that are fields of a contact, beside the declared ones.
+COLUMN_FIELDS = (
+    "first_name",
+    "last_name",
+    "company",
+    "job_title",
+    "country",
+    "language",
+    "timezone",
+    "source",
+)
+
+
+def values_of(contact: Contact, owner: Operator | None) -> dict[str, Any]:
+    """Every field word with this contact's value."""
+    built_in = {name: getattr(contact, name) for name in BUILT_IN if name != "owner"}
+    return {**contact.fields, **built_in, "owner": owner.email if owner else None}
+
+
+def find_contact(session: Session, address_key: str) -> Contact | None:
+    """The contact with that normalized address."""
+    return session.scalars(sa.select(Contact).where(col(Contact.address_key) == address_key)).one_or_none()
+
+
+def find_by_hash(session: Session, address_hash: str) -> Contact | None:
+    """The contact whose address has that suppression hash."""
+    return session.scalars(sa.select(Contact).where(col(Contact.address_hash) == address_hash)).one_or_none()
+
+
+def list_contacts(session: Session, ids: Iterable[int]) -> dict[int, Contact]:
+    """Contacts by identifier; those that are gone are left out."""
+    found = session.scalars(sa.select(Contact).where(col(Contact.id).in_(list(ids))))
+    return {contact.id: contact for contact in found}
+
+
+def list_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
+    """Contacts by normalized address."""
+    found = session.scalars(sa.select(Contact).where(col(Contact.address_key).in_(list(keys))))
+    return {contact.address_key: contact for contact in found}
+
+
+def lock_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
+    """Contacts by normalized address, locked as by `lock_contacts(exclusively=True)` and read as they are then."""
+    statement = sa.select(Contact).where(col(Contact.address_key).in_(list(keys))).order_by(col(Contact.id))
+    return {contact.address_key: contact for contact in session.scalars(statement.with_for_update())}
+
+
+def page_of_contacts(
+    session: Session, after: int, limit: int, where: ColumnElement[bool] | None = None
+) -> list[Contact]:
+    """The next contacts in the order of their identifiers: a walk over all of them that new ones do not disturb."""
+    statement = sa.select(Contact).where(col(Contact.id) > after).order_by(col(Contact.id)).limit(limit)
+    return list(session.scalars(statement if where is None else statement.where(where)))
+
+
+def page_of_ids(session: Session, after: int, limit: int, where: ColumnElement[bool]) -> list[int]:
+    """The same, identifiers only."""
+    statement = sa.select(col(Contact.id)).where(col(Contact.id) > after, where).order_by(col(Contact.id)).limit(limit)
+    return list(session.scalars(statement))
+
+
+def everybody() -> ColumnElement[bool]:
+    """The clause that leaves nobody out."""
+    return sa.true()
+
+
+def count_contacts(session: Session, where: ColumnElement[bool] | None = None) -> int:
+    statement = sa.select(sa.func.count()).select_from(Contact)
+    return session.scalar(statement if where is None else statement.where(where)) or 0
+
+
+def lock_contacts(session: Session, ids: Sequence[int], *, exclusively: bool) -> None:
+    """Serialize what is promised to a person with what is sent to them.
+
+    Consent changes lock exclusively, sending locks shared. On SQLite the write lock of the transaction does it already.
+    """
+    if ids and not is_sqlite(session):
+        rows = sa.select(col(Contact.id)).where(col(Contact.id).in_(ids)).order_by(col(Contact.id))
+        session.execute(rows.with_for_update(read=not exclusively)).all()
+
+
+def list_operators(session: Session) -> dict[int, Operator]:
+    return {operator.id: operator for operator in session.scalars(sa.select(Operator).order_by(col(Operator.name)))}
+
+
+def find_operator(session: Session, email: str) -> Operator | None:
+    """The operator with that address, however it is capitalized."""
+    wanted = sa.func.lower(col(Operator.email)) == email.strip().lower()
+    return session.scalars(sa.select(Operator).where(wanted)).one_or_none()
+
+
+def find_list(session: Session, name: str) -> ContactList | None:
+    return session.scalars(sa.select(ContactList).where(col(ContactList.name) == name)).one_or_none()
+
+
+def list_names(session: Session) -> list[str]:
+    return list(session.scalars(sa.select(col(ContactList.name)).order_by(col(ContactList.name))))
+
+
+def tags_of(session: Session, ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Tags by contact."""
+    rows = session.execute(
+        sa.select(col(ContactTag.contact_id), col(ContactTag.tag)).where(col(ContactTag.contact_id).in_(ids))
+    )
+    return _grouped(rows.all())
+
+
+def lists_of(session: Session, ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Names of the lists each contact is a member of."""
+    rows = session.execute(
+        sa.select(col(ListMember.contact_id), col(ContactList.name))
+        .join(ContactList, col(ContactList.id) == col(ListMember.list_id))
+        .where(col(ListMember.contact_id).in_(ids))
+    )
+    return _grouped(rows.all())
+
+
+def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, frozenset[str]]:
+    groups: dict[int, set[str]] = {}
+    for key, value in rows:
+        groups.setdefault(key, set()).add(value)
+    return {key: frozenset(values) for key, values in groups.items()}
+
+
+def stage_moves_of(session: Session, contact_id: int) -> list[StageMove]:
+    statement = sa.select(StageMove).where(col(StageMove.contact_id) == contact_id).order_by(col(StageMove.id))
+    return list(session.scalars(statement))
+
+
+def add_changed(
+    session: Session,
+    ids: Sequence[int],
+    now: datetime,
+    readers: Sequence[str] = READERS,
+) -> None:
+    """A row per contact and reader; one that is there already counts up."""
+    rows = [{"reader": reader, "contact_id": i, "counter": 1, "changed_at": now} for reader in readers for i in ids]
+    if rows:
+        statement = insert(session, ChangedContact)
+        counted = {"counter": ChangedContact.counter + 1}
+        again = statement.on_conflict_do_update(index_elements=["reader", "contact_id"], set_=counted)
+        changed_rows(session, again, rows)
+
+
+def list_changed(session: Session, reader: str, limit: int) -> dict[int, int]:
+    """The contacts a reader has to look at, the longest waiting first, with their counters."""
+    statement = sa.select(col(ChangedContact.contact_id), col(ChangedContact.counter)).where(
+        col(ChangedContact.reader) == reader
+    )
+    statement = statement.order_by(col(ChangedContact.changed_at), col(ChangedContact.contact_id)).limit(limit)
+    return dict(session.execute(statement).all())
+
+
+def first_changed_at(reader: str) -> ColumnElement[Any]:
+    """Question: since when somebody waits for this reader, null when nobody does."""
+    waiting = sa.select(col(ChangedContact.changed_at)).where(col(ChangedContact.reader) == reader)
+    return waiting.order_by(col(ChangedContact.changed_at)).limit(1).scalar_subquery()
+
+
+def drop_changed(session: Session, reader: str, counters: Mapping[int, int]) -> None:
+    """The reader has looked: a contact that changed again meanwhile stays."""
+    if not counters:
+        return
+    table: Any = ChangedContact.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    statement = sa.delete(table).where(
+        table.c.reader == reader,
+        table.c.contact_id == sa.bindparam("seen_contact"),
+        table.c.counter == sa.bindparam("seen_counter"),
+    )
+    rows = [{"seen_contact": contact, "seen_counter": counter} for contact, counter in counters.items()]
+    changed_rows(session, statement, rows)
+
+
+def insert_contacts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """New contacts, as many at once as the caller's 50 ms allow."""
+    if rows:
+        changed_rows(session, sa.insert(Contact), list(rows))
+
+
+def insert_members(session: Session, list_id: int, ids: Sequence[int], now: datetime) -> int:
+    """Make contacts members of a list; how many were not yet."""
+    if not ids:
+        return 0
+    rows = [{"list_id": list_id, "contact_id": contact_id, "joined_at": now} for contact_id in ids]
+    return changed_rows(session, insert(session, ListMember).values(rows).on_conflict_do_nothing())
+
+
+def insert_tag(session: Session, contact_id: int, tag: str, now: datetime) -> bool:
+    """Tag a contact; False when it has the tag already."""
+    statement = insert(session, ContactTag).values(contact_id=contact_id, tag=tag, tagged_at=now)
+    return changed_rows(session, statement.on_conflict_do_nothing()) == 1
+
+
+def insert_tags(session: Session, pairs: Sequence[tuple[int, str]], now: datetime) -> None:
+    """Tag many contacts (identifier, tag); tags that are there stay as they are."""
+    if pairs:
+        rows = [{"contact_id": contact_id, "tag": tag, "tagged_at": now} for contact_id, tag in pairs]
+        changed_rows(session, insert(session, ContactTag).on_conflict_do_nothing(), rows)
+
+
+def delete_tag(session: Session, contact_id: int, tag: str) -> bool:
+    gone = sa.delete(ContactTag).where(col(ContactTag.contact_id) == contact_id, col(ContactTag.tag) == tag)
+    return changed_rows(session, gone) == 1
+
+
+def vocabulary(fields: Mapping[str, Word]) -> Vocabulary:
+    """What the words about a contact mean in SQL; `fields` are all words that `contacts.fields` knows."""
+    return Vocabulary(
+        {name: _column(name, word) for name, word in fields.items()},
+        {
+            "has_tag": lambda given: _has_tag(str(given["tag"])),
+            "in_list": lambda given: _in_list(str(given["list"])),
+        },
+    )
+
+
+def _column(name: str, word: Word) -> ColumnElement[Any]:
+    if name == "owner":
+        return sa.select(col(Operator.email)).where(col(Operator.id) == col(Contact.owner_id)).scalar_subquery()
+    if name in Contact.model_fields and name != "fields":
+        column: ColumnElement[Any] = col(getattr(Contact, name))  # type: ignore[assignment]  # Mapped is one
+        return column
+    kept: Any = col(Contact.fields)[name]
+    match word.type:
+        case FieldType.NUMBER:
+            return kept.as_float()  # type: ignore[no-any-return]
+        case FieldType.FLAG:
+            return kept.as_boolean()  # type: ignore[no-any-return]
+    return kept.as_string()  # type: ignore[no-any-return]
+
+
+def _has_tag(tag: str) -> ColumnElement[bool]:
+    return sa.exists().where(col(ContactTag.contact_id) == col(Contact.id), col(ContactTag.tag) == tag)
+
+
+def _in_list(name: str) -> ColumnElement[bool]:
+    listed = sa.select(col(ContactList.id)).where(col(ContactList.name) == name).scalar_subquery()
+    return sa.exists().where(col(ListMember.contact_id) == col(Contact.id), col(ListMember.list_id) == listed)

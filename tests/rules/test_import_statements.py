@@ -1,0 +1,170 @@
+"""What a row says about permission: closed lists, and a no beats everything."""
+
+from datetime import date
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nurture.consent.rules import Basis, SuppressionReason
+from nurture.consent.statements import Statement, get_basis, read_statement
+from nurture.contacts.addresses import read_address
+from nurture.contacts.imports import ImportRow
+from nurture.errors import BadInput
+
+TODAY = date(2026, 3, 10)
+ADDRESS = read_address("ana@reader.example")
+
+
+def said(*rows: dict[str, str], is_shifted: bool = False) -> Statement:
+    permission = tuple(tuple(row.items()) for row in rows)
+    return read_statement(ImportRow(2, ADDRESS, permission=permission, is_shifted=is_shifted), TODAY)
+
+
+def bases(statement: Statement) -> list[Basis]:
+    return [basis for basis, _ in statement.bases]
+
+
+@pytest.mark.parametrize("word", ["yes", "Ja", "1", "TRUE", "x", "opt-in", "subscribed"])
+def test_a_yes_is_an_opt_in(word: str) -> None:
+    assert bases(said({"opted_in": word})) == [Basis.OPT_IN]
+
+
+@pytest.mark.parametrize("word", ["no", "Nein", "0", "FALSE"])
+def test_a_no_is_a_no(word: str) -> None:
+    statement = said({"opted_in": word, "basis": "customer"})
+    assert statement.is_no
+    assert not statement.bases
+    assert not statement.is_silent
+
+
+@pytest.mark.parametrize("word", ["", "n/a", "unknown", "none"])
+def test_an_empty_cell_says_nothing(word: str) -> None:
+    assert said({"opted_in": word} if word and word != "n/a" else {}) == Statement()
+
+
+@pytest.mark.parametrize("word", ["maybe", "pending", "yes, I think", "2"])
+def test_a_word_nobody_knows_is_no_yes_and_lets_no_flag_decide(word: str) -> None:
+    statement = said({"opted_in": word})
+    assert not statement.bases
+    assert not statement.is_no
+    assert not statement.is_silent
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("unsubscribed", SuppressionReason.OPT_OUT),
+        ("Opted Out", SuppressionReason.OPT_OUT),
+        ("abgemeldet", SuppressionReason.OPT_OUT),
+        ("complained", SuppressionReason.COMPLAINT),
+        ("Spam complaint", SuppressionReason.COMPLAINT),
+        ("cleaned", SuppressionReason.HARD_BOUNCE),
+        ("Hard-Bounced", SuppressionReason.HARD_BOUNCE),
+        ("blocklisted", SuppressionReason.MANUAL),
+    ],
+)
+def test_a_status_that_ends_it_is_a_suppression(status: str, reason: SuppressionReason) -> None:
+    statement = said({"status": status, "opted_in": "yes", "basis": "customer"})
+    assert statement.suppressions == {reason}
+    assert not statement.bases
+    assert not statement.is_silent
+
+
+@pytest.mark.parametrize("status", ["inactive", "Pending", "non-subscribed", "unconfirmed", "soft bounced", "VIP gold"])
+def test_inactive_is_not_active(status: str) -> None:
+    statement = said({"status": status})
+    assert not statement.bases
+    assert not statement.suppressions
+    assert not statement.is_silent
+
+
+def test_subscribed_is_a_yes_and_active_only_no_no() -> None:
+    assert bases(said({"status": "subscribed"})) == [Basis.OPT_IN]
+    assert said({"status": "Active"}) == Statement()
+
+
+@pytest.mark.parametrize("cell", ["yes", "true", "2025-11-03", "2025-11-03 08:00", "unsubscribed"])
+def test_a_column_of_opt_outs_takes_a_yes_or_the_day_it_happened(cell: str) -> None:
+    assert said({"opted_out": cell}).suppressions == {SuppressionReason.OPT_OUT}
+
+
+def test_a_column_of_opt_outs_that_nobody_understands_is_no_yes() -> None:
+    assert not said({"opted_out": "Newsletter B", "opted_in": "yes"}).bases
+
+
+@pytest.mark.parametrize("cell", ["no", "false", "subscribed", "active"])
+def test_not_having_left_is_no_consent(cell: str) -> None:
+    assert said({"opted_out": cell}) == Statement()
+
+
+@pytest.mark.parametrize(
+    ("cell", "basis"),
+    [
+        ("double opt-in", Basis.DOUBLE_OPT_IN),
+        ("Bestandskunde", Basis.CUSTOMER),
+        ("Legitimate interest", Basis.LEGITIMATE_INTEREST),
+        ("business card", Basis.MET),
+        ("published", Basis.PUBLISHED),
+        ("enquiry", Basis.INQUIRY),
+    ],
+)
+def test_a_basis_has_many_names(cell: str, basis: Basis) -> None:
+    assert bases(said({"basis": cell})) == [basis]
+    assert bases(said({"basis": cell, "opted_in": "yes"})) == [basis]
+
+
+def test_a_bought_address_has_no_basis() -> None:
+    assert said({"basis": "purchased"}) == Statement(is_silent=False)
+    with pytest.raises(BadInput, match="Import with --source purchased"):
+        get_basis("purchased")
+    with pytest.raises(BadInput, match='Did you mean "customer"'):
+        get_basis("custommer")
+
+
+def test_the_day_of_a_consent_is_the_last_one_given_and_never_to_come() -> None:
+    statement = said({"opted_in": "yes", "consent_on": "2025-01-31"})
+    assert statement.bases == ((Basis.OPT_IN, date(2025, 1, 31)),)
+    for unusable in ("2027-01-01", "01/02/2025", "last week"):
+        statement = said({"opted_in": "yes", "consent_on": unusable})
+        assert statement.bases == ((Basis.OPT_IN, None),)
+        assert [note.column for note in statement.notes] == ["consent_on"]
+
+
+def test_a_day_without_a_basis_is_kept_for_the_basis_of_the_flag() -> None:
+    assert said({"consent_on": "2025-01-31"}) == Statement(given_on=date(2025, 1, 31))
+
+
+def test_a_shifted_row_proves_nothing_and_still_may_say_no() -> None:
+    assert not said({"opted_in": "yes"}, is_shifted=True).bases
+    assert not said({}, is_shifted=True).is_silent
+    assert said({"opted_in": "no"}, is_shifted=True).is_no
+
+
+CELLS = st.fixed_dictionaries(
+    {},
+    optional={
+        "opted_in": st.sampled_from(["yes", "no", "", "maybe"]),
+        "opted_out": st.sampled_from(["yes", "no", ""]),
+        "status": st.sampled_from(["subscribed", "unsubscribed", "cleaned", "inactive", ""]),
+        "basis": st.sampled_from(["customer", "opt-in", "purchased", ""]),
+    },
+)
+
+
+@given(st.lists(CELLS, min_size=1, max_size=4))
+@example([{"basis": "customer"}, {"opted_in": "no"}])
+@example([{"basis": "customer"}, {"status": "cleaned"}])
+def test_a_no_in_any_row_wins_and_the_order_of_rows_does_not_matter(rows: list[dict[str, str]]) -> None:
+    statement, backwards = said(*rows), said(*reversed(rows))
+    has_no = any(row.get("opted_in") == "no" for row in rows)
+    has_left = any(row.get("opted_out") == "yes" or row.get("status") in {"unsubscribed", "cleaned"} for row in rows)
+    assert statement.is_no is has_no
+    assert bool(statement.suppressions) is has_left
+    assert not (statement.bases and (has_no or has_left))
+    assert set(statement.bases) == set(backwards.bases)
+    assert (statement.is_no, statement.is_silent, statement.suppressions) == (
+        backwards.is_no,
+        backwards.is_silent,
+        backwards.suppressions,
+    )
