@@ -1,0 +1,250 @@
+"""Who may be mailed: the pure rules.
+
+A *basis* is why we may write (double opt-in, customer, inquiry …), with its date. The consent table says, by country,
+basis and age, whether somebody may get an announcement, must be asked first, or is never written to; a country nobody
+looked up counts as the strictest one. `may_send` is the only judge; `consent.store.may_be_mailed` is the same rule in
+SQL, and a property test holds the two equal. This is not legal advice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from functools import cached_property, lru_cache
+
+
+class Basis(StrEnum):
+    """Why we may write to somebody."""
+
+    DOUBLE_OPT_IN = "double-opt-in"
+    OPT_IN = "opt-in"
+    CUSTOMER = "customer"
+    INQUIRY = "inquiry"
+    MET = "met"
+    PUBLISHED = "published"
+    LEGITIMATE_INTEREST = "legitimate-interest"
+
+
+#: How a mail tells its reader why it came.
+REASONS = {
+    Basis.DOUBLE_OPT_IN: "you signed up and confirmed it",
+    Basis.OPT_IN: "you signed up",
+    Basis.CUSTOMER: "you are a customer",
+    Basis.INQUIRY: "you asked us about our work",
+    Basis.MET: "we met",
+    Basis.PUBLISHED: "you publish this address for your work",
+    Basis.LEGITIMATE_INTEREST: "it concerns your work",
+}
+
+#: In the consent table: somebody we have no basis for at all.
+NO_BASIS = "none"
+
+#: When two bases compete for one contact, the earlier one here is the better proof.
+STRENGTH = tuple(Basis)
+
+
+class ConsentPurpose(StrEnum):
+    """What somebody agreed to: being mailed, or having their opens and clicks recorded."""
+
+    MAIL = "mail"
+    TRACKING = "tracking"
+
+
+class Pile(StrEnum):
+    """What may happen next, from the most permissive to the strictest."""
+
+    ANNOUNCE = "announce"
+    ASK = "ask"
+    NEVER = "never"
+
+
+class Purpose(StrEnum):
+    """Of a mail; DESIGN of the outbox: each purpose has its own permission and headers."""
+
+    CAMPAIGN = "campaign"
+    SERVICE = "service"
+    INTERNAL = "internal"
+    TEST = "test"
+
+
+class SuppressionReason(StrEnum):
+    """Why an address is never mailed."""
+
+    OPT_OUT = "opt_out"
+    HARD_BOUNCE = "hard_bounce"
+    COMPLAINT = "complaint"
+    MANUAL = "manual"
+    ERASED = "erased"
+
+
+#: What stops even the mail that a person just asked for (a confirmation, their own data).
+STOPS_SERVICE = frozenset({SuppressionReason.HARD_BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.ERASED})
+
+_STRICTNESS = tuple(Pile)
+EEA = frozenset(
+    ["AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IS", "IE", "IT", "LV", "LI", "LT", "LU", "MT", "NL", "NO", "PL", "PT", "RO", "SK", "SI", "ES", "SE"]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the consent table; `within_months` is the age up to which `then` holds, after it `otherwise`."""
+
+    countries: frozenset[str]
+    bases: frozenset[str]
+    then: Pile
+    law: str
+    checked_on: date
+    within_months: int | None = None
+    otherwise: Pile = Pile.NEVER
+
+
+@dataclass(frozen=True, eq=False)
+class ConsentTable:
+    """The rows in order, the first match decides; and where opens and clicks are recorded only after a yes.
+
+    Each is equal to itself only, so that rulings can be kept by table without comparing its rows.
+    """
+
+    rows: tuple[Row, ...]
+    ask_before_tracking: frozenset[str] = frozenset("*")
+
+    @cached_property
+    def countries(self) -> frozenset[str]:
+        """Every country that has a row of its own."""
+        return frozenset(country for row in self.rows for country in row.countries if len(country) == 2)
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What the table says: `pile` until the end of `until`, `afterwards` later."""
+
+    pile: Pile
+    law: str
+    until: date | None = None
+    afterwards: Pile = Pile.NEVER
+
+
+@lru_cache(maxsize=4096)
+def rule(table: ConsentTable, country: str | None, basis: str, given_on: date | None) -> Ruling:
+    """What the consent table says about a person in `country` with this basis since `given_on`."""
+    if country in table.countries:
+        return _rule_in(table, str(country), basis, given_on)
+    # Nobody looked this country up: the strictest of all that were, ending the soonest.
+    rulings = [_rule_in(table, known, basis, given_on) for known in sorted(table.countries)]
+    strictest = max(rulings, key=_severity, default=Ruling(Pile.NEVER, "no row of the consent table fits"))
+    return Ruling(strictest.pile, f"country unknown, so the strictest row: {strictest.law}", strictest.until)
+
+
+def _severity(ruling: Ruling) -> tuple[int, float]:
+    return _STRICTNESS.index(ruling.pile), -(ruling.until or date.max).toordinal()
+
+
+def _rule_in(table: ConsentTable, country: str, basis: str, given_on: date | None) -> Ruling:
+    for row in table.rows:
+        if (country in row.countries or "*" in row.countries) and (basis in row.bases or "*" in row.bases):
+            if row.within_months is None:
+                return Ruling(row.then, row.law)
+            if given_on is None:
+                return Ruling(row.otherwise, f"{row.law}; a basis without a date counts as expired")
+            return Ruling(row.then, row.law, add_months(given_on, row.within_months), row.otherwise)
+    return Ruling(Pile.NEVER, "no row of the consent table fits")
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of a later month, or its last one."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month + 1, min(day.day, last))
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known about one person and one topic when somebody wants to write to them."""
+
+    suppressions: Mapping[str, date]
+    state: str | None = None  # given, refused, withdrawn or none; None when nobody ever asked
+    basis: str | None = None
+    pile: str = Pile.NEVER
+    expires_at: datetime | None = None
+    afterwards: str = Pile.NEVER
+    law: str = ""
+
+    def has_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(frozen=True)
+class Permission:
+    """The verdict: `reason` is a word for machines, `because` a sentence for people."""
+
+    is_allowed: bool
+    reason: str = ""
+    because: str = ""
+
+
+ALLOWED = Permission(True)
+
+
+def may_send(purpose: Purpose, standing: Standing, now: datetime) -> Permission:
+    """Whether this person may be sent a mail of this purpose now, and why not."""
+    if purpose in {Purpose.INTERNAL, Purpose.TEST}:
+        return ALLOWED
+    for reason in SuppressionReason:
+        if reason in standing.suppressions and (purpose is Purpose.CAMPAIGN or reason in STOPS_SERVICE):
+            return Permission(False, reason, f"{_WORDS[reason]} on {standing.suppressions[reason]}")
+    if purpose is Purpose.SERVICE or pile_of(standing, now) is Pile.ANNOUNCE:
+        return ALLOWED
+    return _why_not(standing, now)
+
+
+def _why_not(standing: Standing, now: datetime) -> Permission:
+    """What keeps somebody who is not suppressed from being mailed about this topic."""
+    match standing.state:
+        case "refused":
+            return Permission(False, "refused", "said no")
+        case "withdrawn":
+            return Permission(False, "withdrawn", "left this topic")
+        case "given" if standing.has_expired(now) and standing.expires_at:
+            ended = f"the basis {standing.basis} ended on {standing.expires_at.date()}"
+            return Permission(False, "expired", f"{ended} ({standing.law})")
+        case "given" | "none":
+            what = f"as {standing.basis}" if standing.basis else "without a basis"
+            if pile_of(standing, now) is Pile.ASK:
+                return Permission(False, "must_ask", f"{what}, must be asked first ({standing.law})")
+            return Permission(False, "never", f"{what}, may not be written to ({standing.law})")
+    return Permission(False, "no_consent", "nobody knows on which basis to write about this topic")
+
+
+def pile_of(standing: Standing, now: datetime) -> Pile:
+    """Which of the three piles somebody lies on for a topic; only the first may be mailed."""
+    if standing.suppressions or standing.state not in {"given", "none"}:
+        return Pile.NEVER
+    pile = Pile(standing.afterwards if standing.has_expired(now) else standing.pile)
+    # Without a basis nobody is mailed, whatever a table says.
+    return Pile.ASK if pile is Pile.ANNOUNCE and standing.state == "none" else pile
+
+
+_WORDS = {
+    SuppressionReason.OPT_OUT: "opted out",
+    SuppressionReason.HARD_BOUNCE: "the address bounced",
+    SuppressionReason.COMPLAINT: "complained",
+    SuppressionReason.MANUAL: "put on the suppression list",
+    SuppressionReason.ERASED: "asked to be erased",
+}
+
+
+def end_of(day: date | None) -> datetime | None:
+    """The instant from which a ruling that held until `day` no longer holds."""
+    return datetime.combine(day, time.max, tzinfo=UTC) if day else None
+
+
+def is_tracked(table: ConsentTable, country: str | None, choice: str | None) -> bool:
+    """Whether opens and clicks of this person may be recorded: their own word, else the default of their country."""
+    if choice is not None:
+        return choice == "given"
+    return country is not None and not ({country, "*"} & table.ask_before_tracking)

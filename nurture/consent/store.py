@@ -1,0 +1,255 @@
+"""Consent and suppression as they are kept, and all SQL about them.
+
+`consent_event` is the ledger: append only, one row for everything a person agreed to, refused or took back, with how
+and when. `consent` is what follows from it now, one row per contact, topic and purpose. `suppression` knows addresses
+by keyed hash only and outlives the contact.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Field, SQLModel, col
+
+from nurture.consent.rules import STOPS_SERVICE, ConsentPurpose, Pile, Purpose, Standing
+from nurture.contacts.store import Contact
+from nurture.database.columns import (
+    KEY_IS_THE_ROW,
+    id_column,
+    instant_column,
+    reference,
+)
+from nurture.database.conditions import Vocabulary
+from nurture.database.engine import Session
+from nurture.database.statements import changed_rows, insert
+
+#: In the topic column: all topics.
+EVERY_TOPIC = ""
+
+
+class ConsentEvent(SQLModel, table=True):
+    """One entry of the ledger; never changed, never deleted but by erasure, which leaves the hash."""
+
+    __tablename__ = "consent_event"
+
+    id: int = id_column()
+    contact_id: int | None = reference("contact.id", nullable=True, index=True, on_delete="SET NULL")
+    address_hash: str = Field(max_length=32, index=True)
+    topic: str = EVERY_TOPIC
+    purpose: str = ConsentPurpose.MAIL
+    what: str = Field(description="given, refused, withdrawn, opted_out, undone, suppressed, lifted")
+    basis: str | None = None
+    given_on: date | None = None
+    how: str = Field(description="how we know: file and line, page, mail, operator")
+    delivery_id: int | None = Field(default=None, sa_type=sa.BigInteger, description="the mail it came from")
+    recorded_at: datetime = instant_column()
+
+
+class Consent(SQLModel, table=True):
+    """What holds now for one contact, topic and purpose."""
+
+    __table_args__ = KEY_IS_THE_ROW
+
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger)
+    topic: str = Field(primary_key=True)
+    purpose: str = Field(primary_key=True)
+    state: str = Field(description="given, refused, withdrawn, or none: no basis is known")
+    basis: str | None = None
+    given_on: date | None = None
+    pile: str = Field(default=Pile.NEVER, description="what the consent table says until expires_at")
+    expires_at: datetime | None = instant_column(nullable=True)
+    afterwards: str = Field(default=Pile.NEVER, description="what it says later")
+    law: str = ""
+    changed_at: datetime = instant_column()
+
+
+class Suppression(SQLModel, table=True):
+    """An address that is not mailed, by keyed hash, for one reason; a lifted one stays as history."""
+
+    __table_args__ = KEY_IS_THE_ROW
+
+    address_hash: str = Field(primary_key=True, max_length=32)
+    reason: str = Field(primary_key=True)
+    created_at: datetime = instant_column()
+    how: str
+    lifted_at: datetime | None = instant_column(nullable=True)
+
+
+def add_event(session: Session, **values: Any) -> None:
+    session.add(ConsentEvent(**values))
+
+
+def insert_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        changed_rows(session, sa.insert(ConsentEvent), list(rows))
+
+
+def save_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what holds now; a row that is there is replaced."""
+    if not rows:
+        return
+    statement = insert(session, Consent)
+    fresh = {
+        name: statement.excluded[name]
+        for name in (
+            "state",
+            "basis",
+            "given_on",
+            "pile",
+            "expires_at",
+            "afterwards",
+            "law",
+            "changed_at",
+        )
+    }
+    statement = statement.on_conflict_do_update(index_elements=["contact_id", "topic", "purpose"], set_=fresh)
+    changed_rows(session, statement, list(rows))
+
+
+def suppress(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Put addresses on the list; how many are new or were lifted before."""
+    statement = insert(session, Suppression)
+    again = statement.on_conflict_do_update(
+        index_elements=["address_hash", "reason"],
+        set_={
+            "lifted_at": None,
+            "created_at": statement.excluded.created_at,
+            "how": statement.excluded.how,
+        },
+        where=col(Suppression.lifted_at).is_not(None),
+    )
+    return sum(changed_rows(session, again.values(**row)) for row in rows)
+
+
+def lift_suppression(session: Session, address_hash: str, reason: str, now: datetime) -> bool:
+    standing = sa.update(Suppression).where(
+        col(Suppression.address_hash) == address_hash,
+        col(Suppression.reason) == reason,
+        col(Suppression.lifted_at).is_(None),
+    )
+    return changed_rows(session, standing.values(lifted_at=now)) == 1
+
+
+def suppressions_of(session: Session, hashes: Iterable[str]) -> dict[str, dict[str, datetime]]:
+    """Reasons with their instants, by address hash."""
+    statement = sa.select(col(Suppression.address_hash), col(Suppression.reason), col(Suppression.created_at))
+    statement = statement.where(
+        col(Suppression.address_hash).in_(list(hashes)),
+        col(Suppression.lifted_at).is_(None),
+    )
+    found: dict[str, dict[str, datetime]] = {}
+    for address_hash, reason, created_at in session.execute(statement):
+        found.setdefault(address_hash, {})[reason] = created_at
+    return found
+
+
+def consents_of(
+    session: Session,
+    contact_ids: Sequence[int],
+    purpose: ConsentPurpose = ConsentPurpose.MAIL,
+) -> dict[tuple[int, str], Consent]:
+    """What holds now, by contact and topic."""
+    statement = sa.select(Consent).where(col(Consent.contact_id).in_(contact_ids), col(Consent.purpose) == purpose)
+    return {(consent.contact_id, consent.topic): consent for consent in session.scalars(statement)}
+
+
+def standings(session: Session, contact_ids: Sequence[int], topic: str) -> dict[int, Standing]:
+    """What `may_send` needs to know about these contacts and one topic; contacts that are gone are left out."""
+    known = sa.select(col(Contact.id), col(Contact.address_hash)).where(col(Contact.id).in_(contact_ids))
+    hashes = dict(session.execute(known).all())
+    suppressed = suppressions_of(session, hashes.values())
+    consents = consents_of(session, contact_ids)
+    return {
+        contact_id: _standing(suppressed.get(address_hash, {}), consents.get((contact_id, topic)))
+        for contact_id, address_hash in hashes.items()
+    }
+
+
+def _standing(suppressed: Mapping[str, datetime], consent: Consent | None) -> Standing:
+    reasons = {reason: created_at.date() for reason, created_at in suppressed.items()}
+    if consent is None:
+        return Standing(reasons)
+    return Standing(
+        reasons,
+        consent.state,
+        consent.basis,
+        consent.pile,
+        consent.expires_at,
+        consent.afterwards,
+        consent.law,
+    )
+
+
+def list_events(session: Session, address_hash: str) -> list[ConsentEvent]:
+    """The ledger of one address, oldest first."""
+    statement = sa.select(ConsentEvent).where(col(ConsentEvent.address_hash) == address_hash)
+    return list(session.scalars(statement.order_by(col(ConsentEvent.id))))
+
+
+def last_event(session: Session, address_hash: str, what: str) -> ConsentEvent | None:
+    statement = sa.select(ConsentEvent).where(
+        col(ConsentEvent.address_hash) == address_hash, col(ConsentEvent.what) == what
+    )
+    return session.scalars(statement.order_by(col(ConsentEvent.id).desc()).limit(1)).one_or_none()
+
+
+def list_to_judge(session: Session, contact_ids: Sequence[int]) -> list[tuple[Consent, str | None]]:
+    """Mail consents of these contacts with their country, to be held against the consent table."""
+    statement = (
+        sa.select(Consent, col(Contact.country))
+        .join(Contact, col(Contact.id) == col(Consent.contact_id))
+        .where(
+            col(Consent.purpose) == ConsentPurpose.MAIL,
+            col(Consent.contact_id).in_(contact_ids),
+        )
+    )
+    return list(session.execute(statement))
+
+
+def may_be_mailed(purpose: Purpose, topic: Any, now: Any) -> ColumnElement[bool]:
+    """Clause on `contact`: `rules.may_send` in SQL. `topic` is a name or the column that holds it, `now` an
+    instant or a parameter.
+    """
+    standing = sa.exists().where(
+        col(Suppression.address_hash) == col(Contact.address_hash),
+        col(Suppression.lifted_at).is_(None),
+    )
+    match purpose:
+        case Purpose.INTERNAL | Purpose.TEST:
+            return sa.true()
+        case Purpose.SERVICE:
+            return ~standing.where(col(Suppression.reason).in_(STOPS_SERVICE))
+    return sa.and_(~standing, _subscribed(topic, now))
+
+
+def _subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
+    has_expired = sa.and_(col(Consent.expires_at).is_not(None), col(Consent.expires_at) <= now)
+    pile = sa.case((has_expired, col(Consent.afterwards)), else_=col(Consent.pile))
+    return sa.exists().where(
+        col(Consent.contact_id) == col(Contact.id),
+        col(Consent.topic) == topic,
+        col(Consent.purpose) == ConsentPurpose.MAIL,
+        col(Consent.state) == "given",
+        pile == Pile.ANNOUNCE,
+    )
+
+
+def tracking_choices(session: Session, contact_ids: Sequence[int], topic: str) -> dict[int, str]:
+    """What people said about tracking for this topic, or for all; those who said nothing are left out."""
+    chosen = consents_of(session, contact_ids, ConsentPurpose.TRACKING)
+    found = {}
+    for contact_id in contact_ids:
+        choice = chosen.get((contact_id, topic)) or chosen.get((contact_id, EVERY_TOPIC))
+        if choice is not None:
+            found[contact_id] = choice.state
+    return found
+
+
+def vocabulary(now: datetime) -> Vocabulary:
+    """`subscribed("topic")`: may be mailed about it now."""
+    return Vocabulary(
+        {},
+        {"subscribed": lambda given: may_be_mailed(Purpose.CAMPAIGN, str(given["topic"]), now)},
+    )

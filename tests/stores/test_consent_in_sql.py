@@ -1,0 +1,115 @@
+"""`may_send` and its SQL form are one rule, whatever is known about a person."""
+
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import col
+
+from nurture.consent import actions, store
+from nurture.consent.definition import CLOSED_TABLE
+from nurture.consent.rules import Basis, ConsentPurpose, Pile, Purpose, SuppressionReason, may_send
+from nurture.contacts.store import Contact
+from nurture.database.engine import Database, Session
+from nurture.errors import NotAllowed
+from nurture.tokens import AddressHasher
+from tests.conftest import NOW
+from tests.support.people import add_contact
+
+people = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from([None, "given", "refused", "withdrawn", "none"]),
+        "pile": st.sampled_from(list(Pile)),
+        "afterwards": st.sampled_from(list(Pile)),
+        "expires_at": st.sampled_from([None, NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1)]),
+        "reasons": st.lists(st.sampled_from(list(SuppressionReason)), max_size=2, unique=True),
+        "is_lifted": st.booleans(),
+    }
+)
+
+
+@given(st.lists(people, min_size=1, max_size=6), st.sampled_from(list(Purpose)))
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_judge_and_its_sql_agree(
+    database: Database, hasher: AddressHasher, known: list[dict[str, object]], purpose: Purpose
+) -> None:
+    with database.reading() as session:  # what is written in it is thrown away, so each example begins anew
+        ids = [_add(session, hasher, number, one) for number, one in enumerate(known)]
+        standings = store.standings(session, ids, "insights")
+        by_rule = {i for i in ids if may_send(purpose, standings[i], NOW).is_allowed}
+        clause = store.may_be_mailed(purpose, "insights", NOW)
+        by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), clause)))
+    assert by_sql == by_rule
+
+
+def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, object]) -> int:
+    contact = add_contact(session, hasher, f"p{number}@reader.example", NOW, topic=None)
+    if known["state"] is not None:
+        row = {
+            "contact_id": contact.id, "topic": "insights", "purpose": ConsentPurpose.MAIL, "state": known["state"],
+            "basis": "opt-in", "given_on": None, "pile": known["pile"], "expires_at": known["expires_at"],
+            "afterwards": known["afterwards"], "law": "", "changed_at": NOW,
+        }  # fmt: skip
+        store.save_consents(session, [row])
+    reasons = known["reasons"]
+    assert isinstance(reasons, list)
+    for reason in reasons:
+        store.suppress(
+            session, [{"address_hash": contact.address_hash, "reason": reason, "created_at": NOW, "how": "a test"}]
+        )
+        if known["is_lifted"]:
+            store.lift_suppression(session, contact.address_hash, reason, NOW)
+    return contact.id
+
+
+def test_an_opt_out_is_for_the_address_known_or_not_and_counts_once(database: Database, hasher: AddressHasher) -> None:
+    unknown = hasher.hash("stranger@reader.example")
+    with database.writing() as session:
+        contact = add_contact(session, hasher, "ana@reader.example", NOW)
+        assert actions.opt_out(session, contact.address_hash, how="page", now=NOW)
+        assert not actions.opt_out(session, contact.address_hash, how="page", now=NOW)
+        assert actions.opt_out(session, unknown, how="one-click", now=NOW)
+        permission = may_send(Purpose.CAMPAIGN, store.standings(session, [contact.id], "insights")[contact.id], NOW)
+        assert permission.reason == "opt_out"
+        assert [event.what for event in store.list_events(session, contact.address_hash)] == ["given", "opted_out"]
+        assert [event.what for event in store.list_events(session, unknown)] == ["opted_out"]
+
+
+def test_an_opt_out_can_be_undone_for_thirty_days_and_lifts_nothing_else(
+    database: Database, hasher: AddressHasher
+) -> None:
+    with database.writing() as session:
+        contact = add_contact(session, hasher, "ana@reader.example", NOW)
+        actions.opt_out(session, contact.address_hash, how="page", now=NOW)
+        actions.suppress(session, contact.address_hash, SuppressionReason.COMPLAINT, how="feedback loop", now=NOW)
+        with pytest.raises(NotAllowed, match="more than 30 days ago"):
+            actions.undo_opt_out(session, contact.address_hash, how="page", now=NOW + timedelta(days=31))
+        assert actions.undo_opt_out(session, contact.address_hash, how="page", now=NOW + timedelta(days=29))
+        assert set(store.suppressions_of(session, [contact.address_hash])[contact.address_hash]) == {"complaint"}
+
+
+def test_leaving_one_topic_keeps_the_basis_for_coming_back(database: Database, hasher: AddressHasher) -> None:
+    with database.writing() as session:
+        contact = add_contact(session, hasher, "ana@reader.example", NOW)
+        assert actions.choose_topic(session, contact, "insights", wanted=False, how="preferences", now=NOW)
+        assert not _may(session, contact.id)
+        assert actions.choose_topic(session, contact, "insights", wanted=True, how="preferences", now=NOW)
+        assert _may(session, contact.id)
+
+
+def _may(session: Session, contact_id: int) -> bool:
+    return may_send(Purpose.CAMPAIGN, store.standings(session, [contact_id], "insights")[contact_id], NOW).is_allowed
+
+
+def test_a_changed_table_is_applied_to_everybody_known(
+    database: Database, hasher: AddressHasher, now: datetime
+) -> None:
+    with database.writing() as session:
+        contact = add_contact(session, hasher, "ana@reader.example", now, basis=Basis.CUSTOMER)
+        assert _may(session, contact.id)
+        found = store.list_to_judge(session, [contact.id])
+        assert actions.judge_again(session, CLOSED_TABLE, found, now) == 1
+        session.flush()
+        assert not _may(session, contact.id)
