@@ -1,0 +1,330 @@
+"""What may be done with the outbox: queue, claim, exchange results for permission, take back, release, resolve.
+
+`exchange` is the heart of sending. In one transaction it stores how the last messages ended and moves one claimed row
+for each waiting connection to `sending`, asking permission once more; only after its commit is a body written.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from nurture.campaigns.declared import Declared
+from nurture.consent import store as consents
+from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
+from nurture.contacts import store as contacts
+from nurture.contacts.actions import mark_changed
+from nurture.database.claiming import bury_dead_workers
+from nurture.database.columns import new_id
+from nurture.database.engine import Session
+from nurture.database.installation import get_pause
+from nurture.delivery import store
+from nurture.delivery.rules import (
+    Circumstances,
+    Heard,
+    HeldBecause,
+    Outcome,
+    Status,
+    Stop,
+    find_stop,
+    settle,
+)
+from nurture.delivery.store import Delivery
+from nurture.errors import BadInput, NotFound
+from nurture.timing import Window, find_zone
+
+
+@dataclass(frozen=True)
+class Intention:
+    """A mail somebody decided on. `key` says what it is for; two intentions with one key are one mail."""
+
+    key: str
+    purpose: Purpose
+    campaign: str
+    version_id: int
+    mail: str
+    priority: int
+    due_at: datetime
+    contact_id: int | None = None
+    operator_id: int | None = None
+    test_address: str | None = None
+    domain: str = ""
+    enrollment_id: int | None = None
+    issue_id: int | None = None
+    topic: str = ""
+    sender: str = "default"
+    window: Window | None = None
+    zone: str = "UTC"
+    expires_at: datetime | None = None
+    mail_facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What sending is held to."""
+
+    cap_per_day: int
+    cap_per_week: int
+    give_up_after: timedelta
+    resend_uncertain: bool = False
+
+    @classmethod
+    def of(cls, declared: Declared, give_up_after: timedelta, *, resend_uncertain: bool) -> "Limits":
+        return cls(declared.cap_per_day, declared.cap_per_week, give_up_after, resend_uncertain)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one try of one delivery ended."""
+
+    delivery: Delivery
+    outcome: Outcome
+
+
+def queue_deliveries(session: Session, intentions: Sequence[Intention], now: datetime) -> dict[str, Status]:
+    """Put mails into the outbox; what became of each key that is new: queued, or refused with its reason kept."""
+    permissions = _permissions(session, intentions, now)
+    rows = [_row(one, permissions[one.key], now) for one in intentions]
+    fresh = store.insert_deliveries(session, rows)
+    refused = [row for row in rows if row["key"] in fresh and row["status"] == Status.REFUSED]
+    # A refused mail of a sequence is settled at once, so the enrollment must look at it.
+    mark_changed(session, [row["contact_id"] for row in refused if row["enrollment_id"]], now)
+    return {row["key"]: Status(row["status"]) for row in rows if row["key"] in fresh}
+
+
+def _permissions(session: Session, intentions: Sequence[Intention], now: datetime) -> dict[str, Permission]:
+    by_topic: dict[str, list[int]] = {}
+    for one in intentions:
+        if one.contact_id is not None and one.purpose in {Purpose.CAMPAIGN, Purpose.SERVICE}:
+            by_topic.setdefault(one.topic, []).append(one.contact_id)
+    standings = {topic: consents.standings(session, ids, topic) for topic, ids in by_topic.items()}
+    gone = Permission(False, "gone", "nobody knows this person any more")
+    permissions = {}
+    for one in intentions:
+        known = standings.get(one.topic, {}).get(one.contact_id or 0)
+        if one.purpose in {Purpose.INTERNAL, Purpose.TEST}:
+            permissions[one.key] = ALLOWED
+        else:
+            permissions[one.key] = may_send(one.purpose, known, now) if known else gone
+    return permissions
+
+
+def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any]:
+    window = _window_json(one)
+    due_at, closes_at = _opening(window, max(one.due_at, now))
+    return {
+        "id": new_id(),
+        "key": one.key,
+        "purpose": one.purpose,
+        "campaign": one.campaign,
+        "version_id": one.version_id,
+        "mail": one.mail,
+        "priority": one.priority,
+        "contact_id": one.contact_id,
+        "operator_id": one.operator_id,
+        "test_address": one.test_address,
+        "domain": one.domain,
+        "enrollment_id": one.enrollment_id,
+        "issue_id": one.issue_id,
+        "topic": one.topic,
+        "sender": one.sender,
+        "status": Status.QUEUED if permission.is_allowed else Status.REFUSED,
+        "because": permission.because,
+        "queued_at": now,
+        "due_at": due_at,
+        "window": window,
+        "closes_at": closes_at,
+        "expires_at": one.expires_at,
+        "attempts": 0,
+        "reply": "",
+        "settled_at": None if permission.is_allowed else now,
+        "facts": {"mail": dict(one.mail_facts)} if one.mail_facts else None,
+    }
+
+
+def _window_json(one: Intention) -> dict[str, Any] | None:
+    if one.window is None or one.window.is_always_open:
+        return None
+    window = one.window
+    return {
+        "days": sorted(window.days),
+        "opens": window.opens.isoformat("minutes"),
+        "closes": window.closes.isoformat("minutes"),
+        "zone": one.zone,
+    }
+
+
+def _opening(window: Mapping[str, Any] | None, at: datetime) -> tuple[datetime, datetime | None]:
+    """From when to when a mail that is due `at` may leave."""
+    if window is None:
+        return at, None
+    known = Window(frozenset(window["days"]), time.fromisoformat(window["opens"]), time.fromisoformat(window["closes"]))
+    opening = known.opening(at, find_zone(window["zone"]) or _utc())
+    return max(at, opening.opens_at), opening.closes_at
+
+
+def _utc() -> Any:
+    return find_zone("UTC")
+
+
+def claim(
+    session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
+) -> list[Delivery]:
+    """Lease the most urgent deliveries to this worker; of those in `only` if that is given."""
+    return store.claim_due(session, worker, limit, now, only=only)
+
+
+def exchange(
+    session: Session, worker: int, ended: Sequence[Ended], wanted: Sequence[Delivery], limits: Limits, now: datetime
+) -> dict[int, Stop | None]:
+    """Store how tries ended, then ask for each wanted row whether its body may be written.
+
+    1. every result moves its row out of `sending`;
+    2. the contacts are locked, so that an opt-out is either seen here or waits until this commit;
+    3. one statement per row moves it to `sending` if everything permits it; otherwise its stop is found and kept.
+    """
+    record_outcomes(session, worker, ended, limits, now)
+    contacts.lock_contacts(session, sorted({one.contact_id for one in wanted if one.contact_id}), exclusively=True)
+    answers: dict[int, Stop | None] = {}
+    for one in wanted:
+        began = store.begin_sending(
+            session, worker, one, now, cap_per_day=limits.cap_per_day, cap_per_week=limits.cap_per_week
+        )
+        answers[one.id] = None if began else _stop(session, one, limits, now)
+    return answers
+
+
+def _stop(session: Session, delivery: Delivery, limits: Limits, now: datetime) -> Stop:
+    """Find out why a row may not leave and move it where it belongs."""
+    stop = find_stop(_circumstances(session, delivery, limits, now), now)
+    if stop is None:
+        # Cancelled, held for a recheck or taken back between the claim and now: it is not ours any more.
+        return Stop(Status.CANCELLED, "no longer claimed by this worker")
+    if stop.status is Status.HELD:
+        store.move(session, [delivery.id], Status.HELD, now=now, because=stop.because, held_until=stop.until)
+    elif store.move(session, [delivery.id], stop.status, now=now, because=stop.because) and delivery.contact_id:
+        mark_changed(session, [delivery.contact_id], now)
+    return stop
+
+
+def _circumstances(session: Session, delivery: Delivery, limits: Limits, now: datetime) -> Circumstances:
+    permission, recent = ALLOWED, []
+    if delivery.purpose in {Purpose.CAMPAIGN, Purpose.SERVICE} and delivery.contact_id is not None:
+        standing = consents.standings(session, [delivery.contact_id], delivery.topic).get(delivery.contact_id)
+        permission = (
+            may_send(Purpose(delivery.purpose), standing, now)
+            if standing
+            else Permission(False, "gone", "nobody knows this person any more")
+        )
+    if delivery.purpose == Purpose.CAMPAIGN and delivery.contact_id is not None:
+        recent = store.recent_attempts(session, delivery.contact_id, now - timedelta(days=7))
+    return Circumstances(
+        permission=permission,
+        is_paused=get_pause(session) is not None,
+        closes_at=delivery.closes_at,
+        next_opens_at=_opening(delivery.window, now)[0],
+        expires_at=delivery.expires_at,
+        recent_at=recent,
+        cap_per_day=limits.cap_per_day,
+        cap_per_week=limits.cap_per_week,
+    )
+
+
+def record_outcomes(session: Session, worker: int, ended: Sequence[Ended], limits: Limits, now: datetime) -> None:
+    """Move rows out of `sending` as the relay's answers say, and keep every try."""
+    for one in ended:
+        delivery, outcome = one.delivery, one.outcome
+        tries = delivery.attempts + 1
+        settling = settle(
+            outcome,
+            attempts=tries,
+            queued_at=delivery.queued_at,
+            now=now,
+            give_up_after=limits.give_up_after,
+            resend_uncertain=limits.resend_uncertain,
+        )
+        values: dict[str, Any] = {"reply": outcome.reply}
+        if settling.due_at is not None:
+            values |= _reopened(delivery, settling.due_at)
+        if settling.status is Status.FAILED:
+            values["because"] = "the relay refused it" if outcome.heard is Heard.REJECTED else "put off too long"
+        if settling.status is Status.UNCERTAIN:
+            values["because"] = "the relay never answered the final dot"
+        store.move_from_sending(session, worker, delivery.id, settling.status, now, **values)
+    store.insert_attempts(
+        session,
+        [
+            {
+                "delivery_id": one.delivery.id, "number": one.delivery.attempts + 1, "worker_id": worker,
+                "heard": one.outcome.heard, "code": one.outcome.code, "reply": one.outcome.reply, "ended_at": now,
+            }
+            for one in ended
+        ],
+    )  # fmt: skip
+    mark_changed(session, [one.delivery.contact_id for one in ended if one.delivery.contact_id], now)
+
+
+def fail_unsendable(session: Session, delivery: Delivery, because: str, now: datetime) -> None:
+    """A mail that cannot be made: it fails alone and says why, and nothing behind it waits."""
+    store.move(session, [delivery.id], Status.FAILED, now=now, because=because)
+    if delivery.contact_id:
+        mark_changed(session, [delivery.contact_id], now)
+
+
+def hold_at_boundary(session: Session, delivery: Delivery, because: str, now: datetime) -> None:
+    """Real mail is not switched on for this recipient; look again in an hour."""
+    store.move(
+        session,
+        [delivery.id],
+        Status.HELD,
+        now=now,
+        because=f"{HeldBecause.BOUNDARY}: {because}",
+        held_until=now + timedelta(hours=1),
+    )
+
+
+def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:
+    """Settle what dead workers left behind: the unsaid goes back into the queue, the rest is uncertain."""
+    bury_dead_workers(session)
+    freed = store.take_back_unsent(session)
+    in_doubt = store.take_back_in_doubt(session, now)
+    if resend_uncertain:
+        store.move(session, in_doubt, Status.QUEUED, now=now, because="", settled_at=None)
+    mark_changed(session, [contact for contact in in_doubt.values() if contact is not None], now)
+    return freed + len(in_doubt)
+
+
+def release_held(session: Session, now: datetime, limit: int = 500) -> int:
+    """Put held deliveries whose reason has passed back into the queue, in their next opening; how many."""
+    released = 0
+    for delivery in store.list_releasable(session, now, limit):
+        values = _reopened(delivery, max(delivery.due_at, now))
+        released += len(
+            store.move(session, [delivery.id], Status.QUEUED, now=now, because="", held_until=None, **values)
+        )
+    return released
+
+
+def _reopened(delivery: Delivery, at: datetime) -> dict[str, Any]:
+    due_at, closes_at = _opening(delivery.window, at)
+    return {"due_at": due_at, "closes_at": closes_at}
+
+
+def resolve(session: Session, delivery_id: int, verdict: str, now: datetime) -> Delivery:
+    """What a person found out about an uncertain delivery: `sent`, `failed`, or to be sent again."""
+    targets = {"sent": Status.SENT, "failed": Status.FAILED, "resend": Status.QUEUED}
+    delivery = store.find_delivery(session, delivery_id)
+    if delivery is None:
+        raise NotFound(f"there is no delivery {delivery_id}; `nurture deliveries` lists them.")
+    if verdict not in targets:
+        raise BadInput(f'"{verdict}" is no verdict; say sent, failed or resend.')
+    if delivery.status != Status.UNCERTAIN:
+        raise BadInput(f"delivery {delivery_id} is {delivery.status}; only an uncertain one can be resolved.")
+    values: dict[str, Any] = {"because": "resolved by hand"}
+    if verdict == "resend":
+        values |= {**_reopened(delivery, now), "settled_at": None}
+    store.move(session, [delivery_id], targets[verdict], now=now, **values)
+    session.refresh(delivery)
+    if delivery.contact_id:
+        mark_changed(session, [delivery.contact_id], now)
+    return delivery

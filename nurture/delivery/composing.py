@@ -1,0 +1,234 @@
+"""From a claimed delivery to the bytes on the wire.
+
+Once, when a delivery is first claimed, `gather_facts` takes what the mail needs from the contact, the owner and the
+sender and keeps it on the delivery; from then on `compose` makes the same bytes every time, for a retry, for `/view` and
+for "as sent". The address itself is never kept there: it is read from the contact each time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from nurture.campaigns import store as campaigns
+from nurture.campaigns.declared import Declared, Sender
+from nurture.consent import store as consents
+from nurture.consent.definition import get_table
+from nurture.consent.rules import REASONS, Basis, Purpose, is_tracked
+from nurture.contacts import store as contacts
+from nurture.contacts.store import Contact, Operator
+from nurture.database.engine import Session
+from nurture.delivery import headers
+from nurture.delivery.store import Delivery
+from nurture.delivery.urls import Via, leave_local_part, leave_url, make_urls, message_id, reply_local_part
+from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
+from nurture.rendering.message import Headers, build_message
+from nurture.rendering.source import MailSource
+from nurture.tokens import TokenKeys
+
+
+@dataclass(frozen=True)
+class House:
+    """What every mail of this installation shares."""
+
+    keys: TokenKeys
+    base_url: str
+    inbound_domain: str = ""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Who a delivery goes to, read anew each time."""
+
+    email: str
+    name: str
+    address_hash: str
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A message ready for the wire."""
+
+    mail_from: str
+    rcpt_to: str
+    content: bytes
+
+
+class Gone(Exception):
+    """The person a delivery was for is no longer known."""
+
+
+def get_mail(session: Session, delivery: Delivery) -> CompiledMail:
+    """The compiled mail of a delivery; compiled once per process."""
+    return campaigns.derive(session, delivery.version_id, mail_of, delivery.mail)
+
+
+def mail_of(content: Mapping[str, Any], name: str) -> CompiledMail:
+    """One compiled mail of what a version contains, or would contain."""
+    return compile_mail(MailSource.from_json(content["mails"][name]))
+
+
+def gather_facts(
+    session: Session,
+    delivery: Delivery,
+    content: Mapping[str, Any],
+    declared: Declared,
+    now: datetime,
+    uses: frozenset[str],
+    *,
+    contact: Contact | None = None,
+) -> dict[str, Any]:
+    """What this mail takes from the people it is about, as JSON; only what its template `uses`.
+
+    `contact` is given for a preview or a test, whose delivery is nobody's.
+    """
+    given = dict(delivery.facts or {})
+    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else contact
+    owner = session.get(Operator, contact.owner_id) if contact and contact.owner_id else None
+    sender = choose_sender(delivery.sender, owner, declared)
+    return {
+        "contact": _used(_contact_facts(contact), uses, "contact"),
+        "owner": _used(_operator_facts(owner), uses, "owner"),
+        "sender": asdict(sender),
+        "mail": {
+            **content.get("about", {}),
+            "topic_label": declared.topics[delivery.topic].label if delivery.topic in declared.topics else "",
+            "reason": _reason(session, delivery, contact),
+            **given.get("mail", {}),
+        },
+        "is_tracked": _is_tracked(session, delivery, contact),
+        "rendered_at": now.isoformat(),
+    }
+
+
+def find_recipient(session: Session, delivery: Delivery) -> Recipient | None:
+    """Whom a delivery goes to; None when they were erased."""
+    if delivery.operator_id is not None:
+        operator = session.get_one(Operator, delivery.operator_id)
+        return Recipient(operator.email, operator.name, "0" * 32)
+    if delivery.test_address is not None:
+        return Recipient(delivery.test_address, "", "0" * 32)
+    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
+    return recipient_of(contact) if contact else None
+
+
+def recipient_of(contact: Contact) -> Recipient:
+    """The contact themselves."""
+    name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
+    return Recipient(contact.email, name, contact.address_hash)
+
+
+def email_of_contact(session: Session, delivery: Delivery) -> str:
+    """What `contact.email` stands for in this mail: the address as it is now, nothing once it is erased."""
+    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
+    return contact.email if contact else ""
+
+
+def render(mail: CompiledMail, delivery: Delivery, house: House, recipient: Recipient, email: str) -> RenderedMail:
+    """Subject, HTML and text as this person gets them; `email` is what `contact.email` stands for."""
+    return mail.render(context_of(delivery, email), urls_of(delivery, house, recipient))
+
+
+def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
+    """The variables of the template, from what was kept."""
+    facts: dict[str, Any] = delivery.facts or {}
+    return {
+        "contact": {**facts["contact"], "email": email},
+        "owner": facts["owner"],
+        "sender": facts["sender"],
+        "mail": facts["mail"],
+    }
+
+
+def urls_of(delivery: Delivery, house: House, recipient: Recipient) -> Urls:
+    tracked = bool((delivery.facts or {}).get("is_tracked"))
+    return make_urls(house.keys, house.base_url, delivery.id, recipient.address_hash, is_tracked=tracked)
+
+
+def compose(mail: CompiledMail, delivery: Delivery, house: House, recipient: Recipient, email: str) -> Composed:
+    """The whole message, the same bytes every time."""
+    facts: dict[str, Any] = delivery.facts or {}
+    sender = Sender(**facts["sender"])
+    rendered = render(mail, delivery, house, recipient, email)
+    reply_to = (
+        f"{reply_local_part(house.keys, delivery.id)}@{house.inbound_domain}"
+        if house.inbound_domain and delivery.purpose == Purpose.CAMPAIGN
+        else None
+    )
+    leave_mail = (
+        f"{leave_local_part(house.keys, delivery.id, recipient.address_hash)}@{house.inbound_domain}"
+        if house.inbound_domain
+        else None
+    )
+    return Composed(
+        mail_from=sender.email,
+        rcpt_to=recipient.email,
+        content=build_message(
+            rendered,
+            Headers(
+                from_name=sender.name,
+                from_email=sender.email,
+                to_name=recipient.name,
+                to_email=recipient.email,
+                subject=f"[Test] {rendered.subject}" if delivery.purpose == Purpose.TEST else None,
+                date=datetime.fromisoformat(facts["rendered_at"]),
+                message_id=delivery.message_id or message_id(house.keys, delivery.id, sender.domain),
+                reply_to=reply_to,
+                extra=headers.by_kind(
+                    delivery.purpose,
+                    delivery.campaign,
+                    list_domain=sender.domain,
+                    list_title=facts["mail"].get("title", ""),
+                    leave_url=leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash),
+                    leave_mail=leave_mail,
+                ),
+            ),
+        ),
+    )
+
+
+def choose_sender(wanted: str, owner: Operator | None, declared: Declared) -> Sender:
+    """Who the mail comes from: the owner only if declared and writing from one of our domains, else the default."""
+    default = declared.default_sender
+    if wanted == "owner":
+        domain = owner.email.rpartition("@")[2].lower() if owner else ""
+        if owner is not None and owner.is_declared and domain in declared.sender_domains:
+            return Sender(owner.name, owner.email, default.postal_address, owner.signature)
+        return declared.signed(default)
+    named = declared.senders.get(wanted, default)
+    return declared.signed(Sender(named.name, named.email, named.postal_address or default.postal_address))
+
+
+def _used(facts: Mapping[str, Any], uses: frozenset[str], prefix: str) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if f"{prefix}.{name}" in uses or prefix in uses}
+
+
+def _contact_facts(contact: Contact | None) -> dict[str, Any]:
+    if contact is None:
+        return {}
+    columns = {name: getattr(contact, name) for name in (*contacts.COLUMN_FIELDS, "interest", "stage", "fit", "score")}
+    return {**columns, **contact.fields}
+
+
+def _operator_facts(owner: Operator | None) -> dict[str, Any]:
+    if owner is None:
+        return {"name": "", "email": "", "signature": ""}
+    return {"name": owner.name, "email": owner.email, "signature": owner.signature}
+
+
+def _reason(session: Session, delivery: Delivery, contact: Contact | None) -> str:
+    """One line on why this mail came, for its reader."""
+    if contact is None or not delivery.topic:
+        return ""
+    consent = consents.consents_of(session, [contact.id]).get((contact.id, delivery.topic))
+    if consent is None or consent.basis is None:
+        return ""
+    since = f" ({consent.given_on:%-d %B %Y})" if consent.given_on else ""
+    return f"You get this because {REASONS[Basis(consent.basis)]}{since}."
+
+
+def _is_tracked(session: Session, delivery: Delivery, contact: Contact | None) -> bool:
+    if contact is None or delivery.purpose not in {Purpose.CAMPAIGN, Purpose.TEST}:
+        return False
+    choice = consents.tracking_choices(session, [contact.id], delivery.topic).get(contact.id)
+    return is_tracked(get_table(session), contact.country, choice)

@@ -1,0 +1,35 @@
+"""The headers that tell machines what a mail is, by its purpose: one table, as people check it against the RFCs."""
+
+from nurture.consent.rules import Purpose
+
+
+def by_kind(
+    purpose: str, campaign: str, *, list_domain: str, list_title: str, leave_url: str, leave_mail: str | None
+) -> tuple[tuple[str, str], ...]:
+    """The headers beyond those every message has, in order.
+
+    List-Unsubscribe is RFC 2369, its -Post RFC 8058, List-Id RFC 2919, Auto-Submitted RFC 3834. A sequence asks for no
+    silence from auto-responders: that somebody is away is worth knowing before the next step.
+    """
+    kind, _, name = campaign.partition(":")
+    leave = (
+        ("List-Unsubscribe", f"<{leave_url}>" + (f", <mailto:{leave_mail}>" if leave_mail else "")),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    )
+    newsletter = (
+        ("List-Id", f"{_phrase(list_title)} <{name}.{list_domain}>".strip()),
+        ("Precedence", "bulk"),
+        ("X-Auto-Response-Suppress", "OOF, AutoReply"),
+    )
+    match purpose:
+        case Purpose.SERVICE:
+            return (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "AutoReply"))
+        case Purpose.INTERNAL:
+            return (("Auto-Submitted", "auto-generated"),)
+    return (*leave, *newsletter) if kind == "newsletter" else leave
+
+
+def _phrase(title: str) -> str:
+    """A title as a quoted phrase that needs no encoding: ASCII letters and spaces only, else none."""
+    plain = " ".join(title.split())
+    return f'"{plain}"' if plain and plain.isascii() and not set(plain) & set('"\\<>') else ""

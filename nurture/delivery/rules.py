@@ -1,0 +1,231 @@
+"""The life of a delivery: its states, the arrows between them, and what moves it along them. Pure.
+
+A delivery is one mail to one person. It is queued by whoever decided it, claimed by a worker, and moved to `sending`
+by the transaction that asks permission once more; only after that commit is its body written. What the relay says, or
+fails to say, settles it.
+"""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from nurture.consent.rules import Permission
+
+
+class Status(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    HELD = "held"  # for a reason that can pass: paused, window, cap, recheck, boundary
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"  # the final dot was written and no answer read
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    REFUSED = "refused"  # permission denied for good
+    FAILED = "failed"  # the relay said no for good, or nobody could render it
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"  # it was too late to be worth sending
+
+
+#: The state chart, whole. `store.move` refuses everything else.
+ARROWS: Mapping[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset(
+        {Status.CLAIMED, Status.HELD, Status.REFUSED, Status.CANCELLED, Status.EXPIRED}
+    ),
+    Status.HELD: frozenset({Status.QUEUED, Status.REFUSED, Status.CANCELLED, Status.EXPIRED}),
+    Status.CLAIMED: frozenset(
+        {
+            Status.SENDING, Status.QUEUED, Status.HELD, Status.REFUSED, Status.CANCELLED, Status.EXPIRED,
+            Status.FAILED,  # it could not be rendered, and would not be next time either
+        }
+    ),
+    Status.SENDING: frozenset({Status.SENT, Status.QUEUED, Status.FAILED, Status.UNCERTAIN}),
+    Status.UNCERTAIN: frozenset({Status.SENT, Status.FAILED, Status.QUEUED}),
+    Status.SENT: frozenset({Status.BOUNCED, Status.COMPLAINED}),
+    Status.BOUNCED: frozenset(),
+    Status.COMPLAINED: frozenset(),
+    Status.REFUSED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+    Status.EXPIRED: frozenset(),
+}  # fmt: skip
+
+#: Nothing more is decided about these; a sequence goes on, or ends, from here.
+SETTLED = frozenset(
+    {
+        Status.SENT, Status.UNCERTAIN, Status.BOUNCED, Status.COMPLAINED, Status.REFUSED, Status.FAILED,
+        Status.CANCELLED, Status.EXPIRED,
+    }
+)  # fmt: skip
+
+#: These may have reached the person, and count against caps.
+MAY_HAVE_ARRIVED = (Status.SENDING, Status.SENT, Status.UNCERTAIN, Status.BOUNCED, Status.COMPLAINED)
+
+#: These can still be stopped.
+STOPPABLE = (Status.QUEUED, Status.HELD, Status.CLAIMED)
+
+
+class Priority:
+    """A claim takes the lowest number first."""
+
+    SERVICE = 0
+    INTERNAL = 1
+    SEQUENCE = 2
+    NEWSLETTER = 3
+
+
+class HeldBecause(StrEnum):
+    """Why a delivery stands still although nothing is wrong with it."""
+
+    PAUSED = "paused"
+    WINDOW = "window"
+    CAP = "cap"
+    RECHECK = "recheck"  # something happened that may end the sequence; `advance` looks first
+    BOUNDARY = "boundary"  # real mail is not switched on for this address yet
+
+
+class Heard(StrEnum):
+    """How one SMTP try ended."""
+
+    ACCEPTED = "accepted"  # 2xx after the final dot
+    REJECTED = "rejected"  # 5xx
+    DEFERRED = "deferred"  # 4xx
+    LOST = "lost"  # the connection ended before the final dot: nothing was handed over
+    UNANSWERED = "unanswered"  # the final dot was written, and no answer came
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one SMTP try ended with; `reply` is the relay's last word, as it said it."""
+
+    heard: Heard
+    code: int | None = None
+    reply: str = ""
+
+
+@dataclass(frozen=True)
+class Settling:
+    """The state a delivery moves to, and when it is tried again if it is not settled."""
+
+    status: Status
+    due_at: datetime | None = None
+
+
+#: Minutes until the next try: quick enough for greylisting (RFC 6647 suggests minutes), patient with outages.
+_RETRY_MINUTES = (5, 15, 30, 60, 120, 240, 480)
+
+
+def settle(
+    outcome: Outcome,
+    *,
+    attempts: int,
+    queued_at: datetime,
+    now: datetime,
+    give_up_after: timedelta,
+    resend_uncertain: bool = False,
+) -> Settling:
+    """What the outcome of try number `attempts` (from 1) makes of a delivery that is `sending`."""
+    match outcome.heard:
+        case Heard.ACCEPTED:
+            return Settling(Status.SENT)
+        case Heard.REJECTED:
+            return Settling(Status.FAILED)
+        case Heard.UNANSWERED if not resend_uncertain:
+            return Settling(Status.UNCERTAIN)
+    delay = timedelta(minutes=_RETRY_MINUTES[min(attempts, len(_RETRY_MINUTES)) - 1])
+    # RFC 5321, 4.5.4.1: give up after at least four to five days, and only on answers, not on lost connections.
+    if outcome.heard is Heard.DEFERRED and now + delay > queued_at + give_up_after:
+        return Settling(Status.FAILED)
+    return Settling(Status.QUEUED, now + delay)
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Everything that can stand between a claimed delivery and its body."""
+
+    permission: Permission
+    is_paused: bool = False
+    closes_at: datetime | None = None  # end of the opening it was queued for
+    next_opens_at: datetime | None = None
+    expires_at: datetime | None = None
+    recent_at: Sequence[datetime] = ()  # tries of the last seven days that may have arrived, oldest first
+    cap_per_day: int = 1
+    cap_per_week: int = 2
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a delivery does not go out now: for good, or until `until`."""
+
+    status: Status
+    because: str
+    until: datetime | None = None
+
+
+def find_stop(circumstances: Circumstances, now: datetime) -> Stop | None:
+    """What keeps this delivery from being sent at `now`; None when nothing does. `store.may_leave` in pure form."""
+    here = circumstances
+    if not here.permission.is_allowed:
+        return Stop(Status.REFUSED, here.permission.because)
+    if here.expires_at is not None and here.expires_at <= now:
+        return Stop(Status.EXPIRED, "too late to be worth sending")
+    if here.is_paused:
+        return Stop(Status.HELD, HeldBecause.PAUSED)
+    if here.closes_at is not None and here.closes_at <= now:
+        return Stop(Status.HELD, HeldBecause.WINDOW, here.next_opens_at)
+    for cap, length in ((here.cap_per_day, timedelta(days=1)), (here.cap_per_week, timedelta(days=7))):
+        recent = [at for at in here.recent_at if at > now - length]
+        if len(recent) >= cap:
+            # It may go once so many have left the stretch that one more fits.
+            return Stop(Status.HELD, HeldBecause.CAP, recent[len(recent) - cap] + length)
+    return None
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """Who real mail may go to; the last look before a connection is used."""
+
+    relay_is_loopback: bool
+    base_url: str
+    only_to: frozenset[str]
+    test_domains: frozenset[str]
+
+    def find_objection(self, domain: str) -> str | None:
+        """Why nothing may be handed over for this domain, with the line to change; None when it may."""
+        if self.relay_is_loopback or domain in self.test_domains:
+            return None
+        if not is_public_https(self.base_url):
+            return (
+                f"web.base_url is {self.base_url}, where no reader could opt out; set it to your public https address, "
+                "or write to senders.test_domains only"
+            )
+        if domain not in self.only_to and "*" not in self.only_to:
+            return f'sending.only_to does not name {domain}; add it in settings.toml, or ["*"] for everybody'
+        return None
+
+
+def is_public_https(url: str) -> bool:
+    """Whether a reader anywhere could open this: https, and neither loopback nor a private address."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" or not host or host == "localhost" or host.endswith((".localhost", ".local")):
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether mail handed to this host stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,270 @@
+"""Sends what is due: claims, renders, asks permission, hands over, records.
+
+One asyncio loop speaks SMTP over a few warm connections; every transaction runs in one database thread, where the
+requests of all connections that came in meanwhile share a commit. A connection holds at most one message whose fate is
+open, so that a killed sender leaves no more doubt than it had connections. Stopping finishes the message at hand.
+"""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from nurture.campaigns.declared import Declared, get_declared
+from nurture.campaigns.store import get_content
+from nurture.clock import Clock
+from nurture.database.engine import Database, Session
+from nurture.delivery import actions, composing
+from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.commits import SharedCommits
+from nurture.delivery.composing import Composed, House, Recipient
+from nurture.delivery.mailer import Connection, Mailer, RelayDown
+from nurture.delivery.pacing import Pace
+from nurture.delivery.rules import Boundary, Heard, Status, Stop
+from nurture.delivery.store import Delivery, release_claims
+from nurture.delivery.urls import message_id
+from nurture.errors import NurtureError
+from nurture.rendering.compiling import CompiledMail
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+_CLAIM_PER_CONNECTION = 5
+_COMMIT_TRIES = 5
+
+#: How a try is counted in what a run reports.
+_COUNTED = {
+    Heard.ACCEPTED: "sent",
+    Heard.REJECTED: "failed",
+    Heard.DEFERRED: "deferred",
+    Heard.LOST: "deferred",
+    Heard.UNANSWERED: "uncertain",
+}
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A claimed delivery with what it takes to make its bytes; `mail` is None when that failed."""
+
+    delivery: Delivery
+    recipient: Recipient | None
+    mail: CompiledMail | None
+    email: str = ""
+    problem: str = ""
+
+
+class Sender:
+    """The sending half of one worker incarnation."""
+
+    def __init__(
+        self,
+        database: Database,
+        mailer: Mailer,
+        *,
+        worker: int,
+        clock: Clock,
+        house: House,
+        boundary: Boundary,
+        limits: Callable[[int, int], Limits],
+        connections: int = 4,
+        per_second: float = 0,
+    ) -> None:
+        self._database = database
+        self._mailer = mailer
+        self._worker = worker
+        self._clock = clock
+        self._house = house
+        self._boundary = boundary
+        self._limits_of = limits
+        self._limits = limits(1, 1)
+        self._pace = Pace(per_second)
+        self._pool: list[Connection | None] = [None] * connections
+        self._database_thread = ThreadPoolExecutor(1, thread_name_prefix="nurture-sender-database")
+        self._rendering_thread = ThreadPoolExecutor(1, thread_name_prefix="nurture-sender-rendering")
+        self._commits = SharedCommits(self._exchange)
+        self._counts: Counter[str] = Counter()
+        self._relay_down = ""
+        self._is_stopping = False
+        self._has_claimed = False
+        self._fixed_now: datetime | None = None
+        self._only: Sequence[int] | None = None
+
+    def stop(self) -> None:
+        """Finish the messages at hand and take no more; safe to call from any thread."""
+        self._is_stopping = True
+
+    async def drain(
+        self, now: datetime | None = None, *, only: Sequence[int] | None = None
+    ) -> tuple[Counter[str], str]:
+        """Send all that is due at `now` (default: as time goes by), or of that `only` some deliveries.
+
+        Returns counts, and why the relay could not be reached if it could not.
+        """
+        self._counts = Counter()
+        self._relay_down = ""
+        self._fixed_now = now
+        self._only = only
+        self._has_claimed = False
+        ready: deque[Ready] = deque()
+        try:
+            while not self._is_stopping and not self._relay_down:
+                ready.extend(await self._in_database(self._claim))
+                if not ready:
+                    break
+                workers = min(len(self._pool), len(ready))
+                await asyncio.gather(*(self._work(ready, number) for number in range(workers)))
+        finally:
+            if self._has_claimed:
+                await self._in_database(self._give_back)
+        return self._counts, self._relay_down
+
+    async def close(self) -> None:
+        """Close the connections and the threads."""
+        for connection in self._pool:
+            if connection is not None:
+                await connection.close()
+        self._database_thread.shutdown()
+        self._rendering_thread.shutdown()
+
+    def _now(self) -> datetime:
+        return self._fixed_now or self._clock.now()
+
+    async def _in_database(self, work: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._database_thread, work)
+
+    def _claim(self) -> list[Ready]:
+        now = self._now()
+        with self._database.writing() as session:
+            limit = _CLAIM_PER_CONNECTION * len(self._pool)
+            claimed = actions.claim(session, self._worker, limit, now, only=self._only)
+            if not claimed:
+                return []
+            self._has_claimed = True
+            declared = get_declared(session)
+            self._limits = self._limits_of(declared.cap_per_day, declared.cap_per_week)
+            return [self._prepare(session, delivery, declared, now) for delivery in claimed]
+
+    def _prepare(self, session: Session, delivery: Delivery, declared: Declared, now: datetime) -> Ready:
+        """Keep the mail's facts on its row; a delivery that cannot be prepared fails alone."""
+        try:
+            recipient = composing.find_recipient(session, delivery)
+            if recipient is None:
+                return Ready(delivery, None, None, problem="nobody knows this person any more")
+            content = get_content(session, delivery.version_id)
+            mail = composing.get_mail(session, delivery)
+            if delivery.facts is None or "rendered_at" not in delivery.facts:
+                delivery.facts = composing.gather_facts(session, delivery, content, declared, now, mail.uses)
+                domain = delivery.facts["sender"]["email"].rpartition("@")[2]
+                delivery.message_id = message_id(self._house.keys, delivery.id, domain)
+                session.add(delivery)
+            return Ready(delivery, recipient, mail, composing.email_of_contact(session, delivery))
+        except (NurtureError, KeyError, ValueError) as error:
+            log.exception("delivery %s cannot be prepared", delivery.id)
+            return Ready(delivery, None, None, problem=f"it could not be prepared: {error}")
+
+    async def _work(self, ready: deque[Ready], number: int) -> None:
+        """Carry messages over connection `number` until none is ready."""
+        ended: Ended | None = None
+        while ready and not self._is_stopping and not self._relay_down:
+            one = ready.popleft()
+            composed = await self._compose(one)
+            if composed is None:
+                continue
+            connection = await self._connection(number)
+            if connection is None:
+                break
+            await self._keep_pace()
+            stop = await self._commits.exchange(ended, one.delivery)
+            ended = None
+            if stop is not None:
+                self._counts[_word_for(stop)] += 1
+                continue
+            outcome = await connection.send(composed.mail_from, composed.rcpt_to, composed.content)
+            self._counts[_COUNTED[outcome.heard]] += 1
+            ended = Ended(one.delivery, outcome)
+        if ended is not None:
+            await self._commits.exchange(ended, None)
+
+    async def _compose(self, one: Ready) -> Composed | None:
+        """The bytes of a message, or None after settling a delivery that has none or may not leave the house."""
+        delivery, recipient, mail = one.delivery, one.recipient, one.mail
+        if recipient is None or mail is None:
+            await self._fail(delivery, one.problem)
+            return None
+        domain = recipient.email.rpartition("@")[2].lower()
+        objection = self._boundary.find_objection(domain)
+        if objection is not None:
+            self._counts["held"] += 1
+            await self._write(lambda session, now: actions.hold_at_boundary(session, delivery, objection, now))
+            return None
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(
+                self._rendering_thread, composing.compose, mail, delivery, self._house, recipient, one.email
+            )
+        except Exception as error:  # noqa: BLE001 — a template may raise anything; it fails alone and says why
+            log.warning("delivery %s cannot be rendered: %s", delivery.id, error)
+            await self._fail(delivery, f"it could not be rendered: {error}")
+            return None
+
+    async def _fail(self, delivery: Delivery, because: str) -> None:
+        self._counts["failed"] += 1
+        await self._write(lambda session, now: actions.fail_unsendable(session, delivery, because, now))
+
+    async def _write(self, work: Callable[[Session, datetime], None]) -> None:
+        def in_transaction() -> None:
+            with self._database.writing() as session:
+                work(session, self._now())
+
+        await self._in_database(in_transaction)
+
+    async def _connection(self, number: int) -> Connection | None:
+        connection = self._pool[number]
+        if connection is not None and connection.is_usable:
+            return connection
+        if connection is not None:
+            await connection.close()
+        try:
+            self._pool[number] = await self._mailer.connect()
+        except RelayDown as error:
+            self._relay_down = str(error)
+            self._pool[number] = None
+        return self._pool[number]
+
+    async def _keep_pace(self) -> None:
+        pause, self._pace = self._pace.take(self._clock.elapsed())
+        if pause:
+            await asyncio.sleep(pause)
+
+    async def _exchange(self, ended: list[Ended], wanted: list[Delivery]) -> dict[int, Stop | None]:
+        """One shared commit; tried again a few times, because a result that is lost is a mail in doubt."""
+
+        def in_transaction() -> dict[int, Stop | None]:
+            # Durable: after a power cut, what was being sent must still say so.
+            with self._database.writing(durable=True) as session:
+                return actions.exchange(session, self._worker, ended, wanted, self._limits, self._now())
+
+        for left in reversed(range(_COMMIT_TRIES)):
+            try:
+                return await self._in_database(in_transaction)
+            except DBAPIError:
+                if not left:
+                    raise
+                log.warning("the database did not take %s results; trying again", len(ended))
+                await asyncio.sleep(2 ** (_COMMIT_TRIES - left) / 10)
+        raise AssertionError("the last try returns or raises")
+
+    def _give_back(self) -> None:
+        with self._database.writing() as session:
+            release_claims(session, self._worker)
+
+
+def _word_for(stop: Stop) -> str:
+    return "held" if stop.status is Status.HELD else "refused" if stop.status is Status.REFUSED else "cancelled"

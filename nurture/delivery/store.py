@@ -1,0 +1,449 @@
+"""The outbox: every mail to every person, and all SQL about it.
+
+The row is the queue. A key that says what the mail is for makes deciding twice harmless. The statement that moves a row
+to `sending` holds every condition that permission depends on, so that an opt-out, a pause or a cancellation committed
+before it always wins.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Field, SQLModel, col
+
+from nurture.consent.rules import Purpose
+from nurture.consent.store import may_be_mailed
+from nurture.contacts.store import Contact, Operator
+from nurture.database.claiming import dead_workers, is_alive
+from nurture.database.columns import (
+    KEY_IS_THE_ROW,
+    Instant,
+    Json,
+    id_column,
+    instant_column,
+    reference,
+)
+from nurture.database.engine import Session
+from nurture.database.installation import is_running
+from nurture.database.statements import changed_rows, insert
+from nurture.delivery.rules import (
+    ARROWS,
+    MAY_HAVE_ARRIVED,
+    SETTLED,
+    STOPPABLE,
+    HeldBecause,
+    Status,
+)
+
+_IS_QUEUED = sa.text("status = 'queued'")
+_IS_HELD = sa.text("status = 'held'")
+_IS_IN_HAND = sa.text("status IN ('claimed', 'sending')")
+
+
+class Delivery(SQLModel, table=True):
+    """One mail to one person: a contact, an operator, or (purpose `test`) an address of our own."""
+
+    __table_args__ = (
+        sa.Index(
+            "ix_delivery_queue",
+            "priority",
+            "due_at",
+            "id",
+            sqlite_where=_IS_QUEUED,
+            postgresql_where=_IS_QUEUED,
+        ),
+        sa.Index(
+            "ix_delivery_held",
+            "held_until",
+            sqlite_where=_IS_HELD,
+            postgresql_where=_IS_HELD,
+        ),
+        sa.Index(
+            "ix_delivery_in_hand",
+            "worker_id",
+            sqlite_where=_IS_IN_HAND,
+            postgresql_where=_IS_IN_HAND,
+        ),
+        sa.Index("ix_delivery_contact", "contact_id", "attempted_at"),
+        sa.Index("ix_delivery_campaign", "campaign", "status"),
+    )
+
+    id: int = id_column()
+    key: str = Field(
+        unique=True,
+        description="what it is for: two decisions with one key are one mail",
+    )
+    purpose: str
+    campaign: str = Field(description="kind:name, such as sequence:evaluators")
+    version_id: int = reference("campaign_version.id")
+    mail: str = Field(description="which mail of the version: a step, or the only one")
+    priority: int
+    contact_id: int | None = reference("contact.id", nullable=True)
+    operator_id: int | None = reference("operator.id", nullable=True)
+    test_address: str | None = Field(default=None, description="purpose test only: in a domain of our own")
+    domain: str = Field(description="of the recipient")
+    enrollment_id: int | None = Field(default=None, sa_type=sa.BigInteger, index=True)
+    issue_id: int | None = Field(default=None, sa_type=sa.BigInteger, index=True)
+    topic: str = ""
+    sender: str = "default"
+    status: str = Status.QUEUED
+    because: str = Field(default="", description="why it is held, refused, cancelled, failed")
+    queued_at: datetime = instant_column()
+    due_at: datetime = instant_column()
+    window: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(Json, nullable=True))
+    closes_at: datetime | None = instant_column(nullable=True)
+    expires_at: datetime | None = instant_column(nullable=True)
+    held_until: datetime | None = instant_column(nullable=True)
+    worker_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    attempts: int = 0
+    attempted_at: datetime | None = instant_column(nullable=True)
+    settled_at: datetime | None = instant_column(nullable=True)
+    reply: str = Field(default="", description="the relay's last word")
+    message_id: str | None = Field(default=None, index=True)
+    facts: dict[str, Any] | None = Field(
+        default=None,
+        sa_column=sa.Column(Json, nullable=True),
+        # so that a retry, /view and "as sent" show the same bytes; erasure removes it
+        description="what the mail takes from the contact and the sender, kept when it is first rendered",
+    )
+
+
+class Attempt(SQLModel, table=True):
+    """One SMTP try of one delivery."""
+
+    __table_args__ = KEY_IS_THE_ROW
+
+    delivery_id: int = Field(foreign_key="delivery.id", primary_key=True, sa_type=sa.BigInteger)
+    number: int = Field(primary_key=True)
+    worker_id: int = Field(sa_type=sa.BigInteger)
+    heard: str
+    code: int | None = None
+    reply: str = ""
+    ended_at: datetime = instant_column()
+
+
+def insert_deliveries(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Queue what is not queued yet; the keys of the rows that are new."""
+    if not rows:
+        return set()
+    statement = insert(session, Delivery).on_conflict_do_nothing(index_elements=["key"]).returning(col(Delivery.key))
+    return set(session.scalars(statement, list(rows)))
+
+
+def add_delivery(session: Session, delivery: Delivery) -> None:
+    """Queue one delivery that was made whole: a test."""
+    session.add(delivery)
+    session.flush()
+
+
+def get_delivery(session: Session, delivery_id: int) -> Delivery:
+    return session.get_one(Delivery, delivery_id)
+
+
+def deliveries_of_ids(session: Session, ids: Iterable[int]) -> list[Delivery]:
+    """Deliveries by identifier; those that are gone are left out."""
+    return list(session.scalars(sa.select(Delivery).where(col(Delivery.id).in_(list(ids)))))
+
+
+def find_delivery(session: Session, delivery_id: int) -> Delivery | None:
+    return session.get(Delivery, delivery_id)
+
+
+def list_deliveries(
+    session: Session,
+    *,
+    contact_id: int | None = None,
+    status: str | None = None,
+    limit: int = 1000,
+) -> list[tuple[Delivery, str | None]]:
+    """Deliveries with their contact's address, the newest first."""
+    statement = sa.select(Delivery, col(Contact.email)).join(
+        Contact, col(Contact.id) == col(Delivery.contact_id), isouter=True
+    )
+    if contact_id is not None:
+        statement = statement.where(col(Delivery.contact_id) == contact_id)
+    if status is not None:
+        statement = statement.where(col(Delivery.status) == status)
+    return list(session.execute(statement.order_by(col(Delivery.id).desc()).limit(limit)))
+
+
+def operators_of(session: Session, deliveries: Sequence[Delivery]) -> list[Operator]:
+    """The operators some deliveries go to."""
+    ids = {one.operator_id for one in deliveries if one.operator_id is not None}
+    return list(session.scalars(sa.select(Operator).where(col(Operator.id).in_(ids))))
+
+
+def deliveries_of_enrollments(session: Session, enrollment_ids: Sequence[int]) -> list[Delivery]:
+    """What each enrollment's send steps asked for."""
+    statement = sa.select(Delivery).where(col(Delivery.enrollment_id).in_(enrollment_ids))
+    return list(session.scalars(statement.order_by(col(Delivery.id))))
+
+
+def delivery_of_key(session: Session, key: str) -> Delivery | None:
+    return session.scalars(sa.select(Delivery).where(col(Delivery.key) == key)).one_or_none()
+
+
+def claim_due(
+    session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
+) -> list[Delivery]:
+    """Take the most urgent deliveries for this worker; none while sending is paused."""
+    due = (
+        sa.select(col(Delivery.id))
+        .where(
+            col(Delivery.status) == Status.QUEUED,
+            col(Delivery.due_at) <= now,
+            is_running(),
+            is_alive(worker),
+        )
+        .order_by(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Delivery)
+    )
+    ids = list(session.scalars(due if only is None else due.where(col(Delivery.id).in_(only))))
+    if not ids:
+        return []
+    claimed = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.QUEUED)
+    session.execute(claimed.values(status=Status.CLAIMED, worker_id=worker))
+    rows = sa.select(Delivery).where(col(Delivery.id).in_(ids))
+    return list(session.scalars(rows.order_by(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id))))
+
+
+def begin_sending(
+    session: Session, worker: int, delivery: Delivery, now: datetime, *, cap_per_day: int, cap_per_week: int
+) -> bool:
+    """Move one claimed row to `sending` if everything still permits it, in one statement."""
+    given = {
+        "delivery": delivery.id,
+        "worker": worker,
+        "now": now,
+        "a_day_ago": now - timedelta(days=1),
+        "a_week_ago": now - timedelta(days=7),
+        "cap_per_day": cap_per_day,
+        "cap_per_week": cap_per_week,
+    }
+    return changed_rows(session, _BEGIN_SENDING[Purpose(delivery.purpose)], given) == 1
+
+
+def _recent_count(since: ColumnElement[datetime]) -> ColumnElement[int]:
+    """How many marketing mails the contact of a delivery may have got after `since`."""
+    other = aliased(Delivery)
+    return (
+        sa.select(sa.func.count())
+        .where(
+            col(other.contact_id) == col(Delivery.contact_id),
+            col(other.attempted_at) > since,
+            col(other.purpose) == Purpose.CAMPAIGN,
+            col(other.status).in_(MAY_HAVE_ARRIVED),
+        )
+        .correlate(Delivery)
+        .scalar_subquery()
+    )
+
+
+def _may_leave(purpose: Purpose) -> ColumnElement[bool]:
+    """Clause on `delivery`: `rules.find_stop` finds nothing."""
+    now = sa.bindparam("now", type_=Instant)
+    clauses = [
+        is_running(),
+        sa.or_(col(Delivery.closes_at).is_(None), col(Delivery.closes_at) > now),
+        sa.or_(col(Delivery.expires_at).is_(None), col(Delivery.expires_at) > now),
+    ]
+    if purpose in {Purpose.CAMPAIGN, Purpose.SERVICE}:
+        allowed = may_be_mailed(purpose, col(Delivery.topic), now)
+        clauses.append(sa.exists().where(col(Contact.id) == col(Delivery.contact_id), allowed))
+    if purpose is Purpose.CAMPAIGN:
+        for since, cap in (("a_day_ago", "cap_per_day"), ("a_week_ago", "cap_per_week")):
+            clauses.append(_recent_count(sa.bindparam(since, type_=Instant)) < sa.bindparam(cap, type_=sa.Integer))
+    return sa.and_(*clauses)
+
+
+def _begin_sending(purpose: Purpose) -> Any:
+    """The statement in whose WHERE every permission stands; made once, because it runs for every mail."""
+    worker = sa.bindparam("worker", type_=sa.BigInteger)
+    table: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    return (
+        sa.update(table)
+        .where(
+            table.c.id == sa.bindparam("delivery", type_=sa.BigInteger),
+            table.c.status == Status.CLAIMED,
+            table.c.worker_id == worker,
+            is_alive(worker),
+            _may_leave(purpose),
+        )
+        .values(status=Status.SENDING, attempts=table.c.attempts + 1, attempted_at=sa.bindparam("now", type_=Instant))
+    )
+
+
+_BEGIN_SENDING = {purpose: _begin_sending(purpose) for purpose in Purpose}
+
+
+def recent_attempts(session: Session, contact_id: int, since: datetime) -> list[datetime]:
+    """When the contact may have got marketing mail, oldest first."""
+    statement = sa.select(col(Delivery.attempted_at)).where(
+        col(Delivery.contact_id) == contact_id,
+        col(Delivery.attempted_at) > since,
+        col(Delivery.purpose) == Purpose.CAMPAIGN,
+        col(Delivery.status).in_(MAY_HAVE_ARRIVED),
+    )
+    return [at for at in session.scalars(statement.order_by(col(Delivery.attempted_at))) if at is not None]
+
+
+def move(session: Session, ids: Iterable[int], to: Status, *, now: datetime, **values: Any) -> list[int]:
+    """Move deliveries along an arrow of the chart; those that stand elsewhere by now stay. Returns who moved."""
+    sources = [status for status, targets in ARROWS.items() if to in targets]
+    if to in SETTLED:
+        values.setdefault("settled_at", now)
+    moved = (
+        sa.update(Delivery)
+        .where(col(Delivery.id).in_(list(ids)), col(Delivery.status).in_(sources))
+        .values(status=to, **({} if to is Status.CLAIMED else {"worker_id": None}), **values)
+        .returning(col(Delivery.id))
+    )
+    return list(session.scalars(moved))
+
+
+def move_from_sending(
+    session: Session,
+    worker: int,
+    delivery_id: int,
+    to: Status,
+    now: datetime,
+    **values: Any,
+) -> bool:
+    """Record how a try of this worker ended; also when it was declared dead meanwhile and the row became uncertain."""
+    if to in SETTLED:
+        values["settled_at"] = now
+    allowed = [status for status in (Status.SENDING, Status.UNCERTAIN) if to in ARROWS[status]]
+    mine = sa.or_(col(Delivery.worker_id) == worker, col(Delivery.status) == Status.UNCERTAIN)
+    moved = sa.update(Delivery).where(col(Delivery.id) == delivery_id, col(Delivery.status).in_(allowed), mine)
+    return changed_rows(session, moved.values(status=to, worker_id=None, **values)) == 1
+
+
+def insert_attempts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(session, Attempt).on_conflict_do_nothing(), list(rows))
+
+
+def list_attempts(session: Session, delivery_id: int) -> list[Attempt]:
+    statement = sa.select(Attempt).where(col(Attempt.delivery_id) == delivery_id).order_by(col(Attempt.number))
+    return list(session.scalars(statement))
+
+
+def take_back_unsent(session: Session) -> int:
+    """Claimed rows of dead workers go back into the queue: nothing was said about them."""
+    orphaned = sa.update(Delivery).where(
+        col(Delivery.status) == Status.CLAIMED,
+        col(Delivery.worker_id).in_(dead_workers()),
+    )
+    return changed_rows(session, orphaned.values(status=Status.QUEUED, worker_id=None))
+
+
+def take_back_in_doubt(session: Session, now: datetime) -> dict[int, int | None]:
+    """Rows that dead workers were sending: whether their body arrived nobody knows. Returned with their contacts."""
+    orphaned = (
+        sa.update(Delivery)
+        .where(
+            col(Delivery.status) == Status.SENDING,
+            col(Delivery.worker_id).in_(dead_workers()),
+        )
+        .values(
+            status=Status.UNCERTAIN,
+            worker_id=None,
+            settled_at=now,
+            because="its worker died before the answer",
+        )
+        .returning(col(Delivery.id), col(Delivery.contact_id))
+    )
+    return dict(session.execute(orphaned).all())
+
+
+def release_claims(session: Session, worker: int) -> int:
+    """Give back what a worker claimed and did not begin to send."""
+    mine = sa.update(Delivery).where(col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id) == worker)
+    return changed_rows(session, mine.values(status=Status.QUEUED, worker_id=None))
+
+
+def list_releasable(session: Session, now: datetime, limit: int) -> list[Delivery]:
+    """Held deliveries whose reason may have passed."""
+    statement = sa.select(Delivery).where(col(Delivery.status) == Status.HELD, _may_be_released(now))
+    return list(session.scalars(statement.order_by(col(Delivery.id)).limit(limit)))
+
+
+def next_release_at() -> ColumnElement[Any]:
+    """Question: when the next held delivery may be released; the dawn of time if one already may."""
+    resumed = sa.select(sa.literal(1)).where(
+        col(Delivery.status) == Status.HELD, col(Delivery.because) == HeldBecause.PAUSED, is_running()
+    )
+    soonest = sa.select(sa.func.min(col(Delivery.held_until))).where(col(Delivery.status) == Status.HELD)
+    return sa.case((resumed.exists(), sa.literal(_LONG_AGO, Instant)), else_=soonest.scalar_subquery())
+
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _may_be_released(now: datetime) -> ColumnElement[bool]:
+    is_paused = col(Delivery.because) == HeldBecause.PAUSED
+    return sa.or_(col(Delivery.held_until) <= now, sa.and_(is_paused, is_running()))
+
+
+def next_due_at(session: Session) -> datetime | None:
+    """When the next queued delivery is due; None while sending is paused, for nothing is then."""
+    soonest = sa.select(sa.func.min(col(Delivery.due_at))).where(col(Delivery.status) == Status.QUEUED, is_running())
+    return session.scalar(soonest)
+
+
+def stop_enrollments(session: Session, enrollment_ids: Sequence[int], because: str, now: datetime) -> int:
+    """Cancel what an enrollment that ended had still asked for."""
+    waiting = sa.update(Delivery).where(
+        col(Delivery.enrollment_id).in_(enrollment_ids),
+        col(Delivery.status).in_(STOPPABLE),
+    )
+    stopped = waiting.values(status=Status.CANCELLED, because=because, settled_at=now, worker_id=None)
+    return changed_rows(session, stopped)
+
+
+def hold_for_recheck(session: Session, contact_id: int) -> int:
+    """Something happened that may end a sequence: nothing of it leaves before `advance` has looked."""
+    pending = sa.update(Delivery).where(
+        col(Delivery.contact_id) == contact_id,
+        col(Delivery.enrollment_id).is_not(None),
+        col(Delivery.status).in_((Status.QUEUED, Status.CLAIMED)),
+    )
+    held = pending.values(status=Status.HELD, because=HeldBecause.RECHECK, held_until=None, worker_id=None)
+    return changed_rows(session, held)
+
+
+def release_rechecked(session: Session, ids: Sequence[int], now: datetime) -> int:
+    """`advance` has looked and the mail may go."""
+    held = sa.update(Delivery).where(
+        col(Delivery.id).in_(ids),
+        col(Delivery.status) == Status.HELD,
+        col(Delivery.because) == HeldBecause.RECHECK,
+    )
+    return changed_rows(session, held.values(status=Status.QUEUED, because="", held_until=None))
+
+
+def count_by_status(session: Session, *, campaign: str | None = None) -> dict[str, int]:
+    statement = sa.select(col(Delivery.status), sa.func.count()).group_by(col(Delivery.status))
+    if campaign is not None:
+        statement = statement.where(col(Delivery.campaign) == campaign)
+    return dict(session.execute(statement).all())
+
+
+def count_settled_at(session: Session, at: datetime, status: str) -> int:
+    """How many deliveries were settled with this status at that very instant."""
+    statement = sa.select(sa.func.count()).select_from(Delivery)
+    return session.scalar(statement.where(col(Delivery.status) == status, col(Delivery.settled_at) == at)) or 0
+
+
+def held_by_reason(session: Session) -> list[tuple[str, int, datetime | None]]:
+    """How many deliveries are held, why, and until when the first of them is."""
+    statement = (
+        sa.select(col(Delivery.because), sa.func.count(), sa.func.min(col(Delivery.held_until)))
+        .where(col(Delivery.status) == Status.HELD)
+        .group_by(col(Delivery.because))
+    )
+    return [(because, count, until) for because, count, until in session.execute(statement)]

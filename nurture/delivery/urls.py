@@ -1,0 +1,115 @@
+"""The links that stand in a mail, and how to read them when they come back.
+
+Every token names its purpose and the delivery it came from. The one that opens the way out also carries the suppression
+hash of the address, so that it works for good: after retention, after erasure, on a restored database. One byte of it
+says whether it stood in a header or in the body.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from nurture.rendering.compiling import Urls
+from nurture.tokens import TokenKeys, TokenPurpose
+
+_DELIVERY_BYTES = 8
+_HASH_BYTES = 16
+
+
+class Via(IntEnum):
+    """Where in the mail a way out stood."""
+
+    HEADER = 1
+    BODY = 2
+    MAILTO = 3
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """What a leave token says."""
+
+    via: Via
+    delivery_id: int
+    address_hash: str
+
+
+def make_urls(keys: TokenKeys, base_url: str, delivery_id: int, address_hash: str, *, is_tracked: bool) -> Urls:
+    """All links of a delivery to the person with that address hash."""
+    base = base_url.rstrip("/")
+    track = sign_delivery(keys, TokenPurpose.TRACK, delivery_id)
+    wish = sign_delivery(keys, TokenPurpose.WISH, delivery_id)
+    return Urls(
+        is_tracked=is_tracked,
+        open=f"{base}/o/{track}.gif",
+        click=lambda number: f"{base}/c/{track}/{number}",
+        leave=leave_url(keys, base, Via.BODY, delivery_id, address_hash),
+        preferences=f"{base}/preferences/{sign_delivery(keys, TokenPurpose.PREFERENCES, delivery_id)}",
+        view=f"{base}/view/{sign_delivery(keys, TokenPurpose.VIEW, delivery_id)}",
+        wish=lambda kind: f"{base}/wish/{wish}/{kind}",
+    )
+
+
+def leave_url(keys: TokenKeys, base_url: str, via: Via, delivery_id: int, address_hash: str) -> str:
+    """The link of the one-click header (RFC 8058) or of the body."""
+    return f"{base_url.rstrip('/')}/u/{keys.sign(TokenPurpose.LEAVE, _way_out(via, delivery_id, address_hash))}"
+
+
+def leave_local_part(keys: TokenKeys, delivery_id: int, address_hash: str) -> str:
+    """The local part of the mailto way out (RFC 2369); 62 of the 64 octets it may have."""
+    payload = _way_out(Via.MAILTO, delivery_id, address_hash)
+    return f"leave+{keys.sign_in_address(TokenPurpose.LEAVE, payload)}"
+
+
+def reply_local_part(keys: TokenKeys, delivery_id: int) -> str:
+    """The local part that brings a reply back to its delivery."""
+    return f"reply+{keys.sign_in_address(TokenPurpose.REPLY, delivery_id.to_bytes(_DELIVERY_BYTES))}"
+
+
+def message_id(keys: TokenKeys, delivery_id: int, domain: str) -> str:
+    """The Message-ID of a delivery: the same on every try, and recognized in what quotes it."""
+    token = keys.sign_in_address(TokenPurpose.MESSAGE, delivery_id.to_bytes(_DELIVERY_BYTES))
+    return f"<{token}@{domain}>"
+
+
+def sign_delivery(keys: TokenKeys, purpose: TokenPurpose, delivery_id: int) -> str:
+    return keys.sign(purpose, delivery_id.to_bytes(_DELIVERY_BYTES))
+
+
+def read_delivery(keys: TokenKeys, purpose: TokenPurpose, token: str) -> int | None:
+    """The delivery a link came from; None for anything we did not sign."""
+    payload = keys.read(purpose, token)
+    return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
+
+
+def read_way_out(keys: TokenKeys, token: str) -> WayOut | None:
+    """Who wants to leave, and through which door."""
+    return _read_way_out(keys.read(TokenPurpose.LEAVE, token))
+
+
+def read_local_part(keys: TokenKeys, local_part: str) -> WayOut | int | None:
+    """What an address of ours that mail arrived at means: a way out, the delivery replied to, or nothing."""
+    word, _, token = local_part.lower().partition("+")
+    if word == "leave":
+        return _read_way_out(keys.read_in_address(TokenPurpose.LEAVE, token))
+    if word == "reply":
+        payload = keys.read_in_address(TokenPurpose.REPLY, token)
+        return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
+    return None
+
+
+def read_message_id(keys: TokenKeys, value: str) -> int | None:
+    """The delivery whose Message-ID this is."""
+    token = value.strip().strip("<>").partition("@")[0]
+    payload = keys.read_in_address(TokenPurpose.MESSAGE, token)
+    return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
+
+
+def _way_out(via: Via, delivery_id: int, address_hash: str) -> bytes:
+    return bytes([via]) + delivery_id.to_bytes(_DELIVERY_BYTES) + bytes.fromhex(address_hash)
+
+
+def _read_way_out(payload: bytes | None) -> WayOut | None:
+    if payload is None or len(payload) != 1 + _DELIVERY_BYTES + _HASH_BYTES:
+        return None
+    return WayOut(
+        Via(payload[0]), int.from_bytes(payload[1 : 1 + _DELIVERY_BYTES]), payload[1 + _DELIVERY_BYTES :].hex()
+    )

@@ -1,0 +1,317 @@
+"""The outbox keeps its promises in the database: keys, claims, permission in the statement, workers that die."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import col
+
+from nurture.campaigns.publishing import freeze
+from nurture.campaigns.store import Campaign
+from nurture.consent.actions import opt_out
+from nurture.consent.rules import Purpose
+from nurture.database.claiming import Worker, beat, end_worker, register_worker
+from nurture.database.columns import new_id
+from nurture.database.engine import Database, Session
+from nurture.database.installation import pause, settle_in
+from nurture.delivery import actions, store
+from nurture.delivery.actions import Ended, Intention, Limits
+from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status, find_stop
+from nurture.delivery.store import Delivery
+from nurture.errors import BadInput
+from nurture.timing import Window, parse_days, parse_hours
+from nurture.tokens import AddressHasher
+from tests.conftest import NOW
+from tests.support.people import add_contact
+
+LIMITS = Limits(cap_per_day=1, cap_per_week=2, give_up_after=timedelta(days=4))
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def house(database: Database) -> Database:
+    with database.writing() as session:
+        settle_in(session, home="here", suppression_fingerprint="f", now=NOW)
+    return database
+
+
+def a_version(session: Session) -> int:
+    campaign = Campaign(id=new_id(), kind="sequence", name=f"s{new_id()}", file="s.yaml")
+    session.add(campaign)
+    session.flush()
+    return freeze(session, campaign.id, 1, {"mails": {}}, published_by="a test", now=NOW)
+
+
+def intention(session: Session, contact_id: int, key: str = "k", **more: object) -> Intention:
+    made = Intention(
+        key=key,
+        purpose=Purpose.CAMPAIGN,
+        campaign="sequence:s",
+        version_id=a_version(session),
+        mail="report",
+        priority=Priority.SEQUENCE,
+        due_at=NOW,
+        contact_id=contact_id,
+        domain="reader.example",
+        topic="insights",
+    )
+    return replace(made, **more)  # type: ignore[arg-type]  # each test names fields of Intention
+
+
+def queue(session: Session, hasher: AddressHasher, email: str = "ana@reader.example", **more: object) -> Delivery:
+    contact = add_contact(session, hasher, email, NOW)
+    key = f"key of {email}"
+    actions.queue_deliveries(session, [intention(session, contact.id, key, **more)], NOW)
+    found = store.delivery_of_key(session, key)
+    assert found is not None
+    return found
+
+
+def status_of(session: Session, delivery_id: int) -> tuple[str, str]:
+    session.expire_all()
+    found = store.get_delivery(session, delivery_id)
+    return found.status, found.because
+
+
+def test_two_decisions_with_one_key_are_one_mail(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        contact = add_contact(session, hasher, "ana@reader.example", NOW)
+        made = intention(session, contact.id)
+        assert actions.queue_deliveries(session, [made], NOW) == {"k": Status.QUEUED}
+        assert actions.queue_deliveries(session, [made], NOW) == {}
+        assert store.count_by_status(session) == {"queued": 1}
+
+
+def test_whoever_may_not_be_mailed_is_refused_when_queued_and_the_reason_is_kept(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        contact = add_contact(session, hasher, "ana@reader.example", NOW)
+        opt_out(session, contact.address_hash, how="page", now=NOW)
+        assert actions.queue_deliveries(session, [intention(session, contact.id)], NOW) == {"k": Status.REFUSED}
+        found = store.delivery_of_key(session, "k")
+        assert found is not None
+        assert found.because.startswith("opted out on")
+
+
+def test_an_opt_out_after_the_claim_still_wins(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        delivery = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        contact_hash = hasher.hash("ana@reader.example")
+        opt_out(session, contact_hash, how="one-click", now=NOW)
+        stops = actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        stop = stops[delivery.id]
+        assert stop is not None
+        assert stop.status is Status.REFUSED
+        assert status_of(session, delivery.id)[0] == Status.REFUSED
+
+
+def test_a_pause_holds_what_was_claimed_and_resuming_sends_it(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        delivery = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        pause(session, because="a test", now=NOW)
+        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        assert status_of(session, delivery.id) == (Status.HELD, HeldBecause.PAUSED)
+        assert actions.claim(session, worker, 10, NOW) == []
+        assert actions.release_held(session, NOW) == 0
+        session.execute(sa.text("UPDATE installation SET paused_at = NULL"))
+        assert actions.release_held(session, NOW) == 1
+        assert len(actions.claim(session, worker, 10, NOW)) == 1
+
+
+def test_a_cancelled_mail_is_not_sent_although_it_was_claimed(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        delivery = queue(session, hasher, enrollment_id=5)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        store.stop_enrollments(session, [5], "they replied", NOW)
+        assert actions.exchange(session, worker, [], [claimed], LIMITS, NOW)[delivery.id] is not None
+        assert status_of(session, delivery.id) == (Status.CANCELLED, "they replied")
+
+
+def test_a_mail_held_for_a_second_look_waits_for_it(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        delivery = queue(session, hasher, enrollment_id=5)
+        assert delivery.contact_id is not None
+        assert store.hold_for_recheck(session, delivery.contact_id) == 1
+        worker = register_worker(session)
+        assert actions.claim(session, worker, 10, NOW) == []
+        assert actions.release_held(session, NOW + timedelta(days=30)) == 0
+        assert store.release_rechecked(session, [delivery.id], NOW) == 1
+        assert len(actions.claim(session, worker, 10, NOW)) == 1
+
+
+def test_a_window_that_closed_meanwhile_holds_a_mail_until_it_opens_again(
+    house: Database, hasher: AddressHasher
+) -> None:
+    office = Window(parse_days("mon-fri"), *parse_hours("09:00-17:00"))
+    evening = NOW.replace(hour=17)
+    with house.writing() as session:
+        delivery = queue(session, hasher, window=office, zone="UTC")
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, evening)
+        actions.exchange(session, worker, [], [claimed], LIMITS, evening)
+        session.expire_all()
+        held = store.get_delivery(session, delivery.id)
+        tomorrow = NOW.replace(hour=9) + timedelta(days=1)
+        assert (held.status, held.because, held.held_until) == (Status.HELD, HeldBecause.WINDOW, tomorrow)
+        assert actions.release_held(session, tomorrow) == 1
+        session.expire_all()
+        assert store.get_delivery(session, delivery.id).closes_at == tomorrow.replace(hour=17)
+
+
+def test_a_second_mail_on_one_day_is_held_until_the_cap_lets_it_go(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        first = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        assert first.contact_id is not None
+        actions.queue_deliveries(session, [intention(session, first.contact_id, "second")], NOW)
+        [second] = actions.claim(session, worker, 10, NOW + HOUR)
+        sent = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
+        actions.exchange(session, worker, [sent], [second], LIMITS, NOW + HOUR)
+        session.expire_all()
+        held = store.get_delivery(session, second.id)
+        assert (held.status, held.because) == (Status.HELD, HeldBecause.CAP)
+        assert held.held_until == NOW + timedelta(days=1)
+
+
+def test_what_a_dead_worker_had_claimed_goes_back_and_what_it_was_sending_is_uncertain(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        ana, ben = queue(session, hasher), queue(session, hasher, "ben@reader.example")
+        worker = register_worker(session)
+        claimed = {one.id: one for one in actions.claim(session, worker, 10, NOW)}
+        actions.exchange(session, worker, [], [claimed[ana.id]], LIMITS, NOW)
+        assert actions.take_back(session, NOW) == 0  # it lives
+        end_worker(session, worker)
+        assert actions.take_back(session, NOW) == 2
+        assert status_of(session, ana.id)[0] == Status.UNCERTAIN
+        assert status_of(session, ben.id)[0] == Status.QUEUED
+
+
+def test_uncertain_mail_is_sent_again_only_where_that_was_asked_for(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        end_worker(session, worker)
+        actions.take_back(session, NOW, resend_uncertain=True)
+        assert status_of(session, ana.id)[0] == Status.QUEUED
+
+
+def test_a_worker_that_was_declared_dead_writes_no_further_body(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(ended_at=1.0))
+        assert not beat(session, worker)
+        assert not store.begin_sending(session, worker, claimed, NOW, cap_per_day=1, cap_per_week=2)
+        assert actions.claim(session, worker, 10, NOW) == []
+
+
+def test_a_late_answer_settles_what_was_uncertain_meanwhile(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        end_worker(session, worker)
+        actions.take_back(session, NOW)
+        answer = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
+        actions.record_outcomes(session, worker, [answer], LIMITS, NOW)
+        assert status_of(session, ana.id)[0] == Status.SENT
+
+
+def test_a_4xx_is_tried_again_later_and_every_try_is_kept(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        worker = register_worker(session)
+        for number, at in enumerate((NOW, NOW + HOUR), 1):
+            [claimed] = actions.claim(session, worker, 10, at)
+            actions.exchange(session, worker, [], [claimed], LIMITS, at)
+            put_off = Ended(claimed, Outcome(Heard.DEFERRED, 451, "451 later"))
+            actions.record_outcomes(session, worker, [put_off], LIMITS, at)
+            assert actions.claim(session, worker, 10, at) == []
+            session.expire_all()
+            assert store.get_delivery(session, ana.id).attempts == number
+        assert [one.reply for one in store.list_attempts(session, ana.id)] == ["451 later", "451 later"]
+
+
+def test_a_5xx_fails_for_good_and_keeps_the_reply(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        refused = Ended(claimed, Outcome(Heard.REJECTED, 550, "550 5.1.1 no such user"))
+        actions.record_outcomes(session, worker, [refused], LIMITS, NOW)
+        session.expire_all()
+        found = store.get_delivery(session, ana.id)
+        assert (found.status, found.reply) == (Status.FAILED, "550 5.1.1 no such user")
+
+
+def test_only_an_uncertain_mail_can_be_resolved_by_hand(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        with pytest.raises(BadInput, match="is queued; only an uncertain one"):
+            actions.resolve(session, ana.id, "sent", NOW)
+        with pytest.raises(BadInput, match='"maybe" is no verdict'):
+            actions.resolve(session, ana.id, "maybe", NOW)
+
+
+situations = st.fixed_dictionaries(
+    {
+        "is_paused": st.booleans(),
+        "has_left": st.booleans(),
+        "window": st.sampled_from([None, Window(parse_days("mon-fri"), *parse_hours("09:00-17:00"))]),
+        "expires_after": st.sampled_from([None, timedelta(0), timedelta(hours=3)]),
+        "earlier": st.lists(st.integers(1, 200), max_size=3),
+        "later": st.sampled_from([timedelta(0), timedelta(hours=2), timedelta(hours=9)]),
+    }
+)
+
+
+@given(situations)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
+    house: Database, hasher: AddressHasher, known: dict[str, object]
+) -> None:
+    with house.reading() as session:  # what is written in it is thrown away, so each example begins anew
+        expires_after, later = known["expires_after"], known["later"]
+        assert isinstance(later, timedelta)
+        expires_at = NOW + expires_after if isinstance(expires_after, timedelta) else None
+        delivery = queue(session, hasher, window=known["window"], expires_at=expires_at)
+        assert delivery.contact_id is not None
+        earlier = known["earlier"]
+        assert isinstance(earlier, list)
+        for number, hours in enumerate(earlier):
+            key = f"earlier {number}"
+            actions.queue_deliveries(session, [intention(session, delivery.contact_id, key)], NOW)
+            old = store.delivery_of_key(session, key)
+            assert old is not None
+            old.status, old.attempted_at = Status.SENT, NOW - hours * HOUR
+            session.add(old)
+            session.flush()
+        now = NOW + later
+        worker = register_worker(session)
+        claimed = actions.claim(session, worker, 10, now)
+        if known["has_left"]:
+            opt_out(session, hasher.hash("ana@reader.example"), how="page", now=NOW)
+        if known["is_paused"]:
+            pause(session, because="a test", now=NOW)
+        mine = next(one for one in claimed if one.id == delivery.id)
+        stop = find_stop(actions._circumstances(session, mine, LIMITS, now), now)
+        began = store.begin_sending(session, worker, mine, now, cap_per_day=1, cap_per_week=2)
+        assert began == (stop is None)
