@@ -1,0 +1,56 @@
+"""A small SMTP server for mail that comes back to `inbound.domain`: replies, and opt-outs by mail.
+
+It takes mail for its own domain only, a message at a time, and answers 250 after what the mail means is committed: a
+250 that was followed by a crash would lose somebody's "stop".
+"""
+
+import email
+import email.policy
+import logging
+from collections.abc import Callable
+from email.message import EmailMessage
+
+from aiosmtpd.smtp import SMTP, Envelope
+from aiosmtpd.smtp import Session as SmtpSession
+
+from nurture.inbound.server import SmtpServer
+
+log = logging.getLogger(__name__)
+
+_MOST_BYTES = 5_000_000
+_MOST_RECIPIENTS = 10
+
+Take = Callable[[list[str], EmailMessage, bytes], None]
+
+
+class Listener(SmtpServer):
+    """Takes mail for one domain; `take` is called in the server's thread with each."""
+
+    def __init__(self, host: str, port: int, domain: str, take: Take) -> None:
+        super().__init__(_Handler(domain.lower(), take), host, port, most_bytes=_MOST_BYTES)
+
+
+class _Handler:
+    def __init__(self, domain: str, take: Take) -> None:
+        self._domain = domain
+        self._take = take
+
+    async def handle_RCPT(  # noqa: N802 — aiosmtpd names its hooks after the commands
+        self, server: SMTP, session: SmtpSession, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address.rpartition("@")[2].lower() != self._domain:
+            return "550 5.7.1 We take mail for our own domain only"
+        if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
+        try:
+            message = email.message_from_bytes(content, policy=email.policy.default)
+            self._take(list(envelope.rcpt_tos), message, content)
+        except Exception:
+            log.exception("a mail could not be taken in; its sender will try again")
+            return "451 4.3.0 Try again later"
+        return "250 OK"

@@ -1,0 +1,155 @@
+"""What may be done about activities: record hits, settle them, record what a person said."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from nurture.consent import store as consents
+from nurture.consent.definition import get_table
+from nurture.consent.rules import Purpose, is_tracked
+from nurture.contacts import store as contacts
+from nurture.contacts.actions import mark_changed
+from nurture.database.columns import new_id
+from nurture.database.engine import Session
+from nurture.delivery import composing
+from nurture.delivery.store import Delivery, deliveries_of_ids
+from nurture.tracking import store
+from nurture.tracking.rules import ActivityKind, Actor, Hit, judge, judge_alone
+
+
+@dataclass(frozen=True)
+class Request:
+    """A tracked link or pixel that somebody asked for; `link` is None for the pixel."""
+
+    delivery_id: int
+    link: int | None
+    occurred_at: datetime
+    method: str
+    user_agent: str
+    ip: str
+
+
+def record_requests(session: Session, requests: Sequence[Request], now: datetime) -> int:
+    """Store hits of people who may be tracked now; the rest leaves no trace. How many were stored."""
+    tracked = _tracked_deliveries(session, {request.delivery_id for request in requests})
+    links: dict[tuple[int, int], tuple[str, str]] = {}
+    rows = []
+    for request in requests:
+        delivery = tracked.get(request.delivery_id)
+        if delivery is None:
+            continue
+        key = (request.delivery_id, request.link if request.link is not None else -1)
+        if key not in links:
+            links[key] = link_of(session, delivery, request.link) if request.link is not None else ("", "")
+        rows.append(_activity_row(request, delivery, links[key], now))
+    store.insert_activities(session, rows)
+    mark_changed(session, [row["contact_id"] for row in rows if row["actor"] != Actor.UNSETTLED], now)
+    return len(rows)
+
+
+def _tracked_deliveries(session: Session, ids: Collection[int]) -> dict[int, Delivery]:
+    """Of these mails, those whose reader may be tracked: taking consent back acts on mails already sent."""
+    table = get_table(session)
+    found = [one for one in deliveries_of_ids(session, ids) if one.purpose == Purpose.CAMPAIGN]
+    people = contacts.list_contacts(session, {one.contact_id for one in found if one.contact_id is not None})
+    choices = {topic: consents.tracking_choices(session, list(people), topic) for topic in {one.topic for one in found}}
+    return {
+        one.id: one
+        for one in found
+        if (contact := people.get(one.contact_id or 0)) is not None
+        and is_tracked(table, contact.country, choices[one.topic].get(contact.id))
+    }
+
+
+def _activity_row(request: Request, delivery: Delivery, link: tuple[str, str], now: datetime) -> dict[str, Any]:
+    kind = ActivityKind.OPENED if request.link is None else ActivityKind.CLICKED
+    verdict = judge_alone(
+        Hit(0, kind, request.link, request.occurred_at, request.method, request.user_agent, request.ip)
+    )
+    return {
+        "id": new_id(),
+        "contact_id": delivery.contact_id,
+        "delivery_id": delivery.id,
+        "enrollment_id": delivery.enrollment_id,
+        "kind": kind,
+        "place": place_of(delivery),
+        "link": request.link,
+        "link_label": link[0],
+        "link_path": link[1],
+        "what": "",
+        "occurred_at": request.occurred_at,
+        "actor": verdict.actor if verdict else Actor.UNSETTLED,
+        "because": verdict.because if verdict else "",
+        "settled_at": now if verdict else None,
+        "method": request.method,
+        "user_agent": request.user_agent[:300],
+        "ip": request.ip,
+    }
+
+
+def place_of(delivery: Delivery) -> str:
+    """How conditions name the mail of a delivery: "campaign/mail"."""
+    return f"{delivery.campaign.partition(':')[2]}/{delivery.mail}"
+
+
+def link_of(session: Session, delivery: Delivery, number: int) -> tuple[str, str]:
+    """Label (lower case) and path of a link of a delivery's mail."""
+    link = composing.get_mail(session, delivery).link(number)
+    if link is None:
+        return "", ""
+    destination = find_destination(session, delivery, number) or ""
+    return link.label.lower(), urlsplit(destination).path or "/"
+
+
+def find_destination(session: Session, delivery: Delivery, number: int) -> str | None:
+    """Where a link of this very mail leads; None when it has no such link or what it depended on was erased."""
+    mail = composing.get_mail(session, delivery)
+    link = mail.link(number)
+    if link is None or delivery.facts is None:
+        return None
+    email = composing.email_of_contact(session, delivery) if link.is_dynamic else ""
+    return mail.destination(number, composing.context_of(delivery, email))
+
+
+def settle_hits(session: Session, now: datetime, *, after: timedelta, limit: int = 100) -> int:
+    """Judge all hits of the mails whose oldest open question has waited long enough; how many mails."""
+    deliveries = store.list_unsettled(session, now - after, limit)
+    changed: set[int] = set()
+    for delivery_id, found in store.hits_of(session, deliveries).items():
+        delivery = session.get_one(Delivery, delivery_id)
+        links = len(composing.get_mail(session, delivery).links)
+        verdicts = judge([hit for hit, _ in found], links=links, sent_at=delivery.attempted_at)
+        # A burst also withdraws what was taken for a person before it began.
+        differing = {hit.id: verdicts[hit.id] for hit, actor in found if verdicts[hit.id].actor != actor}
+        store.save_verdicts(session, differing, now)
+        if differing and delivery.contact_id is not None:
+            changed.add(delivery.contact_id)
+    mark_changed(session, changed, now)
+    return len(deliveries)
+
+
+def record_words(
+    session: Session,
+    contact_id: int,
+    kind: ActivityKind,
+    *,
+    what: str,
+    delivery: Delivery | None,
+    now: datetime,
+) -> None:
+    """Something a person said themselves, in a reply or on a page: certain at once."""
+    store.insert_activities(
+        session,
+        [
+            {
+                "id": new_id(), "contact_id": contact_id, "delivery_id": delivery.id if delivery else None,
+                "enrollment_id": delivery.enrollment_id if delivery else None, "kind": kind,
+                "place": place_of(delivery) if delivery else "", "link": None, "link_label": "", "link_path": "",
+                "what": what[:2000], "occurred_at": now, "actor": Actor.PERSON, "because": "", "settled_at": now,
+                "method": "", "user_agent": "", "ip": "",
+            }
+        ],
+    )  # fmt: skip
+    mark_changed(session, [contact_id], now)
