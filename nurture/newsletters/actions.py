@@ -1,0 +1,337 @@
+"""Announces a newsletter once to everybody it may be announced to, and sends an issue at each slot.
+
+Queueing goes in small chunks that remember how far they got, so that a crash in the middle neither repeats nor forgets
+anybody: the key of each delivery names the issue and the reader.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nurture.campaigns import store as campaigns
+from nurture.campaigns.store import Campaign
+from nurture.consent import store as consents
+from nurture.consent.rules import Purpose, may_send
+from nurture.contacts import store as contacts
+from nurture.contacts.segments import Language
+from nurture.contacts.store import Contact
+from nurture.contacts.zones import zone_of
+from nurture.database.engine import Session
+from nurture.delivery.actions import Intention, queue_deliveries
+from nurture.delivery.notices import queue_notice
+from nurture.delivery.rules import Priority, Status
+from nurture.newsletters import store
+from nurture.newsletters.definition import NewsletterDefinition, schedule_of
+from nurture.newsletters.kind import ISSUE, NEWSLETTER
+from nurture.newsletters.rules import REMIND_BEFORE, Issue, Schedule, first_issue_from, next_issue
+from nurture.newsletters.store import ANNOUNCEMENT, NewsletterSlot
+from nurture.timing import get_zone, parse_duration
+
+#: A slot that was missed by more than this is passed over: two issues never go out at once after an outage.
+LATE_WITHIN = timedelta(days=1)
+_CHUNK = 100
+
+
+@dataclass(frozen=True)
+class Published:
+    """A newsletter as it is published now."""
+
+    name: str
+    version_id: int
+    definition: NewsletterDefinition
+    content: Mapping[str, Any]
+    since: datetime
+
+    @property
+    def schedule(self) -> Schedule:
+        return schedule_of(self.definition, self.content["sender_zone"])
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return get_zone(self.content["sender_zone"])
+
+
+def list_published(session: Session) -> list[Published]:
+    """All newsletters."""
+    found = []
+    for campaign in campaigns.list_campaigns(session, NEWSLETTER):
+        assert campaign.version_id is not None
+        content = campaigns.get_content(session, campaign.version_id)
+        definition = campaigns.derive(session, campaign.version_id, _definition_of)
+        since = campaigns.first_published_at(session, campaign.id)
+        found.append(Published(campaign.name, campaign.version_id, definition, content, since))
+    return found
+
+
+def _definition_of(content: Mapping[str, Any]) -> NewsletterDefinition:
+    return NewsletterDefinition.model_validate(content["definition"])
+
+
+def get_published(session: Session, name: str) -> Published:
+    """The newsletter of that name."""
+    campaigns.get_campaign(session, NEWSLETTER, name)
+    return next(one for one in list_published(session) if one.name == name)
+
+
+def announce(session: Session, language: Language, ids: Sequence[int], now: datetime) -> int:
+    """Look at contacts that changed: who may have the announcement and has not had it gets it; how many.
+
+    Whoever has had it becomes a reader, and a reader who left and took that back reads on.
+    """
+    queued = 0
+    for newsletter in list_published(session):
+        definition = newsletter.definition
+        may_be_mailed = consents.may_be_mailed(Purpose.CAMPAIGN, definition.topic, now)
+        _welcome(session, newsletter, ids)
+        store.bring_back(session, newsletter.name, ids, may_be_mailed)
+        if not newsletter.content["announcement_is_ready"]:
+            continue
+        clause = language.clause(definition.audience, newsletter.content["rests_on"], now) & may_be_mailed
+        people = store.announceable(session, ids, newsletter.name, clause)
+        window = definition.announce_in.to_window() if definition.announce_in else None
+        intentions = [
+            Intention(
+                key=f"{ANNOUNCEMENT}:{newsletter.name}:{contact.id}",
+                purpose=Purpose.CAMPAIGN,
+                campaign=f"{NEWSLETTER}:{newsletter.name}",
+                version_id=newsletter.version_id,
+                mail=ANNOUNCEMENT,
+                priority=Priority.NEWSLETTER,
+                due_at=now,
+                contact_id=contact.id,
+                domain=contact.domain,
+                topic=definition.topic,
+                sender=definition.sender,
+                window=window,
+                zone=str(zone_of(contact)),
+            )
+            for contact in people
+        ]
+        queued += len(queue_deliveries(session, intentions, now))
+    return queued
+
+
+def next_slot_at(newsletter: Published, last: NewsletterSlot | None) -> datetime:
+    """The slot that comes next: one that was looked at and not opened, or the one after the last."""
+    if last is not None and last.opened_at is None:
+        return last.slot_at
+    after = last.slot_at + timedelta(minutes=1) if last else newsletter.since
+    return newsletter.schedule.slot_from(after)
+
+
+def next_due_at(session: Session) -> datetime | None:
+    """When a slot has to be looked at or opened, or the queueing of an issue goes on."""
+    last = store.last_slots(session)
+    return min((_due_at(one, last.get(one.name)) for one in list_published(session)), default=None)
+
+
+def _due_at(newsletter: Published, last: NewsletterSlot | None) -> datetime:
+    if last is not None and last.opened_at is not None and last.finished_at is None:
+        return last.opened_at
+    slot_at = next_slot_at(newsletter, last)
+    is_looked_at = last is not None and last.opened_at is None
+    return newsletter.schedule.queue_at(slot_at) if is_looked_at else slot_at - REMIND_BEFORE
+
+
+def keep_schedule(session: Session, language: Language, now: datetime) -> int:
+    """Do one piece of what the schedules ask for at `now`; 0 when nothing is due.
+
+    1. two days before a slot: look whether an issue is ready, and remind the owner if readers wait and none is;
+    2. at the slot: give it the next issue that is ready, or none and say so;
+    3. queue the issue, reader by reader.
+    """
+    slots = store.last_slots(session)
+    for newsletter in list_published(session):
+        last = slots.get(newsletter.name)
+        if _due_at(newsletter, last) > now:
+            continue
+        if last is not None and last.opened_at is not None and last.finished_at is None:
+            return _queue_chunk(session, language, newsletter, last, now) or 1
+        if last is not None and last.opened_at is None:
+            _open_slot(session, newsletter, last, now)
+        else:
+            _look_at_slot(session, newsletter, next_slot_at(newsletter, last), now)
+        return 1
+    return 0
+
+
+def _look_at_slot(session: Session, newsletter: Published, slot_at: datetime, now: datetime) -> None:
+    has_readers = store.has_readers_at(session, newsletter.name, slot_at)
+    if slot_at > now and has_readers and _next_issue(session, newsletter) is None:
+        _remind(session, newsletter, slot_at, now, is_missed=False)
+    session.add(NewsletterSlot(newsletter=newsletter.name, slot_at=slot_at, looked_at=now))
+    session.flush()
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The next slot of a newsletter and the issue that would go out then; None when nothing is ready."""
+
+    slot_at: datetime
+    issue: str | None
+
+
+def look_ahead(session: Session, newsletter: Published) -> Outlook:
+    """What would go out next, as things are now."""
+    issue = _next_issue(session, newsletter)
+    name = session.get_one(Campaign, issue.id).name.partition("/")[2] if issue else None
+    return Outlook(next_slot_at(newsletter, store.last_slots(session).get(newsletter.name)), name)
+
+
+def _next_issue(session: Session, newsletter: Published) -> Issue | None:
+    closed = store.closed_issues(session)
+    found = []
+    for campaign in campaigns.list_campaigns(session, ISSUE):
+        if campaign.name.partition("/")[0] == newsletter.name and campaign.version_id is not None:
+            front = campaigns.get_content(session, campaign.version_id)["front"]
+            found.append(Issue(campaign.id, front["number"], front["ready"], campaign.id in closed))
+    return next_issue(found)
+
+
+def _open_slot(session: Session, newsletter: Published, slot: NewsletterSlot, now: datetime) -> None:
+    is_missed = slot.slot_at + LATE_WITHIN < now
+    # An issue is not used up by a slot that nobody's first issue falls into yet.
+    has_readers = store.has_readers_at(session, newsletter.name, slot.slot_at)
+    issue = _next_issue(session, newsletter) if has_readers and not is_missed else None
+    slot.opened_at = now
+    if issue is not None:
+        slot.issue_id = issue.id
+        slot.version_id = session.get_one(Campaign, issue.id).version_id
+    else:
+        slot.finished_at = now
+        if has_readers and not is_missed:
+            _remind(session, newsletter, slot.slot_at, now, is_missed=True)
+    session.add(slot)
+    session.flush()
+
+
+def _queue_chunk(
+    session: Session, language: Language, newsletter: Published, slot: NewsletterSlot, now: datetime
+) -> int:
+    """Queue the slot's issue for the next readers; how many were looked at."""
+    assert slot.version_id is not None
+    content = campaigns.get_content(session, slot.version_id)
+    audience = content["front"]["audience"] or "True"
+    clause = language.clause(audience, content["rests_on"], now)
+    people, last = store.page_of_readers(session, slot.newsletter, slot.queued_to, _CHUNK, slot.slot_at, clause)
+    if last is None:
+        slot.finished_at = now
+    else:
+        slot.queued_to = last
+        intentions = list(_issue_intentions(newsletter, slot, content, people))
+        became = queue_deliveries(session, intentions, now)
+        refused = [one.contact_id for one in intentions if became.get(one.key) is Status.REFUSED]
+        store.mark_left(session, slot.newsletter, [contact for contact in refused if contact is not None], now)
+    session.add(slot)
+    session.flush()
+    return len(people)
+
+
+def _issue_intentions(
+    newsletter: Published, slot: NewsletterSlot, content: Mapping[str, Any], people: Sequence[Contact]
+) -> Iterator[Intention]:
+    assert slot.version_id is not None
+    mail = next(iter(content["mails"]))
+    for contact in people:
+        zone = zone_of(contact)
+        yield Intention(
+            key=f"{ISSUE}:{slot.issue_id}:{contact.id}",
+            purpose=Purpose.CAMPAIGN,
+            campaign=f"{NEWSLETTER}:{newsletter.name}",
+            version_id=slot.version_id,
+            mail=mail,
+            priority=Priority.NEWSLETTER,
+            due_at=newsletter.schedule.due_for(slot.slot_at, zone),
+            contact_id=contact.id,
+            domain=contact.domain,
+            issue_id=slot.issue_id,
+            topic=newsletter.definition.topic,
+            sender=newsletter.definition.sender,
+        )
+
+
+def _welcome(session: Session, newsletter: Published, ids: Sequence[int]) -> None:
+    """Whoever of these contacts has had the announcement by now is a reader from here on."""
+    wait = parse_duration(newsletter.definition.wait_after)
+    store.insert_readers(
+        session,
+        [
+            {
+                "newsletter": newsletter.name, "contact_id": contact_id, "announced_at": announced_at,
+                "first_issue_from": first_issue_from(announced_at, wait, newsletter.zone), "left_at": None,
+            }
+            for contact_id, announced_at in store.announced_without_reader(session, newsletter.name, ids)
+        ],
+    )  # fmt: skip
+
+
+def _remind(session: Session, newsletter: Published, slot_at: datetime, now: datetime, *, is_missed: bool) -> None:
+    operator = contacts.find_operator(session, newsletter.definition.owner)
+    if operator is None:
+        return
+    name = "missed" if is_missed else "reminder"
+    queue_notice(
+        session,
+        name,
+        key=f"{name}:{newsletter.name}:{slot_at:%Y-%m-%d}",
+        operator=operator,
+        facts={
+            "title": newsletter.content["about"]["title"],
+            "newsletter": newsletter.name,
+            "slot": f"{slot_at.astimezone(newsletter.zone):%A %-d %B, %H:%M}",
+            "readers": f"{store.count_readers(session, newsletter.name):,}",
+        },
+        now=now,
+    )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Somebody who did not get a mail of a newsletter, and why."""
+
+    contact: Contact
+    because: str
+
+
+def left_out_of_announcement(session: Session, language: Language, name: str, now: datetime) -> list[LeftOut]:
+    """Everybody in the audience the announcement will not reach, with the reason by name."""
+    newsletter = get_published(session, name)
+    clause = language.clause(newsletter.definition.audience, newsletter.content["rests_on"], now)
+    had = {delivery.contact_id: delivery for delivery, _ in store.deliveries_of(session, name, ANNOUNCEMENT)}
+    found: list[LeftOut] = []
+    after = 0
+    while page := contacts.page_of_contacts(session, after, 500, clause):
+        after = page[-1].id
+        standings = consents.standings(session, [contact.id for contact in page], newsletter.definition.topic)
+        for contact in page:
+            delivery = had.get(contact.id)
+            permission = may_send(Purpose.CAMPAIGN, standings[contact.id], now)
+            if delivery is not None and delivery.status not in {Status.SENT, Status.UNCERTAIN}:
+                found.append(LeftOut(contact, f"{delivery.status}: {delivery.because}".rstrip(": ")))
+            elif delivery is None and not permission.is_allowed:
+                found.append(LeftOut(contact, permission.because))
+    return found
+
+
+def left_out_of_issue(session: Session, name: str, issue: str, now: datetime) -> list[LeftOut]:
+    """Every reader an issue did not reach, with the reason by name."""
+    campaign = campaigns.get_campaign(session, ISSUE, f"{name}/{issue}")
+    slot = store.slot_of_issue(session, campaign.id)
+    queued = {contact.id: delivery for delivery, contact in store.deliveries_of(session, name, issue)}
+    found = []
+    for reader, contact in store.list_readers(session, name):
+        delivery = queued.get(contact.id)
+        if delivery is not None:
+            if delivery.status not in {Status.SENT, Status.UNCERTAIN}:
+                found.append(LeftOut(contact, f"{delivery.status}: {delivery.because}".rstrip(": ")))
+        elif slot is None:
+            found.append(LeftOut(contact, "this issue has not gone out yet"))
+        elif reader.first_issue_from > slot.slot_at:
+            found.append(LeftOut(contact, f"their first issue comes from {reader.first_issue_from:%Y-%m-%d} on"))
+        elif reader.left_at is not None:
+            found.append(LeftOut(contact, f"left on {reader.left_at:%Y-%m-%d}"))
+        else:
+            found.append(LeftOut(contact, "not in the audience of this issue"))
+    return found

@@ -1,0 +1,182 @@
+"""Reads, checks and freezes newsletters and their issues, which are units of their own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nurture.campaigns.declared import Declared
+from nurture.campaigns.mails import take_mail
+from nurture.campaigns.reading import (
+    Definition,
+    Problem,
+    Problems,
+    Unit,
+    Workspace,
+    YamlFile,
+    open_yaml,
+    read_definition,
+)
+from nurture.contacts.segments import rests_on
+from nurture.database.engine import Session
+from nurture.errors import did_you_mean
+from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
+from nurture.newsletters.store import ANNOUNCEMENT, count_readers
+from nurture.rendering.loading import read_markdown
+from nurture.rendering.source import MailSource
+
+NEWSLETTER = "newsletter"
+ISSUE = "issue"
+FOLDER = "newsletters"
+
+FrontMatter = TypeVar("FrontMatter", bound=Definition)
+
+
+class NewsletterKind:
+    """campaigns/newsletters/<name>/newsletter.yaml with its announcement."""
+
+    name = NEWSLETTER
+
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
+
+    def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
+        found = (self._read(workspace, path, problems) for path in _files(workspace))
+        return [unit for unit in found if unit is not None]
+
+    def _read(self, workspace: Workspace, path: Path, problems: Problems) -> Unit | None:
+        file = open_yaml(workspace, path, problems)
+        definition = read_definition(file, NewsletterDefinition) if file else None
+        if file is None or definition is None:
+            return None
+        before = len(problems.errors)
+        operator = self._check_names(file, definition, workspace, path)
+        good = file.read_condition(("audience",), definition.audience, workspace.words) is not None
+        place = path.parent / definition.announcement
+        if not place.exists():
+            file.complain("NS220", ("announcement",), f"there is no file {definition.announcement} in this folder.")
+            return None
+        front, mail = _read_mail(workspace, place, "letter", AnnouncementFrontMatter, problems)
+        if front is None or mail is None or len(problems.errors) > before:
+            return None
+        content = {
+            "definition": definition.model_dump(mode="json"),
+            "mails": {ANNOUNCEMENT: mail.to_json()},
+            "announcement_is_ready": front.ready,
+            "sender_zone": operator["timezone"] if operator else "UTC",
+            "about": {"title": definition.name or definition.newsletter, "kind": NEWSLETTER},
+            "rests_on": rests_on([definition.audience] if good else [], workspace.words),
+        }
+        return Unit(NEWSLETTER, definition.newsletter, file.name, content)
+
+    def _check_names(
+        self, file: YamlFile, definition: NewsletterDefinition, workspace: Workspace, path: Path
+    ) -> Mapping[str, str] | None:
+        if definition.newsletter != path.parent.name:
+            file.complain(
+                "NS221", ("newsletter",), f'the folder is called "{path.parent.name}"; give both the same name.'
+            )
+        if definition.topic not in workspace.topics:
+            hint = did_you_mean(definition.topic, workspace.topics).strip()
+            file.complain("NS205", ("topic",), f'settings.toml declares no topic "{definition.topic}".', hint)
+        if definition.sender not in {"default", "owner", *workspace.senders}:
+            hint = did_you_mean(definition.sender, ["default", "owner", *workspace.senders]).strip()
+            file.complain("NS206", ("sender",), f'settings.toml declares no sender "{definition.sender}".', hint)
+        operators = {one["email"].lower(): one for one in self._declared.operators}
+        if definition.owner.lower() not in operators:
+            hint = did_you_mean(definition.owner.lower(), operators).strip()
+            file.complain("NS320", ("owner",), f'"{definition.owner}" is no operator of settings.toml.', hint)
+        return operators.get(definition.owner.lower())
+
+    def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**content["definition"], ANNOUNCEMENT: content["mails"][ANNOUNCEMENT]}
+
+    def count_people(self, session: Session, name: str) -> int:
+        return count_readers(session, name)
+
+
+class IssueKind:
+    """campaigns/newsletters/<name>/*.md, each an issue but for the announcement."""
+
+    name = ISSUE
+
+    def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
+        return [unit for path in _files(workspace) for unit in self._read_all(workspace, path, problems)]
+
+    def _read_all(self, workspace: Workspace, path: Path, problems: Problems) -> list[Unit]:
+        # The newsletter's own kind complains about its file; here it is only asked for names.
+        file = open_yaml(workspace, path, Problems())
+        definition = read_definition(file, NewsletterDefinition) if file else None
+        if definition is None:
+            return []
+        units: list[Unit] = []
+        numbers: dict[int, str] = {}
+        for place in sorted(path.parent.glob("*.md")):
+            if place.name == definition.announcement:
+                continue
+            front, mail = _read_mail(workspace, place, definition.layout, IssueFrontMatter, problems)
+            if front is None or mail is None:
+                continue
+            name = workspace.name_of(place)
+            if front.number in numbers:
+                message = f"{numbers[front.number]} is number {front.number} already; issues go out in that order."
+                problems.add(Problem(name, 2, 1, "NS222", message))
+            numbers[front.number] = place.name
+            units.append(_unit(workspace, definition, name, place, front, mail))
+        return units
+
+    def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        mail = next(iter(content["mails"].values()))
+        return {"text": mail, **content["front"]}
+
+    def count_people(self, session: Session, name: str) -> int:
+        return 0
+
+
+def _unit(
+    workspace: Workspace,
+    definition: NewsletterDefinition,
+    name: str,
+    place: Path,
+    front: IssueFrontMatter,
+    mail: MailSource,
+) -> Unit:
+    title = definition.name or definition.newsletter
+    content = {
+        "newsletter": definition.newsletter,
+        "front": front.model_dump(mode="json"),
+        "mails": {place.stem: mail.to_json()},
+        "about": {"title": title, "kind": NEWSLETTER, "number": front.number, "subject": front.subject},
+        "rests_on": rests_on([front.audience] if front.audience else [], workspace.words),
+    }
+    return Unit(ISSUE, f"{definition.newsletter}/{place.stem}", name, content)
+
+
+def _files(workspace: Workspace) -> list[Path]:
+    return sorted((workspace.campaigns / FOLDER).glob("*/newsletter.y*ml"))
+
+
+def _read_mail(
+    workspace: Workspace, path: Path, layout: str, model: type[FrontMatter], problems: Problems
+) -> tuple[FrontMatter | None, MailSource | None]:
+    """The front matter and the mail of a Markdown file; None for what could not be read, after complaining."""
+    name = workspace.name_of(path)
+    reading = read_markdown(workspace.templates, path, default_layout=layout)
+    about_mail = {"number", "subject"} if model is IssueFrontMatter else set()
+    mail = take_mail(workspace, reading, problems, asked_by=name, about_mail=about_mail)
+    if mail is None:
+        return None, None
+    file = FrontMatterFile(name, path.read_text(encoding="utf-8-sig"), problems)
+    front = read_definition(file, model) if file.data is not None else None
+    audience = getattr(front, "audience", None)
+    if audience and file.read_condition(("audience",), audience, workspace.words) is None:
+        return None, mail
+    return front, mail
+
+
+class FrontMatterFile(YamlFile):
+    """The YAML between the --- lines at the top of a Markdown file, with the lines of that file."""
+
+    def __init__(self, name: str, text: str, problems: Problems) -> None:
+        _, _, rest = text.partition("---")
+        yaml, _, _ = rest.partition("\n---")
+        super().__init__(name, yaml.lstrip("\r\n"), problems, first_line=2)

@@ -1,0 +1,204 @@
+"""Readers and slots of newsletters as they are kept, and all SQL about them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
+
+from nurture.contacts.store import Contact
+from nurture.database.columns import (
+    KEY_IS_THE_ROW,
+    id_column,
+    instant_column,
+    reference,
+)
+from nurture.database.conditions import Clause
+from nurture.database.engine import Session
+from nurture.database.statements import insert
+from nurture.delivery.rules import Status
+from nurture.delivery.store import Delivery
+
+ANNOUNCEMENT = "announcement"
+
+
+class Reader(SQLModel, table=True):
+    """Somebody who got the announcement; `left_at` once no issue may reach them any more."""
+
+    __table_args__ = KEY_IS_THE_ROW
+
+    newsletter: str = Field(primary_key=True)
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger, index=True)
+    announced_at: datetime = instant_column()
+    first_issue_from: datetime = instant_column()
+    left_at: datetime | None = instant_column(nullable=True)
+
+
+class NewsletterSlot(SQLModel, table=True):
+    """One moment of a newsletter's schedule: looked at beforehand, opened when it came, finished once all is queued."""
+
+    __tablename__ = "newsletter_slot"
+    __table_args__ = (sa.UniqueConstraint("newsletter", "slot_at"),)
+
+    id: int = id_column()
+    newsletter: str
+    slot_at: datetime = instant_column()
+    issue_id: int | None = Field(
+        default=None,
+        sa_type=sa.BigInteger,
+        unique=True,
+        description="the campaign of the issue; none: nothing was ready",
+    )
+    version_id: int | None = reference("campaign_version.id", nullable=True)
+    queued_to: int = Field(
+        default=0,
+        sa_type=sa.BigInteger,
+        description="the last reader it was queued for",
+    )
+    looked_at: datetime = instant_column()
+    opened_at: datetime | None = instant_column(nullable=True)
+    finished_at: datetime | None = instant_column(nullable=True)
+
+
+def announceable(session: Session, ids: Sequence[int], newsletter: str, clause: Clause) -> list[Contact]:
+    """Of these contacts, those in the audience who have not had the announcement and may have it."""
+    key = sa.literal(f"{ANNOUNCEMENT}:{newsletter}:").concat(sa.cast(col(Contact.id), sa.String))
+    had = sa.exists().where(col(Delivery.key) == key)
+    statement = sa.select(Contact).where(col(Contact.id).in_(ids), clause, ~had).order_by(col(Contact.id))
+    return list(session.scalars(statement))
+
+
+def announced_without_reader(session: Session, newsletter: str, ids: Sequence[int]) -> list[tuple[int, datetime]]:
+    """Of these contacts, those whose announcement has left, with when, and who are not readers yet."""
+    statement = (
+        sa.select(col(Delivery.contact_id), col(Delivery.attempted_at))
+        .join(
+            Reader,
+            sa.and_(
+                col(Reader.contact_id) == col(Delivery.contact_id),
+                col(Reader.newsletter) == newsletter,
+            ),
+            isouter=True,
+        )
+        .where(
+            col(Delivery.contact_id).in_(ids),
+            col(Delivery.campaign) == f"newsletter:{newsletter}",
+            col(Delivery.mail) == ANNOUNCEMENT,
+            col(Delivery.status).in_((Status.SENT, Status.UNCERTAIN)),
+            col(Reader.contact_id).is_(None),
+        )
+        .order_by(col(Delivery.contact_id))
+    )
+    return [(contact, at) for contact, at in session.execute(statement) if contact is not None and at]
+
+
+def insert_readers(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(session, Reader).on_conflict_do_nothing(), list(rows))
+
+
+def page_of_readers(
+    session: Session,
+    newsletter: str,
+    after: int,
+    limit: int,
+    slot_at: datetime,
+    clause: Clause,
+) -> tuple[list[Contact], int | None]:
+    """The next readers whom the issue of a slot is for, and where the page ended; None when it was the last."""
+    readers = (
+        sa.select(col(Reader.contact_id))
+        .where(
+            col(Reader.newsletter) == newsletter,
+            col(Reader.contact_id) > after,
+            col(Reader.first_issue_from) <= slot_at,
+            col(Reader.left_at).is_(None),
+        )
+        .order_by(col(Reader.contact_id))
+        .limit(limit)
+    )
+    ids = list(session.scalars(readers))
+    if not ids:
+        return [], None
+    wanted = sa.select(Contact).where(col(Contact.id).in_(ids), clause).order_by(col(Contact.id))
+    return list(session.scalars(wanted)), ids[-1]
+
+
+def has_readers_at(session: Session, newsletter: str, slot_at: datetime) -> bool:
+    """Whether a slot has any reader whose first issue has come by then."""
+    readers = sa.select(col(Reader.contact_id)).where(
+        col(Reader.newsletter) == newsletter, col(Reader.first_issue_from) <= slot_at, col(Reader.left_at).is_(None)
+    )
+    return session.scalar(readers.limit(1)) is not None
+
+
+def mark_left(session: Session, newsletter: str, contact_ids: Sequence[int], now: datetime) -> None:
+    """These readers may get no issue any more; they were told apart when the last one was queued."""
+    gone = sa.update(Reader).where(
+        col(Reader.newsletter) == newsletter,
+        col(Reader.contact_id).in_(contact_ids),
+        col(Reader.left_at).is_(None),
+    )
+    session.execute(gone.values(left_at=now))
+
+
+def bring_back(session: Session, newsletter: str, contact_ids: Sequence[int], may_be_mailed: Clause) -> None:
+    """Readers who left and may be mailed again, because they took their opt-out back, read on."""
+    allowed = sa.exists().where(col(Contact.id) == col(Reader.contact_id), may_be_mailed)
+    again = sa.update(Reader).where(
+        col(Reader.newsletter) == newsletter,
+        col(Reader.contact_id).in_(contact_ids),
+        col(Reader.left_at).is_not(None),
+        allowed,
+    )
+    session.execute(again.values(left_at=None).execution_options(synchronize_session=False))
+
+
+def list_readers(session: Session, newsletter: str) -> list[tuple[Reader, Contact]]:
+    statement = (
+        sa.select(Reader, Contact)
+        .join(Contact, col(Contact.id) == col(Reader.contact_id))
+        .where(col(Reader.newsletter) == newsletter)
+        .order_by(col(Contact.email))
+    )
+    return list(session.execute(statement))
+
+
+def count_readers(session: Session, newsletter: str) -> int:
+    statement = sa.select(sa.func.count()).select_from(Reader)
+    return session.scalar(statement.where(col(Reader.newsletter) == newsletter, col(Reader.left_at).is_(None))) or 0
+
+
+def last_slots(session: Session) -> dict[str, NewsletterSlot]:
+    """The last slot of each newsletter; only it can be unfinished."""
+    newest = sa.select(col(NewsletterSlot.newsletter), sa.func.max(col(NewsletterSlot.slot_at)).label("slot_at"))
+    last = newest.group_by(col(NewsletterSlot.newsletter)).subquery()
+    statement = sa.select(NewsletterSlot).join(
+        last,
+        sa.and_(last.c.newsletter == col(NewsletterSlot.newsletter), last.c.slot_at == col(NewsletterSlot.slot_at)),
+    )
+    return {slot.newsletter: slot for slot in session.scalars(statement)}
+
+
+def closed_issues(session: Session) -> set[int]:
+    """Issues that have gone out, or begun to."""
+    return {issue for issue in session.scalars(sa.select(col(NewsletterSlot.issue_id))) if issue is not None}
+
+
+def slot_of_issue(session: Session, issue_id: int) -> NewsletterSlot | None:
+    return session.scalars(sa.select(NewsletterSlot).where(col(NewsletterSlot.issue_id) == issue_id)).one_or_none()
+
+
+def deliveries_of(session: Session, newsletter: str, mail: str) -> list[tuple[Delivery, Contact]]:
+    """Everything queued or refused for one mail of a newsletter, with the people."""
+    statement = (
+        sa.select(Delivery, Contact)
+        .join(Contact, col(Contact.id) == col(Delivery.contact_id))
+        .where(
+            col(Delivery.campaign) == f"newsletter:{newsletter}",
+            col(Delivery.mail) == mail,
+        )
+        .order_by(col(Contact.email))
+    )
+    return list(session.execute(statement))

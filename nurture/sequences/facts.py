@@ -1,0 +1,79 @@
+"""What `advance` knows about one person: pure values that answer conditions, and take on what a decision just did."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nurture.conditions import Argument, Predicate, Value
+from nurture.consent.rules import ALLOWED, Permission
+from nurture.contacts.facts import ContactFacts
+from nurture.tracking.rules import ANSWERED_BY, Deed, matches
+
+#: The words this room adds.
+PREDICATES: Mapping[str, Predicate] = {
+    "enrolled": Predicate((Argument("sequence", is_required=True),)),
+    "finished": Predicate((Argument("sequence", is_required=True),)),
+}
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What became of a mail this enrollment asked for."""
+
+    id: int
+    status: str
+    because: str = ""
+    attempted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PersonFacts:
+    """Everything `advance` may ask. `enrollment_id` None: conditions look at all time (entry, segments)."""
+
+    contact: ContactFacts
+    now: datetime
+    zone: ZoneInfo
+    window_zone: ZoneInfo
+    sequence: str = ""
+    enrollment_id: int | None = None
+    permission: Permission = ALLOWED
+    deeds: Sequence[Deed] = ()
+    mails: Mapping[str, Mail] = field(default_factory=dict)
+    enrolled_in: frozenset[str] = frozenset()
+    finished: frozenset[str] = frozenset()
+    first_open_question_at: datetime | None = None  # the oldest hit without a verdict
+    verdicts_at: datetime | None = None  # when it will have one
+
+    def value(self, name: str) -> Value | None:
+        return self.contact.value(name)
+
+    def answers(self, predicate: str, arguments: Mapping[str, object]) -> bool:
+        if predicate in ANSWERED_BY:
+            return any(self._matches(deed, predicate, arguments) for deed in self.deeds)
+        match predicate:
+            case "enrolled":
+                return arguments["sequence"] in self.enrolled_in
+            case "finished":
+                return arguments["sequence"] in self.finished
+        return self.contact.answers(predicate, arguments)
+
+    def _matches(self, deed: Deed, predicate: str, arguments: Mapping[str, object]) -> bool:
+        given = dict(arguments)
+        if self.enrollment_id is not None:
+            if not given.pop("ever", False) and deed.enrollment_id != self.enrollment_id:
+                return False
+            if "mail" in given and "/" not in str(given["mail"]):
+                given["mail"] = f"{self.sequence}/{given['mail']}"
+        return matches(deed, predicate, given, self.now)
+
+    def with_tag(self, tag: str) -> "PersonFacts":
+        return replace(self, contact=replace(self.contact, tags=self.contact.tags | {tag}))
+
+    def with_values(self, values: Mapping[str, Any]) -> "PersonFacts":
+        return replace(self, contact=replace(self.contact, values={**self.contact.values, **values}))
+
+    def with_points(self, points: float) -> "PersonFacts":
+        score = self.contact.values.get("score") or 0
+        return self.with_values({"score": round(float(score) + points, 1)})
