@@ -1,0 +1,266 @@
+"""Settings become a running house here: the one place that chooses implementations and hands everybody small values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from email.message import EmailMessage
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nurture.adapters.smtp import Relay, SmtpMailer
+from nurture.campaigns.declared import Declared, DeclaredKind, Sender, Topic
+from nurture.campaigns.publishing import Change, Reading, publish, read_workspace
+from nurture.campaigns.reading import Kind, Workspace
+from nurture.clock import Clock, SystemClock
+from nurture.conditions import Argument, FieldType, Predicate, Words
+from nurture.conditions import Field as Word
+from nurture.consent import store as consents
+from nurture.consent.definition import ConsentKind
+from nurture.contacts import fields as contact_fields
+from nurture.contacts.actions import mirror_operators
+from nurture.contacts.fields import DeclaredField
+from nurture.contacts.segments import FILE as SEGMENTS_FILE
+from nurture.contacts.segments import Language, SegmentsKind
+from nurture.database.claiming import register_worker
+from nurture.database.engine import Database, sqlite_url
+from nurture.database.installation import home_of, is_settled, settle_in
+from nurture.database.migrating import ensure_schema
+from nurture.delivery.actions import Limits
+from nurture.delivery.composing import House
+from nurture.delivery.notices import ServiceKind
+from nurture.delivery.rules import Boundary
+from nurture.delivery.sender import Sender as MailSender
+from nurture.engines.jobs import Bench
+from nurture.engines.local import Workshop
+from nurture.errors import BadSettings
+from nurture.handoff.definition import HandoffKind
+from nurture.inbound.actions import receive
+from nurture.newsletters.kind import IssueKind, NewsletterKind
+from nurture.scoring.definition import ScoringKind
+from nurture.sequences import facts as sequence_facts
+from nurture.sequences import store as enrollments
+from nurture.sequences.kind import SequenceKind
+from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
+from nurture.timing import parse_duration
+from nurture.tokens import AddressHasher, TokenKeys
+from nurture.tracking import rules as tracking_rules
+from nurture.tracking import store as activities
+
+#: `subscribed("topic")`: may be mailed about it now.
+_CONSENT_PREDICATES = {"subscribed": Predicate((Argument("topic", is_required=True),))}
+
+
+@dataclass
+class App:
+    """One workspace with its database, clock and keys."""
+
+    folder: Path
+    settings: Settings
+    database: Database
+    clock: Clock
+    keys: TokenKeys
+    hasher: AddressHasher
+    home: str
+    language: Language
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What settings.toml declares, as files rest on it."""
+        return declared_of(self.settings)
+
+    @cached_property
+    def fields(self) -> dict[str, DeclaredField]:
+        """The declared contact fields."""
+        return {
+            name: DeclaredField(name, FieldType(one.type), one.label or name, one.headers)
+            for name, one in self.settings.fields.items()
+        }
+
+    @cached_property
+    def relay(self) -> Relay:
+        smtp = self.settings.smtp
+        return Relay(smtp.host, smtp.port, smtp.tls, smtp.username, smtp.password, smtp.timeout_seconds)
+
+    @cached_property
+    def house(self) -> House:
+        return House(self.keys, self.settings.web.base_url, self.settings.inbound.domain)
+
+    @cached_property
+    def boundary(self) -> Boundary:
+        return Boundary(
+            relay_is_loopback=self.relay.is_loopback,
+            base_url=self.settings.web.base_url,
+            only_to=frozenset(domain.lower() for domain in self.settings.sending.only_to),
+            test_domains=frozenset(domain.lower() for domain in self.settings.senders.test_domains),
+        )
+
+    @cached_property
+    def settle_after(self) -> timedelta:
+        return timedelta(seconds=self.settings.tracking.settle_seconds)
+
+    @property
+    def resends_uncertain(self) -> bool:
+        return self.settings.sending.on_uncertain == "resend"
+
+    def kinds(self) -> Sequence[Kind]:
+        """Everything that can be published, in the order in which it is."""
+        operators = frozenset(one["email"].lower() for one in self.declared.operators)
+        return (
+            DeclaredKind(self.declared),
+            ConsentKind(),
+            SegmentsKind(),
+            ScoringKind(),
+            HandoffKind(operators),
+            ServiceKind(),
+            SequenceKind(),
+            NewsletterKind(self.declared),
+            IssueKind(),
+        )
+
+    def workspace(self) -> Workspace:
+        """What the files of this workspace may refer to."""
+        return Workspace(
+            folder=self.folder,
+            words=Words(self._field_words(), self.language.predicates, _segment_texts(self.folder)),
+            topics={name: topic.label for name, topic in self.declared.topics.items()},
+            senders=frozenset(self.declared.senders),
+        )
+
+    def read_files(self) -> Reading:
+        """Read and check every file of the workspace."""
+        return read_workspace(self.workspace(), self.kinds())
+
+    def _field_words(self) -> dict[str, Word]:
+        return contact_fields.field_words(self.fields)
+
+    def register(self) -> int:
+        """A worker incarnation for this process."""
+        with self.database.writing() as session:
+            return register_worker(session)
+
+    def bench(self, worker: int) -> Bench:
+        """What the recurring jobs work with."""
+        return Bench(self.database, worker, self.language, self.settle_after, self.resends_uncertain)
+
+    def sender(self, worker: int) -> MailSender:
+        """The sending half of a worker."""
+        sending = self.settings.sending
+        give_up_after = parse_duration(sending.give_up_after).exact
+        return MailSender(
+            self.database,
+            SmtpMailer(self.relay),
+            worker=worker,
+            clock=self.clock,
+            house=self.house,
+            boundary=self.boundary,
+            limits=lambda per_day, per_week: Limits(per_day, per_week, give_up_after, self.resends_uncertain),
+            connections=self.settings.smtp.connections,
+            per_second=sending.per_second,
+        )
+
+    def workshop(self) -> Workshop:
+        """What an engine runs."""
+        return Workshop(self.database, self.clock, self.bench, self.sender)
+
+    def take_mail(self, recipients: list[str], message: EmailMessage, content: bytes) -> None:
+        """Take in one mail that came back; called by the listener, whose 250 follows the commit."""
+        with self.database.writing(durable=True) as session:
+            receive(session, self.keys, recipients, message, content, self.clock.now())
+
+    def publish(self, reading: Reading, *, published_by: str) -> list[Change]:
+        """Publish the files, and mirror the operators they rest on."""
+        with self.database.writing(durable=True) as session:
+            changes = publish(session, self.kinds(), reading, published_by=published_by, now=self.clock.now())
+            mirror_operators(session, [dict(one) for one in self.declared.operators])
+        return changes
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def language() -> Language:
+    """The words and clauses of all rooms, together."""
+    return Language(
+        predicates={
+            **contact_fields.PREDICATES,
+            **_CONSENT_PREDICATES,
+            **tracking_rules.PREDICATES,
+            **sequence_facts.PREDICATES,
+        },
+        lenders=(consents.vocabulary, activities.vocabulary, enrollments.vocabulary),
+    )
+
+
+def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | None = None) -> App:
+    """Open a workspace: read its settings, create or check its database, and see whether it is where it was."""
+    folder = folder.resolve()
+    settings = ensure_secrets(folder, settings or read_settings(folder))
+    clock = clock or SystemClock(_offset(settings))
+    database = _database(folder, settings)
+    keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
+    home = home_of(database.url, settings.database.machine, keys.fingerprint)
+    ensure_schema(database)
+    with database.reading() as session:
+        is_at_home = is_settled(session, home=home, suppression_fingerprint=hasher.fingerprint)
+    if not is_at_home:
+        with database.writing(durable=True) as session:
+            settle_in(session, home=home, suppression_fingerprint=hasher.fingerprint, now=clock.now())
+    return App(folder, settings, database, clock, keys, hasher, home, language())
+
+
+def database_of(folder: Path) -> Database:
+    """The database of a workspace as it is, whatever its schema."""
+    return _database(folder.resolve(), read_settings(folder))
+
+
+def _database(folder: Path, settings: Settings) -> Database:
+    return Database(settings.database.url or sqlite_url(folder / STATE_FOLDER / "nurture.db"))
+
+
+def declared_of(settings: Settings) -> Declared:
+    """The declarations of settings.toml as frozen values."""
+    senders = settings.senders
+    return Declared(
+        default_sender=_sender(senders.default),
+        senders={name: _sender(one) for name, one in senders.named.items()},
+        sender_domains=frozenset(domain.lower() for domain in senders.domains),
+        topics={one.name: Topic(one.name, one.label, one.description) for one in settings.topics},
+        fields={name: one.model_dump(mode="json") for name, one in settings.fields.items()},
+        operators=tuple(one.model_dump() for one in settings.operators),
+        cap_per_day=settings.sending.cap_per_day,
+        cap_per_week=settings.sending.cap_per_week,
+    )
+
+
+def _sender(raw: Any) -> Sender:
+    return Sender(raw.name, raw.email, raw.postal_address)
+
+
+def _offset(settings: Settings) -> timedelta:
+    """How far a rehearsal moves the present; never with real mail."""
+    text = settings.clock.offset
+    if not text:
+        return timedelta(0)
+    if not Relay(settings.smtp.host, settings.smtp.port).is_loopback:
+        raise BadSettings(
+            f"clock.offset is set and smtp.host is {settings.smtp.host}; a rehearsal needs a relay on this machine. "
+            "Take the offset away, or set smtp.host to 127.0.0.1."
+        )
+    return parse_duration(text).exact
+
+
+def _segment_texts(folder: Path) -> dict[str, str]:
+    """The texts of segments.yaml as far as they can be read; its own kind complains about the rest."""
+    path = folder / "campaigns" / SEGMENTS_FILE
+    if not path.exists():
+        return {}
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+    except (YAMLError, UnicodeDecodeError):
+        return {}
+    segments = found.get("segments") if isinstance(found, dict) else None
+    return {name: text for name, text in (segments or {}).items() if isinstance(text, str)}

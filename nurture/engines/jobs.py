@@ -1,0 +1,246 @@
+"""The table of recurring jobs: what keeps the house running, in which order, and when each is next due.
+
+A job does one small chunk of work per transaction and says how much it did; 0 means that nothing is due. Whoever runs
+the table (`local`, the demo, a test) calls the jobs until all of them rest. Each takes a named lock in the database, so
+that several processes may run the table at once.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from nurture.campaigns import store as campaigns
+from nurture.consent import store as consents
+from nurture.consent.actions import judge_again
+from nurture.consent.definition import get_table
+from nurture.contacts import store as contacts
+from nurture.contacts.segments import Language
+from nurture.database.claiming import get_mark, hold_lock, set_mark
+from nurture.database.engine import Database, Session
+from nurture.database.statements import ask_together
+from nurture.delivery import actions as delivery
+from nurture.delivery import store as deliveries
+from nurture.handoff import actions as handoff
+from nurture.handoff import store as hand_offs
+from nurture.newsletters import actions as newsletters
+from nurture.scoring import store as scores
+from nurture.scoring.actions import rescore
+from nurture.scoring.definition import find_model
+from nurture.sequences import actions as sequences
+from nurture.sequences import store as enrollments
+from nurture.sequences.actions import Surroundings
+from nurture.tracking import actions as tracking
+from nurture.tracking import store as activities
+
+_CHUNK = 50
+_SWEEP = 500
+RESCORE_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the jobs work with."""
+
+    database: Database
+    worker: int
+    language: Language
+    settle_after: timedelta
+    resend_uncertain: bool = False
+
+    @property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(self.language, self.settle_after)
+
+
+Answers = Mapping[str, datetime | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recurring job.
+
+    `due_at` says when it is next due, from what the database answered to `_QUESTIONS` or from looking itself.
+    `counts` is under which word its work is reported, if it is.
+    """
+
+    name: str
+    run: Callable[[Session, Bench, datetime], int]
+    due_at: Callable[[Session, Bench, Answers, datetime], datetime | None]
+    counts: str = ""
+
+
+#: What decides when jobs are due, asked in one statement: most of the time the answer is "not yet".
+_QUESTIONS = sa.select(
+    deliveries.next_release_at().label("release"),
+    activities.oldest_unsettled_at().label("unsettled"),
+    hand_offs.next_recycle_at().label("recycle"),
+    scores.oldest_scored_at().label("scored"),
+    enrollments.next_wake_at().label("wake"),
+    *(contacts.first_changed_at(reader).label(reader) for reader in contacts.READERS),
+)
+
+
+def _sweep(session: Session, bench: Bench, now: datetime) -> int:
+    """After a publish every reader of changes looks at every contact once."""
+    published = _published(session)
+    seen, _, after = get_mark(session, "sweep").partition(":")
+    if seen == published and after == "done":
+        return 0
+    start = int(after) if seen == published else 0
+    ids = contacts.page_of_ids(session, start, _SWEEP, contacts.everybody())
+    contacts.add_changed(session, ids, now)
+    judge_again(session, get_table(session), consents.list_to_judge(session, ids), now)
+    set_mark(session, "sweep", f"{published}:{ids[-1]}" if ids else f"{published}:done")
+    return len(ids) or 1
+
+
+def _sweep_due(session: Session, bench: Bench, answers: Answers, now: datetime) -> datetime | None:
+    published = _published(session)
+    return None if not published or get_mark(session, "sweep") == f"{published}:done" else now
+
+
+def _published(session: Session) -> str:
+    """Names the state of everything published; empty before the first publish."""
+    versions = campaigns.all_current(session)
+    return hashlib.sha256(repr(versions).encode()).hexdigest()[:16] if versions else ""
+
+
+def _score(session: Session, bench: Bench, now: datetime) -> int:
+    """Look at contacts that changed, then at those whose points have faded for a day."""
+    changed = contacts.list_changed(session, "scoring", _CHUNK)
+    ids = list(changed) or scores.list_stale(session, now - RESCORE_AFTER, _CHUNK)
+    model = find_model(session, bench.language)
+    if model is not None and ids:
+        scored = rescore(session, model, ids, now)
+        agreement = handoff.find(session, bench.language)
+        if agreement is not None:
+            handoff.promote(session, agreement, model, scored, now)
+    contacts.drop_changed(session, "scoring", changed)
+    return len(ids)
+
+
+def _enroll(session: Session, bench: Bench, now: datetime) -> int:
+    """Contacts that changed: enroll those who come in, and wake what they are on already."""
+    changed = contacts.list_changed(session, "sequences", _CHUNK)
+    if not changed:
+        return 0
+    entered = sequences.enroll_entrants(session, bench.language, list(changed), now)
+    enrollments.wake(session, list(changed), now)
+    contacts.drop_changed(session, "sequences", changed)
+    return entered or -len(changed)
+
+
+def _advance(session: Session, bench: Bench, now: datetime) -> int:
+    due = enrollments.list_due(session, now, _CHUNK)
+    if not due:
+        return 0
+    decided = sequences.advance_all(session, due, bench.surroundings, now)
+    return sequences.record(session, decided, bench.surroundings, now) or -len(due)
+
+
+def _announce(session: Session, bench: Bench, now: datetime) -> int:
+    changed = contacts.list_changed(session, "newsletters", _CHUNK)
+    if not changed:
+        return 0
+    queued = newsletters.announce(session, bench.language, list(changed), now)
+    contacts.drop_changed(session, "newsletters", changed)
+    return queued or -len(changed)
+
+
+def _later(at: datetime | None, length: timedelta) -> datetime | None:
+    return at + length if at is not None else None
+
+
+def _soonest(*dates: datetime | None) -> datetime | None:
+    return min((at for at in dates if at is not None), default=None)
+
+
+#: In this order: what came back is settled before it is scored, scored before sequences read it, and everything is
+#: decided before anything is sent.
+JOBS: tuple[Job, ...] = (
+    Job("sweep", _sweep, _sweep_due),
+    Job(
+        "release",
+        lambda session, bench, now: delivery.release_held(session, now),
+        lambda session, bench, answers, now: answers["release"],
+    ),
+    Job(
+        "settle",
+        lambda session, bench, now: tracking.settle_hits(session, now, after=bench.settle_after),
+        lambda session, bench, answers, now: _later(answers["unsettled"], bench.settle_after),
+    ),
+    Job(
+        "recycle",
+        lambda session, bench, now: handoff.recycle(session, now),
+        lambda session, bench, answers, now: answers["recycle"],
+    ),
+    Job(
+        "score",
+        _score,
+        lambda session, bench, answers, now: _soonest(answers["scoring"], _later(answers["scored"], RESCORE_AFTER)),
+    ),
+    Job("enroll", _enroll, lambda session, bench, answers, now: answers["sequences"], counts="enrolled"),
+    Job("advance", _advance, lambda session, bench, answers, now: answers["wake"], counts="advanced"),
+    Job("announce", _announce, lambda session, bench, answers, now: answers["newsletters"]),
+    Job(
+        "issues",
+        lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now),
+        lambda session, bench, answers, now: newsletters.next_due_at(session),
+    ),
+)
+
+
+def take_back(bench: Bench, now: datetime) -> int:
+    """Settle what workers that died left behind; at the start, and every few seconds of real time."""
+    with bench.database.writing(durable=True) as session:
+        return delivery.take_back(session, now, resend_uncertain=bench.resend_uncertain)
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Nothing is due any more: what was done until then, by its word, and when the next job is due."""
+
+    done: Counter[str]
+    next_due_at: datetime | None
+
+
+def run_due(bench: Bench, now: datetime) -> Rest:
+    """Run every job until nothing is due at `now`."""
+    done: Counter[str] = Counter()
+    while True:
+        with bench.database.reading() as session:
+            answers = ask_together(session, _QUESTIONS)
+            dates = {job.name: job.due_at(session, bench, answers, now) for job in JOBS}
+        worked = sum(_run_job(bench, job, now, done) for job in JOBS if _is_due(dates[job.name], now))
+        if not worked:
+            return Rest(done, min((at for at in dates.values() if at is not None and at > now), default=None))
+
+
+def next_mail_at(bench: Bench) -> datetime | None:
+    """When the sender next has something to do."""
+    with bench.database.reading() as session:
+        return deliveries.next_due_at(session)
+
+
+def _is_due(due_at: datetime | None, now: datetime) -> bool:
+    return due_at is not None and due_at <= now
+
+
+def _run_job(bench: Bench, job: Job, now: datetime, done: Counter[str]) -> int:
+    """Run one job until it rests, or until another process has it; how many chunks it did."""
+    chunks = 0
+    while True:
+        with bench.database.writing() as session:
+            if not hold_lock(session, job.name):
+                return chunks
+            count = job.run(session, bench, now)
+        if not count:
+            return chunks
+        chunks += 1
+        if job.counts:
+            # A negative count is work that changed nothing anybody is told about.
+            done[job.counts] += max(count, 0)

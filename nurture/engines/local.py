@@ -1,0 +1,187 @@
+"""Everything in one process: APScheduler ticks the jobs, a thread sends, and both stop cleanly.
+
+`run_once` does all that is due at the instant it began with and returns; a cron job or a test can drive the house with
+it. `LocalEngine` keeps it running. Schedules live in our tables; APScheduler is only a timer, because two processes on
+one of its own stores run jobs twice.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from nurture.clock import Clock
+from nurture.database.claiming import BEAT_EVERY_SECONDS, beat, end_worker, register_worker
+from nurture.database.engine import Database
+from nurture.delivery.sender import Sender
+from nurture.engines.jobs import Bench, next_mail_at, run_due, take_back
+
+log = logging.getLogger(__name__)
+
+_TICK_SECONDS = 1.0
+_SEND_POLL_SECONDS = 0.25
+_TAKE_BACK_SECONDS = 5.0
+_RELAY_REST_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """How an engine gets what it runs: each worker incarnation needs a bench and a sender of its own."""
+
+    database: Database
+    clock: Clock
+    bench: Callable[[int], Bench]
+    sender: Callable[[int], Sender]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one run did, and why the relay could not be reached if it could not."""
+
+    counts: Counter[str]
+    relay_down: str = ""
+
+
+def run_once(workshop: Workshop, now: datetime) -> Done:
+    """Enroll, score, advance and send until nothing is due at `now`."""
+    with Heart(workshop.database) as heart:
+        return asyncio.run(_run_once(workshop, heart.worker, now))
+
+
+async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
+    bench, sender = workshop.bench(worker), workshop.sender(worker)
+    counts: Counter[str] = Counter()
+    relay_down = ""
+    try:
+        take_back(bench, now)
+        while True:
+            worked = (await asyncio.to_thread(run_due, bench, now)).done
+            sent, relay_down = await sender.drain(now)
+            counts += worked + sent
+            # What was sent may have moved a sequence on to something that is due at this very instant.
+            if relay_down or not (sum(worked.values()) or sum(sent.values())):
+                return Done(counts, relay_down)
+    finally:
+        await sender.close()
+
+
+class Heart:
+    """A worker incarnation whose heart beats in a thread of its own; leaving the block ends it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="nurture-heart", daemon=True)
+        self.worker = 0
+        self.is_dead = threading.Event()
+
+    def __enter__(self) -> Self:
+        with self._database.writing() as session:
+            self.worker = register_worker(session)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        with self._database.writing() as session:
+            end_worker(session, self.worker)
+
+    def _beat(self) -> None:
+        while not self.is_dead.is_set() and not self._stopping.wait(BEAT_EVERY_SECONDS):
+            try:
+                with self._database.writing() as session:
+                    is_alive = beat(session, self.worker)
+            except Exception:
+                log.exception("the heartbeat did not reach the database")
+                continue
+            if not is_alive:
+                # Somebody declared us dead; what we do from here on is refused by the database anyway.
+                self.is_dead.set()
+
+
+class LocalEngine:
+    """The scheduler and the sender of one process."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._stopping = threading.Event()
+        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        self._sending = threading.Thread(target=self._send, name="nurture-sender")
+        self._heart: Heart | None = None
+        self._sender: Sender | None = None
+
+    def start(self) -> None:
+        """Begin to tick and to send."""
+        self._heart = Heart(self._workshop.database).__enter__()
+        bench = self._workshop.bench(self._heart.worker)
+        self._sender = self._workshop.sender(self._heart.worker)
+        self._scheduler.add_job(lambda: self._tick(bench), "interval", seconds=_TICK_SECONDS, id="jobs")
+        self._scheduler.add_job(lambda: self._take_back(bench), "interval", seconds=_TAKE_BACK_SECONDS, id="take back")
+        self._take_back(bench)
+        self._scheduler.start()
+        self._sending.start()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether another worker declared this one dead, so that it must be started anew."""
+        return self._heart is not None and self._heart.is_dead.is_set()
+
+    def stop(self) -> None:
+        """Finish the messages at hand, give back what was claimed, say good-bye."""
+        self._stopping.set()
+        if self._sender is not None:
+            self._sender.stop()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+        if self._sending.is_alive():
+            self._sending.join()
+        if self._heart is not None:
+            self._heart.__exit__()
+
+    def _tick(self, bench: Bench) -> None:
+        try:
+            done = run_due(bench, self._workshop.clock.now()).done
+        except Exception:
+            # The next tick tries again; one bad row must not stop the house.
+            log.exception("a job could not run")
+            return
+        if sum(done.values()):
+            log.info("jobs: %s", dict(done))
+
+    def _take_back(self, bench: Bench) -> None:
+        try:
+            if count := take_back(bench, self._workshop.clock.now()):
+                log.warning("%s deliveries of a worker that died were taken back", count)
+        except Exception:
+            log.exception("what dead workers left could not be taken back")
+
+    def _send(self) -> None:
+        assert self._sender is not None
+        with asyncio.Runner() as runner:
+            while not self._stopping.is_set():
+                rest = _SEND_POLL_SECONDS
+                try:
+                    if self._is_anything_due():
+                        counts, relay_down = runner.run(self._sender.drain())
+                        if relay_down:
+                            log.warning("the relay cannot be reached: %s", relay_down)
+                            rest = _RELAY_REST_SECONDS
+                        elif sum(counts.values()):
+                            log.info("mail: %s", dict(counts))
+                except Exception:
+                    log.exception("sending stopped; it goes on in a moment")
+                    rest = _RELAY_REST_SECONDS
+                self._stopping.wait(rest)
+            runner.run(self._sender.close())
+
+    def _is_anything_due(self) -> bool:
+        assert self._heart is not None
+        due_at = next_mail_at(self._workshop.bench(self._heart.worker))
+        return due_at is not None and due_at <= self._workshop.clock.now()

@@ -1,0 +1,172 @@
+"""Everything the overview shows, gathered in one look: what waits, what comes next, what became of the last weeks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nurture.campaigns import store as campaigns
+from nurture.campaigns.declared import find_declared
+from nurture.campaigns.reading import PublishedFile
+from nurture.database.engine import Session
+from nurture.database.installation import get_pause
+from nurture.newsletters import actions as newsletters
+from nurture.newsletters import store as newsletter_rows
+from nurture.newsletters.actions import Published
+from nurture.newsletters.kind import ISSUE
+from nurture.newsletters.rules import Issue, first_issue_from, next_issue
+from nurture.reports import queries
+from nurture.reports.queries import Stretch, Trouble, WaitingLead, Week
+from nurture.sequences.definition import SendStep, WaitStep, read_steps
+from nurture.sequences.kind import KIND as SEQUENCE
+from nurture.timing import find_zone, parse_duration
+
+LOOK_BACK = timedelta(weeks=4)
+_WEEKS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """Something that goes out by itself; `people` None: nothing is ready for that moment."""
+
+    what: str
+    due_at: datetime
+    people: int | None
+
+
+@dataclass(frozen=True)
+class OnStep:
+    """How many people stand on a step, and what they wait for there."""
+
+    step: str
+    waits_for: str
+    people: int
+
+
+@dataclass(frozen=True)
+class SequenceStanding:
+    """Where the people of one sequence are."""
+
+    title: str
+    steps: tuple[OnStep, ...]
+    finished: int
+    exits: tuple[tuple[str, int], ...]  # reason, people; the most frequent first
+
+    @property
+    def on_the_way(self) -> int:
+        return sum(step.people for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole page at one instant; `zone` is that of the first operator, who is whoever looks at it."""
+
+    now: datetime
+    zone: ZoneInfo
+    paused_because: str
+    lead_count: int
+    leads: tuple[WaitingLead, ...]
+    upcoming: tuple[Upcoming, ...]
+    last_weeks: Stretch
+    weeks: tuple[Week, ...]
+    sequences: tuple[SequenceStanding, ...]
+    troubles: tuple[Trouble, ...]
+
+
+def look(session: Session, now: datetime) -> Overview:
+    """Gather the overview as of `now`."""
+    declared = find_declared(session)
+    operators = declared.operators if declared else ()
+    zone = find_zone(operators[0]["timezone"] if operators else None) or ZoneInfo("UTC")
+    pause = get_pause(session)
+    return Overview(
+        now=now,
+        zone=zone,
+        paused_because=pause[1] if pause else "",
+        lead_count=queries.count_waiting_leads(session),
+        leads=tuple(queries.list_waiting_leads(session)),
+        upcoming=tuple(sorted(_upcoming(session, now), key=lambda one: one.due_at)),
+        last_weeks=queries.stretch(session, now - LOOK_BACK, now),
+        weeks=tuple(queries.list_weeks(session, now, zone, _WEEKS_SHOWN)),
+        sequences=tuple(_standings(session)),
+        troubles=tuple(queries.list_troubles(session, now - LOOK_BACK)),
+    )
+
+
+def _upcoming(session: Session, now: datetime) -> list[Upcoming]:
+    """What is in the queue, and the next issue of each newsletter."""
+    queued = [
+        Upcoming(queries.title_of(session, one.version_id, one.mail), max(one.due_at, now), one.count)
+        for one in queries.list_queued(session)
+    ]
+    return [*queued, *(_next_slot(session, newsletter, now) for newsletter in newsletters.list_published(session))]
+
+
+def _next_slot(session: Session, newsletter: Published, now: datetime) -> Upcoming:
+    slot_at = newsletters.look_ahead(session, newsletter).slot_at
+    issue = _next_issue(session, newsletter.name)
+    title = newsletter.content["about"]["title"]
+    if issue is None:
+        return Upcoming(f"{title}: no issue is ready", slot_at, None)
+    wait = parse_duration(newsletter.definition.wait_after)
+    people = queries.count_readers_at(
+        session,
+        newsletter.name,
+        newsletter.definition.topic,
+        slot_at,
+        lambda announced_at: first_issue_from(announced_at, wait, newsletter.zone),
+        now,
+    )
+    return Upcoming(f"{title}, issue {issue.number}", slot_at, people)
+
+
+def _next_issue(session: Session, newsletter: str) -> Issue | None:
+    closed = newsletter_rows.closed_issues(session)
+    found = []
+    for campaign in campaigns.list_campaigns(session, ISSUE):
+        if campaign.name.partition("/")[0] == newsletter and campaign.version_id is not None:
+            front = campaigns.get_content(session, campaign.version_id)["front"]
+            found.append(Issue(campaign.id, front["number"], front["ready"], campaign.id in closed))
+    return next_issue(found)
+
+
+def _standings(session: Session) -> list[SequenceStanding]:
+    """Every published sequence, and those retired ones that people are still on."""
+    standing, ended = queries.count_on_steps(session), queries.count_ended(session)
+    contents = {
+        campaign.name: campaigns.get_content(session, campaign.version_id)
+        for campaign in campaigns.list_campaigns(session, SEQUENCE)
+        if campaign.version_id is not None
+    }
+    found = []
+    for name in sorted({*contents, *standing}):
+        content = contents.get(name)
+        known = _steps(content) if content else {}
+        here = standing.get(name, {})
+        places = [*known, *(step for step in here if step is not None and step not in known)]
+        steps = [OnStep("start", "its first step", here[None])] if None in here else []
+        steps += [
+            OnStep(step, known.get(step, "a step of an earlier version"), here[step]) for step in places if step in here
+        ]
+        over = dict(ended.get(name, {}))
+        finished = over.pop("finished", 0)
+        exits = tuple(sorted(over.items(), key=lambda one: (-one[1], one[0])))
+        found.append(SequenceStanding(content["about"]["title"] if content else name, tuple(steps), finished, exits))
+    return found
+
+
+def _steps(content: Mapping[str, Any]) -> dict[str, str]:
+    """The steps of a sequence in the order of its file, each with what people on it wait for."""
+    definition = content["definition"]
+    found = {}
+    for outer in read_steps(PublishedFile(definition["sequence"], definition), definition["steps"]):
+        for one in outer.walk():
+            match one.step:
+                case SendStep():
+                    found[one.id] = "its mail to leave"
+                case WaitStep(wait=length):
+                    found[one.id] = f"{length} to pass"
+                case _:
+                    found[one.id] = "the next look"
+    return found
