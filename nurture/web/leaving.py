@@ -1,0 +1,135 @@
+"""`/u/{token}`: the way out. GET shows one button; only POST acts, at once and for good.
+
+RFC 8058: the address alone says who leaves, the POST needs no cookie, login or JavaScript, is answered with 200 and never
+with a redirect, and may be repeated. It works for an address nobody knows any more, because the token carries the hash
+under which the suppression list knows it. What a mail client's one-click POST is answered with does not depend on
+whether the address is known.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.responses import Response
+
+from nurture.campaigns.declared import Sender
+from nurture.consent import store as consents
+from nurture.consent.actions import UNDO_WITHIN, opt_out, undo_opt_out
+from nurture.consent.rules import Purpose, SuppressionReason
+from nurture.contacts import store as contacts
+from nurture.contacts.addresses import mask
+from nurture.database.engine import Session
+from nurture.delivery.store import find_delivery
+from nurture.delivery.urls import Via, WayOut, read_way_out, sign_delivery
+from nurture.errors import NotAllowed
+from nurture.tokens import TokenPurpose
+from nurture.web.plain import cut_short
+from nurture.web.site import Site, sender_of
+from nurture.web.visits import Visit
+
+NOBODY = "0" * 32  # the hash in mails to operators and in test mails
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the page may say about the address of a token."""
+
+    who: str  # the masked address; empty when nobody is known under it
+    is_test: bool
+    left_at: datetime | None
+    is_silent_anyway: bool  # something beside an opt-out keeps us from writing
+    sender: Sender | None
+    preferences: str  # path of the page where less than everything is chosen
+
+    @property
+    def undo_until(self) -> datetime | None:
+        return self.left_at + UNDO_WITHIN if self.left_at else None
+
+
+def show(site: Site, visit: Visit) -> Response:
+    """GET: the button, or, for somebody who has left, the way back. Changes nothing."""
+    way_out = read_way_out(site.app.keys, visit.names["token"])
+    if way_out is None:
+        return cut_short(site)
+    with site.app.database.reading() as session:
+        standing = _look_up(site, session, way_out)
+    return _show(site, standing)
+
+
+def leave(site: Site, visit: Visit) -> Response:
+    """POST: out, whatever the body says; only `undo=yes` takes it back."""
+    way_out = read_way_out(site.app.keys, visit.names["token"])
+    if way_out is None:
+        return cut_short(site)
+    is_button = "leave" in visit.form or "undo" in visit.form
+    is_one_click = visit.said("List-Unsubscribe") == "One-Click" or (way_out.via is Via.HEADER and not is_button)
+    with site.app.database.reading() as session:
+        is_test = _is_test(session, way_out)
+    if is_test:
+        return _nobody_was_changed(site)
+    if visit.said("undo") == "yes":
+        return _undo(site, way_out)
+    with site.app.database.writing(durable=True) as session:
+        opt_out(
+            session,
+            way_out.address_hash,
+            how="one-click header" if is_one_click else "page",
+            now=site.app.clock.now(),
+            delivery_id=way_out.delivery_id,
+        )
+    with site.app.database.reading() as session:
+        standing = _look_up(site, session, way_out)
+    if is_one_click:
+        # Nobody reads this answer; it is the same whether or not the address is known, or had left before.
+        return site.message("Your address won’t hear from us again.", "It is done: no more marketing mail will come.")
+    return _show(site, standing, has_just_left=True)
+
+
+def _undo(site: Site, way_out: WayOut) -> Response:
+    """Take the opt-out back within 30 days: a new event in the ledger, never lifting a bounce or a complaint."""
+    try:
+        with site.app.database.writing(durable=True) as session:
+            undo_opt_out(session, way_out.address_hash, how="undo on the page", now=site.app.clock.now())
+    except NotAllowed:
+        return site.message(
+            "You left more than 30 days ago, so this page cannot bring you back.",
+            "You still get no mail from us. To hear from us again, sign up as you did the first time, "
+            "or answer one of our mails and say so.",
+            status=409,
+        )
+    with site.app.database.reading() as session:
+        standing = _look_up(site, session, way_out)
+    return site.page("back.html", standing=standing)
+
+
+def _show(site: Site, standing: Standing, *, has_just_left: bool = False) -> Response:
+    if standing.left_at is None:
+        return site.page("leave.html", standing=standing)
+    may_undo = standing.undo_until is not None and site.app.clock.now() <= standing.undo_until
+    return site.page("left.html", standing=standing, may_undo=may_undo, has_just_left=has_just_left)
+
+
+def _nobody_was_changed(site: Site) -> Response:
+    return site.message(
+        "This link comes from a test mail, so nobody was changed.",
+        "In a real mail this button ends all mail to its reader at once.",
+    )
+
+
+def _look_up(site: Site, session: Session, way_out: WayOut) -> Standing:
+    contact = contacts.find_by_hash(session, way_out.address_hash)
+    delivery = find_delivery(session, way_out.delivery_id)
+    reasons = consents.suppressions_of(session, [way_out.address_hash]).get(way_out.address_hash, {})
+    token = sign_delivery(site.app.keys, TokenPurpose.PREFERENCES, way_out.delivery_id)
+    return Standing(
+        who=mask(contact.email) if contact else "",
+        is_test=_is_test(session, way_out),
+        left_at=reasons.get(SuppressionReason.OPT_OUT),
+        is_silent_anyway=bool(reasons.keys() - {SuppressionReason.OPT_OUT}),
+        sender=sender_of(session, delivery),
+        preferences=f"{site.root}/preferences/{token}" if contact and delivery else "",
+    )
+
+
+def _is_test(session: Session, way_out: WayOut) -> bool:
+    delivery = find_delivery(session, way_out.delivery_id)
+    return way_out.address_hash == NOBODY or (delivery is not None and delivery.purpose == Purpose.TEST)

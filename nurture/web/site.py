@@ -1,0 +1,103 @@
+"""What every page works with: the house, where it is reached, and how a page becomes an answer."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from nurture.app import App
+from nurture.campaigns.declared import Sender, find_declared
+from nurture.database.engine import Session
+from nurture.delivery.store import Delivery
+from nurture.timing import in_words
+
+STYLE_PATH = "/static/nurture.css"
+STYLE = files("nurture.web").joinpath("static/nurture.css").read_bytes()
+_STYLE_VERSION = hashlib.sha256(STYLE).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The public face of one house."""
+
+    app: App
+
+    @cached_property
+    def root(self) -> str:
+        """What stands before every path of ours when `web.base_url` lies below the top of its host."""
+        return urlsplit(self.app.settings.web.base_url).path.rstrip("/")
+
+    @cached_property
+    def origin(self) -> str:
+        """Scheme, host and port of `web.base_url`."""
+        parts = urlsplit(self.app.settings.web.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def page(
+        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    ) -> Response:
+        """A page of pages/, made from `values`; each template says which it takes."""
+        body = PAGES.get_template(template).render(root=self.root, style=self._style, **values)
+        return HTMLResponse(body, status_code=status, headers=headers)
+
+    def message(
+        self, title: str, *lines: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    ) -> Response:
+        """A page that only says something: the answer as its title, then what comes next."""
+        return self.page("message.html", status=status, headers=headers, title=title, lines=lines, **values)
+
+    @property
+    def _style(self) -> str:
+        return f"{self.root}{STYLE_PATH}?{_STYLE_VERSION}"
+
+
+def sender_of(session: Session, delivery: Delivery | None) -> Sender | None:
+    """Whose mail a page is about, as that mail said it: pages carry the name and postal address of who wrote."""
+    facts = delivery.facts if delivery else None
+    if facts and "sender" in facts:
+        return Sender(**facts["sender"])
+    declared = find_declared(session)
+    return declared.default_sender if declared else None
+
+
+def day(value: date) -> str:
+    """`10 March 2026`: no reader takes it for another day."""
+    return f"{value:%-d %B %Y}"
+
+
+def number(value: float) -> str:
+    """`2,214`; `72.5` where there is a fraction."""
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 lead`, `1,234 leads`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def due(at: datetime, now: datetime) -> str:
+    """`due in 1 h 12 min`, `overdue by 3 days`."""
+    return f"due in {in_words(at - now)}" if at >= now else f"overdue by {in_words(now - at)}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("nurture.web", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(day=day, number=number, counted=counted, in_words=in_words)
+    return environment
+
+
+#: The page templates; other rooms that show pages (the demo's inbox) may extend `base.html`.
+PAGES = _environment()
