@@ -1,0 +1,129 @@
+"""The people who work here, in the demo: marketing writes an issue a week, reps answer for their leads.
+
+They work as anybody would: with files, with the command line, and with the mails that reach them.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from nurture.clock import Clock, SystemClock
+from nurture.demo.agenda import Agenda
+from nurture.demo.chance import chance
+from nurture.demo.inbox import Arrival, Inbox
+from nurture.errors import NurtureError
+
+_ACCEPT = re.compile(r"nurture lead accept (\d+)")
+_REJECTED_SHARE = 0.25
+_REJECTION = "no_budget"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rep said about a lead."""
+
+    who: str
+    verdict: str
+    until: datetime | None
+
+
+class CommandFailed(NurtureError):
+    """A command of the demo did not work."""
+
+
+class CommandLine:
+    """Runs `nurture` as a person at this workspace would, at the demo's time."""
+
+    def __init__(self, workspace: Path, environment: Mapping[str, str], clock: Clock) -> None:
+        self._workspace = workspace
+        self._environment = environment
+        self._clock = clock
+
+    def run(self, *arguments: str) -> Any:
+        """The JSON a command printed, or its text if it prints none."""
+        behind = self._clock.now() - SystemClock().now()
+        environment = {
+            **os.environ,
+            **self._environment,
+            "NURTURE_CLOCK__OFFSET": f"{round(behind.total_seconds())} seconds",
+        }
+        command = [sys.executable, "-m", "nurture", "--workspace", str(self._workspace), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 — our own
+        if done.returncode:
+            raise CommandFailed(f"nurture {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+        return json.loads(done.stdout) if "--json" in arguments else done.stdout
+
+
+class Marketing:
+    """Writes the weekly issue and publishes it; in one week there is none."""
+
+    def __init__(self, command_line: CommandLine, workspace: Path, agenda: Agenda) -> None:
+        self._command_line = command_line
+        self._folder = workspace / "campaigns" / "newsletters" / "weekly"
+        self._agenda = agenda
+        with as_file(files("nurture.demo").joinpath("issues")) as written:
+            self.upcoming = sorted(path.name for path in written.glob("*.md"))
+
+    def plan(self, first_thursday: datetime, weeks: int, *, forgets: int) -> None:
+        """An issue every Thursday afternoon, but for the week number `forgets`."""
+        issues = iter(self.upcoming)
+        for week in range(weeks):
+            name = next(issues, None) if week != forgets else None
+            if name is not None:
+                self._agenda.note(first_thursday + timedelta(weeks=week), lambda name=name: self._write(name))  # type: ignore[misc]
+
+    def _write(self, name: str) -> None:
+        with as_file(files("nurture.demo").joinpath("issues", name)) as source:
+            shutil.copy(source, self._folder / name.partition("-")[2])
+        self._command_line.run("publish", "--json")
+
+
+class Reps:
+    """Read the mails that hand them a lead, and say yes or no."""
+
+    def __init__(self, inbox: Inbox, command_line: CommandLine, agenda: Agenda, addresses: frozenset[str]) -> None:
+        self._inbox = inbox
+        self._command_line = command_line
+        self._agenda = agenda
+        self._addresses = addresses
+        self._seen = 0
+        self._leads = 0
+        self.handed: list[Arrival] = []
+        self.verdicts: list[Verdict] = []
+
+    def look(self) -> list[Arrival]:
+        """Take notice of the leads that have arrived since the last look."""
+        fresh = self._inbox.arrivals[self._seen :]
+        self._seen += len(fresh)
+        leads = [one for one in fresh if one.rcpt_to in self._addresses and _ACCEPT.search(one.text("plain"))]
+        for lead in leads:
+            self._leads += 1
+            self.handed.append(lead)
+            hours = 1 + 2 * chance("rep", lead.subject)
+            number = self._leads
+            self._agenda.note(
+                lead.arrived_at + timedelta(hours=hours),
+                lambda lead=lead, number=number: self._answer(lead, number),  # type: ignore[misc]
+            )
+        return leads
+
+    def _answer(self, lead: Arrival, number: int) -> None:
+        found = _ACCEPT.search(lead.text("plain"))
+        assert found is not None
+        # The first is taken, the second is not, so that even a short demo shows both.
+        is_rejected = number == 2 or (number > 2 and chance("verdict", lead.subject) < _REJECTED_SHARE)
+        verdict = ("reject", found[1], "--reason", _REJECTION) if is_rejected else ("accept", found[1])
+        answer = self._command_line.run("lead", *verdict, "--json")
+        until = answer["recycle_at"]
+        self.verdicts.append(
+            Verdict(lead.subject, answer["verdict"], datetime.fromisoformat(until).astimezone(UTC) if until else None)
+        )

@@ -1,0 +1,250 @@
+"""`nurture demo`: weeks of nurture in about a minute. Nothing is told that did not happen and was not counted.
+
+The house starts weeks before the present and arrives in it. A rep launches a newsletter with a CRM export, marketing
+writes an issue a week, readers read, scanners scan, some leave, a few become sales-ready.
+"""
+
+import signal
+import socket
+import tempfile
+import threading
+from collections import Counter
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nurture.clock import SteppedClock, SystemClock
+from nurture.demo import cast
+from nurture.demo.colleagues import CommandLine, Marketing, Reps
+from nurture.demo.inbox import Inbox
+from nurture.demo.readers import DOORS, Readers
+from nurture.demo.stage import Stage
+from nurture.demo.telling import Telling, bar, counted
+from nurture.engines.local import LocalEngine
+from nurture.reports.results import result_of, totals
+
+_POSTAL_ADDRESS = "Acme, 12 Example Street, 10115 Berlin, Germany"
+_REPLY_DOMAIN = "reply.acme.example"
+_HOME = ZoneInfo("Europe/Berlin")
+_OPERATORS = frozenset({"dana@acme.example", "luis@acme.example", "mei@acme.example"})
+_NEWSLETTER = "newsletter:weekly"
+_LIST = "benchmark-report"
+
+#: Thursdays on which marketing writes nothing, counted from the first: the readers get nothing the Tuesday after.
+_FORGOTTEN_THURSDAY = 3
+
+
+def play(*, weeks: int, port: int, serve: bool, quiet: bool) -> dict[str, Any]:
+    """Play the demo in a folder of its own; returns the summary that `--json` prints."""
+    with tempfile.TemporaryDirectory(prefix="nurture-demo-") as folder:
+        return Play(Path(folder) / "workspace", weeks, port, Telling(is_quiet=quiet)).play(serve=serve)
+
+
+class Play:
+    """One performance."""
+
+    def __init__(self, workspace: Path, weeks: int, port: int, telling: Telling) -> None:
+        self.workspace = workspace
+        self.weeks = weeks
+        self.telling = telling
+        self.began = SystemClock().elapsed()
+        self.end = SystemClock().now().replace(second=0, microsecond=0)
+        self.start = _working_morning(self.end - timedelta(weeks=weeks))
+        self.clock = SteppedClock(self.start)
+        web, smtp, inbound = _free_port(port), _free_port(2525), _free_port(2526)
+        self.base_url = f"http://127.0.0.1:{web}"
+        self.smtp_port = smtp
+        self.environment = {
+            "NURTURE_WEB__BASE_URL": self.base_url,
+            "NURTURE_WEB__PORT": str(web),
+            "NURTURE_SMTP__PORT": str(smtp),
+            "NURTURE_INBOUND__DOMAIN": _REPLY_DOMAIN,
+            "NURTURE_INBOUND__PORT": str(inbound),
+        }
+        self.command_line = CommandLine(workspace, self.environment, self.clock)
+        self.verdicts_told = 0
+        self.arrivals_told = 0
+
+    def play(self, *, serve: bool) -> dict[str, Any]:
+        """Prepare, live through the weeks, sum up, and stay if asked."""
+        inbox = Inbox(self.clock)
+        self.telling.line(
+            f"nurture demo · {self.weeks} weeks in about a minute · SQLite, built-in inbox on 127.0.0.1:{self.smtp_port}"
+            f" · overview {self.base_url}"
+        )
+        self.telling.line()
+        with self.telling:
+            self.imported = self._prepare()
+            with Stage(self.workspace, self.clock, inbox, self.environment) as stage:
+                self.stage = stage
+                port = stage.house.settings.inbound.port
+                self.readers = Readers(inbox, self.clock, self.base_url, port, stage.agenda)
+                self.reps = Reps(inbox, self.command_line, stage.agenda, _OPERATORS)
+                self._plan()
+                stage.live_until(self.end, self._notice)
+                summary = self._summary()
+                self.telling.__exit__()
+                self._tell_end(summary)
+                self.readers.close()
+                if serve:
+                    self._stay()
+        return summary
+
+    def _prepare(self) -> dict[str, Any]:
+        """What a rep does first: a workspace, an import, a publish."""
+        self.command_line.run("init", "--postal-address", _POSTAL_ADDRESS)
+        export = self.workspace / "crm-export.csv"
+        cast.write_crm_export(export, self.start.date())
+        imported: dict[str, Any] = self.command_line.run("contacts", "import", str(export), "--json")
+        self.command_line.run("publish", "--json")
+        return imported
+
+    def _plan(self) -> None:
+        """What people who work here will do, and when the story is told."""
+        agenda = self.stage.agenda
+        first_slot = self._tuesday_after(self.start + timedelta(days=7))
+        marketing = Marketing(self.command_line, self.workspace, agenda)
+        marketing.plan(first_slot + timedelta(days=2, hours=6), self.weeks - 2, forgets=_FORGOTTEN_THURSDAY)
+        agenda.note(first_slot + timedelta(days=1, hours=1), self._import_evaluators)
+        agenda.note(min(first_slot, self.end) - timedelta(minutes=1), self._tell_announcement)
+        issues = ["five-questions", *(name.partition("-")[2].removesuffix(".md") for name in marketing.upcoming)]
+        for number, issue in enumerate(issues, 1):
+            # Late in the week it was sent; the one for a forgotten Thursday comes a week later than it would have.
+            weeks = number - 1 + (number > _FORGOTTEN_THURSDAY + 1)
+            at = first_slot + timedelta(weeks=weeks, days=6, hours=20)
+            agenda.note(min(at, self.end), lambda issue=issue, number=number: self._tell_issue(issue, number))  # type: ignore[misc]
+
+    def _tuesday_after(self, at: datetime) -> datetime:
+        local = at.astimezone(_HOME).replace(hour=9, minute=0, second=0, microsecond=0)
+        while local.weekday() != 1 or local < at:
+            local += timedelta(days=1)
+        return local
+
+    def _import_evaluators(self) -> None:
+        file = self.workspace / "asked-for-the-report.csv"
+        cast.write_evaluators(file, self.clock.now().date())
+        found = self.command_line.run("contacts", "import", str(file), "--list", _LIST, "--json")
+        self._tell(
+            f"{counted(found['read'], 'person', 'people')} asked for the benchmark report and start the sequence"
+        )
+
+    def _notice(self) -> None:
+        """Whenever the house has come to rest: readers look into their inboxes, and the story goes on."""
+        self.readers.look()
+        for lead in self.reps.look():
+            headline = lead.subject.partition(": ")
+            due = next((line for line in lead.text("plain").splitlines() if "yes or no by" in line), "")
+            self._tell(f"{headline[0]} became sales-ready: {headline[2]}{due and ' · ' + due.strip(' *.').lower()}")
+        for verdict in self.reps.verdicts[self.verdicts_told :]:
+            self.verdicts_told += 1
+            who = verdict.who.partition(": ")[0]
+            back = f" → back into nurture until {verdict.until:%-d %B}" if verdict.until else ""
+            self._tell(f"the owner {verdict.verdict} {who}{': no budget this year' if back else ''}{back}")
+        for arrival in self.stage.inbox.arrivals[self.arrivals_told :]:
+            self.arrivals_told += 1
+            if arrival.rcpt_to in _OPERATORS and "did not go out" in arrival.subject:
+                self._tell("no issue was ready on Tuesday: Dana had been reminded, and nothing went out")
+        now = self.clock.now()
+        share = (now - self.start) / (self.end - self.start)
+        self.telling.moment(
+            now, self._week(), self.weeks, share, len(self.stage.inbox.arrivals), self.readers.machine_requests
+        )
+
+    def _week(self) -> int:
+        return min(1 + (self.clock.now() - self.start).days // 7, self.weeks)
+
+    def _tell(self, text: str) -> None:
+        self.telling.week(self._week(), text)
+
+    def _tell_announcement(self) -> None:
+        result = self._result("announcement")
+        left_out = self.command_line.run("newsletter", "left-out", "weekly", "--json")
+        reasons = Counter(one["because"].partition(" on ")[0] for one in left_out)
+        words = [f"{count} {because}" for because, count in reasons.most_common()]
+        words += [f"{len(self.imported['refused'])} had no valid address"]
+        rows = self.imported["read"]
+        self._tell(f"announcement   {result.sent:,} of {rows:,} contacts   ({', '.join(words)})   {bar(1.0, 11)}")
+        doors = Counter(left.door for left in self.readers.left.values())
+        ways = {"one-click": "one-click", "page": "by the page", "reply": 'by replying "please remove me"'}
+        told = ", ".join(f"{doors[door]} {ways[door]}" for door in DOORS if doors[door])
+        self._tell(f"{sum(doors.values())} left before the first issue: {told or 'nobody'}")
+        self.left_before_first = sum(doors.values())
+
+    def _tell_issue(self, issue: str, number: int) -> None:
+        result = self._result(issue)
+        if result.sent:
+            self._tell(
+                f"issue {number} “{issue.replace('-', ' ')}”   {result.sent:,} sent · "
+                f"{result.opened:,} of {result.tracked:,} tracked opened · {result.clicked:,} clicked · "
+                f"{len(self.readers.left):,} have left so far"
+            )
+
+    def _result(self, mail: str) -> Any:
+        with self.stage.house.database.reading() as session:
+            return result_of(session, _NEWSLETTER, mail)
+
+    def _summary(self) -> dict[str, Any]:
+        with self.stage.house.database.reading() as session:
+            found = totals(session)
+        return {
+            **asdict(found),
+            "mailed_after_opt_out": self.readers.mailed_after_they_left(),
+            "seconds": round(SystemClock().elapsed() - self.began, 1),
+        }
+
+    def _tell_end(self, summary: dict[str, Any]) -> None:
+        machines = summary["machine_opened"] + summary["machine_clicked"]
+        waiting = summary["sales_ready"] - summary["accepted"] - summary["rejected"]
+        say = self.telling.line
+        say()
+        say(
+            f"  In {self.weeks} weeks: {counted(summary['sent'], 'mail')} sent, {summary['opened']:,} people opened and "
+            f"{summary['clicked']:,} clicked (machines, not counted: {machines:,}), "
+            f"{counted(len(self.readers.left), 'person', 'people')} left,"
+        )
+        say(
+            f"  {summary['sales_ready']} became sales-ready ({summary['accepted']} accepted, {summary['rejected']} rejected, "
+            f"{waiting} waiting)."
+        )
+        say(f"  Mails that reached someone after they left: {summary['mailed_after_opt_out']} (counted in the inbox).")
+        for trouble, count in self.readers.troubles.items():
+            say(f"  {count} × {trouble}")
+        say(f"  {summary['seconds']:.0f} seconds.")
+
+    def _stay(self) -> None:
+        """Go on in real time until Ctrl-C."""
+        self.clock.go_on_in_real_time()
+        stopping = threading.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: stopping.set())
+        engine = LocalEngine(self.stage.house.workshop())
+        engine.start()
+        self.telling.line()
+        self.telling.line(f"  Look around:   inbox {self.base_url}/inbox   overview {self.base_url}   Ctrl-C to stop")
+        try:
+            stopping.wait()
+        finally:
+            engine.stop()
+
+
+def _working_morning(at: datetime) -> datetime:
+    """Nine o'clock at home on the first working day from then on."""
+    local = at.astimezone(_HOME).replace(hour=9, minute=0, second=0, microsecond=0)
+    while local.weekday() > 4 or local < at:
+        local += timedelta(days=1)
+    return local.astimezone(at.tzinfo)
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port if it is free, else any."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise AssertionError("this machine has no free port")
