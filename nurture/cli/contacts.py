@@ -1,0 +1,278 @@
+"""`nurture contacts`: bring people in, look at them, tag them, take them out again as a file."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nurture.cli.output import emit, say, table, warn
+from nurture.cli.workspace import opened
+
+if TYPE_CHECKING:
+    from nurture.app import App
+    from nurture.database.conditions import Clause
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Email = Annotated[str, typer.Argument(help="The contact's address.")]
+TopicName = Annotated[str, typer.Option("--topic", help="The topic; needed if settings.toml declares several.")]
+ConsentBasis = Annotated[
+    str,
+    typer.Option(
+        "--consent",
+        metavar="BASIS",
+        help="On which basis people who state none may be written to: "
+        "opt-in, double-opt-in, customer, inquiry, met, published or legitimate-interest.",
+    ),
+]
+ConsentOn = Annotated[str, typer.Option(metavar="DATE", help="Since when that basis holds, such as 2026-01-31.")]
+ListName = Annotated[str, typer.Option("--list", help="Put them on this list.")]
+Source = Annotated[str, typer.Option(help="Where they come from, if nobody knows yet: trade show, referral, crm …")]
+Where = Annotated[str, typer.Option(help="Only those for whom this condition holds, such as 'country == \"DE\"'.")]
+
+
+def register(app: typer.Typer) -> None:
+    contacts = typer.Typer(help="The people: import, add, show, list, tag, export.", no_args_is_help=True)
+    contacts.command("import")(import_file)
+    contacts.command("add")(add)
+    contacts.command("show")(show)
+    contacts.command("list")(list_people)
+    contacts.command("tag")(tag)
+    contacts.command("export")(export)
+    app.add_typer(contacts, name="contacts")
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV file with a line of column headers.")],
+    topic: TopicName = "",
+    consent: ConsentBasis = "",
+    consent_on: ConsentOn = "",
+    list_name: ListName = "",
+    source: Source = "",
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help='Which field a column fills; "COLUMN=-" leaves it out.'),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring in the contacts of a CSV file; importing it again changes nothing.
+
+    Headers are recognized in English, German, French and Spanish, whatever the encoding and delimiter. Refused rows
+    are written to refused.csv with their reasons. Nobody who opted out comes back, a no in the file beats every flag,
+    and without a basis people come in but get no mail. Exits 0 with refused rows, 1 if nothing could be read.
+
+    Example: nurture contacts import customers.csv --consent customer --consent-on 2026-01-31 --list customers
+    """
+    import gc
+
+    from nurture.cli.importing import Done, Given, as_document, mapping_of, progress, report, terms_of, write_refused
+    from nurture.consent.imports import import_rows
+    from nurture.contacts.imports import read_rows, survey
+
+    with opened() as house:
+        began, now = house.clock.elapsed(), house.clock.now()
+        given = Given(topic, consent, consent_on, list_name, source)
+        found = survey(file, house.fields, mapping_of(mapping or []))
+        terms = terms_of(house, given, origin=f"import of {file.name}", now=now, is_rehearsal=dry_run)
+        # What is loaded by now stays; a full collection over it takes 70 ms, and would while the lock is held.
+        gc.freeze()
+        rows = read_rows(found, house.fields)
+        with progress(found.rows, file.name) as show_rows:
+            for summary in import_rows(house.database, rows, terms, house.clock, now, is_rehearsal=dry_run):
+                show_rows(summary.read)
+        summary.refused.sort(key=lambda row: row.line)
+        refused_file = None if dry_run else write_refused(found, summary, Path.cwd())
+        done = Done(found, summary, terms.topic, house.clock.elapsed() - began, dry_run, refused_file)
+    if as_json:
+        emit(as_document(done))
+    else:
+        report(done)
+
+
+def add(
+    email: Email,
+    first_name: Annotated[str, typer.Option(help="Their first name.")] = "",
+    last_name: Annotated[str, typer.Option(help="Their last name.")] = "",
+    company: Annotated[str, typer.Option(help="Where they work.")] = "",
+    job_title: Annotated[str, typer.Option(help="What they do there.")] = "",
+    country: Annotated[str, typer.Option(help="Code or name; it decides which law protects them.")] = "",
+    language: Annotated[str, typer.Option(help="Code or name.")] = "",
+    timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "",
+    owner: Annotated[str, typer.Option(help="The operator they belong to, by address.")] = "",
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="NAME=VALUE", help="A field that settings.toml declares."),
+    ] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be given several times.")] = None,
+    topic: TopicName = "",
+    consent: ConsentBasis = "",
+    consent_on: ConsentOn = "",
+    list_name: ListName = "",
+    source: Source = "",
+    as_json: Json = False,
+) -> None:
+    """Add one contact, or add to what is known about one.
+
+    Someone who opted out stays as they are; the command says so and exits 1.
+
+    Example: nurture contacts add ana@reader.example --first-name Ana --country DE --consent opt-in
+    """
+    from nurture.cli.adding import add_contact, row_of
+    from nurture.cli.importing import Given, terms_of
+
+    with opened() as house:
+        now = house.clock.now()
+        cells = {
+            "first_name": first_name, "last_name": last_name, "company": company, "job_title": job_title,
+            "country": country, "language": language, "timezone": timezone, "owner": owner,
+        }  # fmt: skip
+        row = row_of(house, email, cells, field or [], tags or [])
+        given = Given(topic, consent, consent_on, list_name, source)
+        outcome = add_contact(house, row, terms_of(house, given, origin="the command line", now=now), now)
+        known = _known(house, email)
+    if as_json:
+        emit({**known, "outcome": outcome})
+    else:
+        say(f"{known['email']}: {outcome}. {_permission_sentence(known)}")
+
+
+def show(email: Email, as_json: Json = False) -> None:
+    """Show everything about one contact: who they are, whether they may be mailed and why, what they did.
+
+    Example: nurture contacts show ana@reader.example
+    """
+    with opened() as house:
+        known = _known(house, email)
+    if as_json:
+        emit(known)
+    else:
+        from nurture.cli.portrait import show_portrait
+
+        show_portrait(known)
+
+
+def list_people(
+    announce: Annotated[bool, typer.Option("--announce", help="Only those who may be announced to.")] = False,
+    ask: Annotated[bool, typer.Option("--ask", help="Only those who must be asked first.")] = False,
+    never: Annotated[bool, typer.Option("--never", help="Only those who may never be written to.")] = False,
+    where: Where = "",
+    topic: TopicName = "",
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List contacts with the pile they lie on for a topic, and the law or the no that put them there.
+
+    Example: nurture contacts list --ask --where 'country == "DE"'
+    """
+    from itertools import islice
+
+    from nurture.cli.importing import topic_of
+    from nurture.cli.piles import walk
+    from nurture.consent.rules import Pile
+    from nurture.errors import BadInput
+
+    chosen = [pile for pile, is_wanted in zip(Pile, (announce, ask, never), strict=True) if is_wanted]
+    if len(chosen) > 1:
+        raise BadInput("--announce, --ask and --never are three piles; choose one, or none for all of them.")
+    with opened() as house:
+        about = topic_of(house, topic)
+        people = walk(house, about, _clause(house, where), chosen[0] if chosen else None)
+        found = list(islice(people, limit + 1 if limit else None))
+    has_more, found = bool(limit) and len(found) > limit, found[: limit or None]
+    if as_json:
+        emit(found)
+        return
+    columns = ("email", "name", "company", "country", "owner", "stage", "pile", "because")
+    table(
+        columns,
+        [tuple(person[column] for column in columns) for person in found],
+        empty="Nobody. `nurture contacts import FILE` brings people in."
+        if not (chosen or where)
+        else "Nobody here fits that.",
+    )
+    if has_more:
+        warn(f"These are the first {limit:,}; --limit 0 shows everybody.")
+
+
+def tag(
+    email: Email,
+    name: Annotated[str, typer.Argument(metavar="TAG", help="The tag.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take the tag off.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a tag on a contact, or take it off.
+
+    Example: nurture contacts tag ana@reader.example pilot-customer
+    """
+    from nurture.contacts import actions, store
+    from nurture.contacts.columns import read_tag
+
+    wanted = read_tag(name)
+    with opened() as house, house.database.writing() as session:
+        contact = actions.get_contact(session, email)
+        (actions.untag_contact if remove else actions.tag_contact)(session, contact.id, wanted, house.clock.now())
+        tags = store.tags_of(session, [contact.id]).get(contact.id, frozenset())
+    if as_json:
+        emit({"email": contact.email, "tags": tags})
+    else:
+        say(f"{contact.email} has {'the tags ' + ', '.join(sorted(tags)) if tags else 'no tags'}.")
+
+
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to; default: stdout.")] = None,
+    where: Where = "",
+    topic: TopicName = "",
+) -> None:
+    """Write contacts as CSV: what is known about them, their consent to a topic, and who opted out.
+
+    Spreadsheets take no cell for a formula, and `contacts import` reads the file back without changing anybody.
+
+    Example: nurture contacts export germans.csv --where 'country == "DE"'
+    """
+    from nurture.cli.importing import topic_of
+    from nurture.consent.exports import export_headers, export_rows
+    from nurture.contacts.exports import write_csv
+
+    with opened() as house:
+        about, clause = topic_of(house, topic), _clause(house, where)
+        with house.database.reading() as session:
+            headers, rows = export_headers(house.fields), export_rows(session, about, house.fields, clause)
+            if file is None:
+                write_csv(sys.stdout, headers, rows)
+                return
+            # Written beside and then moved, so that nobody finds half a file.
+            part = file.with_name(f"{file.name}.part")
+            with part.open("w", encoding="utf-8", newline="") as stream:
+                count = write_csv(stream, headers, rows)
+            part.replace(file)
+    warn(f"{file}: {count:,} contacts.")
+
+
+def _clause(house: "App", where: str) -> "Clause | None":
+    """The condition in SQL, None if there is none."""
+    from nurture.conditions import ConditionError, parse
+    from nurture.errors import BadInput
+
+    if not where:
+        return None
+    words = house.workspace().words
+    try:
+        condition = parse(where, words)
+    except ConditionError as error:
+        raise BadInput(f"--where: column {error.column}: {error}{f'; {error.hint}' if error.hint else ''}") from None
+    return house.language.clause_of(condition, words, house.clock.now())
+
+
+def _known(house: "App", email: str) -> dict[str, Any]:
+    from nurture.cli.portrait import portrait_of
+    from nurture.contacts.actions import get_contact
+
+    with house.database.reading() as session:
+        return portrait_of(session, get_contact(session, email), list(house.declared.topics), house.clock.now())
+
+
+def _permission_sentence(known: dict[str, Any]) -> str:
+    if known["mailable"]:
+        return f"May be mailed about {', '.join(known['topics'])}."
+    return " ".join(f"Gets no mail about {one['topic']}: {one['because']}." for one in known["refused_because"])

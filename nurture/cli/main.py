@@ -1,0 +1,55 @@
+"""The command line: one module per noun, gathered here. Everything heavy is imported by the command that needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nurture import __version__
+from nurture.cli import contacts, files, house, leads, mails, people, running, trying
+from nurture.cli.workspace import remember
+from nurture.errors import NurtureError
+
+app = typer.Typer(
+    name="nurture",
+    help="Self-hosted e-mail nurture and newsletters that sales and marketing both trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    workspace: Annotated[
+        Path, typer.Option("--workspace", "-w", help="The folder with settings.toml.", envvar="NURTURE_WORKSPACE")
+    ] = Path(),
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+) -> None:
+    """Self-hosted e-mail nurture and newsletters that sales and marketing both trust."""
+    if version:
+        typer.echo(f"nurture {__version__}")
+        raise typer.Exit
+    remember(workspace)
+
+
+for module in (house, contacts, files, people, trying, mails, leads, running):
+    module.register(app)
+
+
+def run() -> None:
+    """Run the command line; what went wrong is one sentence on stderr, exit 1 (2 for wrong usage)."""
+    try:
+        app()
+    except NurtureError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,114 @@
+"""`nurture run` and `nurture demo`: the house at work."""
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nurture.cli.output import emit, say, warn
+from nurture.cli.workspace import opened
+
+if TYPE_CHECKING:
+    from nurture.app import App
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+    app.command("demo")(demo)
+
+
+def run(
+    once: Annotated[bool, typer.Option("--once", help="Do all that is due now, then exit.")] = False,
+    host: Annotated[str, typer.Option(help="The address to listen on; default: web.host.")] = "",
+    port: Annotated[int, typer.Option(help="The port to listen on; default: web.port.")] = -1,
+    as_json: Json = False,
+) -> None:
+    """Run everything in one process: web server, scheduler and sender; stop it with Ctrl-C or SIGTERM.
+
+    With --once it enrolls, scores, advances and sends until nothing is due at the instant it began with, and exits 0 even
+    if mails failed; a cron job can drive the house that way. Windows, caps and pacing hold, and it says how many mails
+    wait for them.
+
+    Example: nurture run --once --json
+    """
+    with opened() as house:
+        if once:
+            _run_once(house, as_json=as_json)
+        else:
+            _run(house, host or house.settings.web.host, house.settings.web.port if port < 0 else port)
+
+
+def _run_once(house: "App", *, as_json: bool) -> None:
+    from nurture.delivery import store
+    from nurture.engines.local import run_once
+
+    now = house.clock.now()
+    done = run_once(house.workshop(), now)
+    with house.database.reading() as session:
+        held = store.held_by_reason(session)
+        refused = store.count_settled_at(session, now, "refused")
+    words = ("enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain")
+    counts = {word: done.counts[word] for word in words}
+    counts["refused"], counts["held"] = refused, sum(count for _, count, _ in held)
+    if as_json:
+        emit(counts)
+    else:
+        say(", ".join(f"{counts[word]:,} {word}" for word in words) + ".")
+    for because, count, until in held:
+        when = f", until {until:%Y-%m-%d %H:%M} UTC at the earliest" if until else ""
+        warn(f"{count:,} held: {because}{when}.")
+    if done.relay_down:
+        warn(f"The relay cannot be reached, so mail waits in the queue: {done.relay_down}.")
+
+
+def _run(house: "App", host: str, port: int) -> None:
+    from nurture.cli.briefing import brief
+    from nurture.engines.local import LocalEngine
+    from nurture.inbound.listener import Listener
+    from nurture.tracking.recorder import Recorder
+    from nurture.web.server import WebServer, make_asgi
+
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    recorder = Recorder(house.database, house.clock)
+    web = WebServer(make_asgi(house, recorder), host=host, port=port)
+    inbound = house.settings.inbound
+    listener = Listener(inbound.host, inbound.port, inbound.domain, house.take_mail) if inbound.domain else None
+    parts: list[Any] = [recorder, web, *([listener] if listener else []), LocalEngine(house.workshop())]
+    started: list[Any] = []
+    try:
+        for part in parts:
+            part.start()
+            started.append(part)
+        say(f"Listening on http://{host}:{web.port}. Ctrl-C stops.")
+        brief(house)
+        stopping.wait()
+        say("Stopping: the messages at hand are finished first.")
+    finally:
+        # Nothing new is decided or sent first, then nobody is let in any more, then what they did is stored.
+        for part in reversed(started):
+            part.stop()
+
+
+def demo(
+    weeks: Annotated[int, typer.Option(min=2, max=52, help="How many weeks to live through.")] = 8,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Stay up afterwards, to look around.")] = True,
+    port: Annotated[int, typer.Option(help="The port of the pages; 0: any.")] = 8000,
+    as_json: Json = False,
+) -> None:
+    """Live through weeks of nurture in about a minute, with real SMTP and real HTTP.
+
+    A few hundred invented people get the announcement, some leave, scanners fetch every link, people read and click, a few
+    become sales-ready. Afterwards the inbox and the overview stay up until Ctrl-C.
+
+    Example: nurture demo --weeks 4 --no-serve
+    """
+    from nurture.demo.story import play
+
+    summary = play(weeks=weeks, port=port, serve=serve and not as_json, quiet=as_json)
+    if as_json:
+        emit(summary)

@@ -1,0 +1,337 @@
+"""`nurture preview`, `send-test`, `simulate`: see what would happen before it does."""
+
+import asyncio
+import getpass
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nurture.cli.output import emit, say, table
+from nurture.cli.workspace import opened
+
+if TYPE_CHECKING:
+    from nurture.app import App
+    from nurture.campaigns.reading import Unit
+    from nurture.contacts.store import Contact
+    from nurture.database.engine import Session
+    from nurture.delivery.store import Delivery
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Mail = Annotated[
+    str, typer.Argument(metavar="MAIL", help="A template, SEQUENCE:STEP, or NEWSLETTER:announcement, NEWSLETTER:ISSUE.")
+]
+Someone = Annotated[str, typer.Option("--contact", help="As this contact would get it; default: somebody invented.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("preview")(preview)
+    app.command("send-test")(send_test)
+    app.command("simulate")(simulate)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A mail of the files as they are now: the unit it would be published in, and its name there."""
+
+    unit: "Unit"
+    mail: str
+
+
+def preview(
+    mail: Mail,
+    contact: Someone = "",
+    out: Annotated[Path | None, typer.Option(help="Write it here: .eml, .html or .txt says which form.")] = None,
+) -> None:
+    """Show a mail of the files as somebody would get it. Nothing is sent or published.
+
+    Example: nurture preview evaluators:report --contact ana@reader.example --out report.html
+    """
+    from nurture.delivery import composing
+    from nurture.errors import BadInput
+
+    if out is not None and out.suffix not in {".eml", ".html", ".txt"}:
+        raise BadInput(f"{out}: end the name with .eml, .html or .txt, which says what to write.")
+    with opened() as house:
+        wanted = find_mail(house, mail)
+        with house.database.reading() as session:
+            person = _person(session, house, contact)
+            delivery = _draft(house, wanted, person, version_id=0)
+            compiled = composing.mail_of(wanted.unit.content, wanted.mail)
+            delivery.facts = composing.gather_facts(
+                session,
+                delivery,
+                wanted.unit.content,
+                house.declared,
+                house.clock.now(),
+                compiled.uses,
+                contact=person,
+            )
+            recipient = composing.recipient_of(person)
+            rendered = composing.render(compiled, delivery, house.house, recipient, person.email)
+            message = composing.compose(compiled, delivery, house.house, recipient, person.email).content
+    if out is None:
+        say(f"Subject: {rendered.subject}\n")
+        say(rendered.text)
+        return
+    out.write_bytes({".eml": message, ".html": rendered.html.encode(), ".txt": rendered.text.encode()}[out.suffix])
+    say(f"{out}: {out.stat().st_size:,} bytes, as {person.email} would get it.")
+
+
+def send_test(
+    mail: Mail,
+    to: Annotated[str, typer.Option("--to", help="An operator, or an address in senders.test_domains.")],
+    contact: Someone = "",
+    as_json: Json = False,
+) -> None:
+    """Send a mail of the files to a colleague, marked as a test in its subject; its links change nobody.
+
+    Example: nurture send-test weekly:announcement --to you@acme.example
+    """
+    from nurture.campaigns.publishing import freeze_draft
+    from nurture.contacts.addresses import read_address
+    from nurture.errors import NotAllowed
+
+    with opened() as house:
+        address = read_address(to)
+        operators = {one["email"].lower() for one in house.declared.operators}
+        if address.email.lower() not in operators and address.domain not in house.boundary.test_domains:
+            raise NotAllowed(
+                f"{to} is neither an operator of settings.toml nor in senders.test_domains; "
+                f'add "{address.domain}" there if that domain is yours.'
+            )
+        wanted = find_mail(house, mail)
+        with house.database.writing(durable=True) as session:
+            version = freeze_draft(session, wanted.unit, published_by=getpass.getuser(), now=house.clock.now())
+            queued = _queue_test(session, house, wanted, address.email, contact, version)
+        status, reply = _send(house, queued)
+    if as_json:
+        emit({"id": str(queued), "to": address.email, "status": status, "reply": reply})
+    elif status == "sent":
+        say(f"{mail} is on its way to {address.email}.")
+    else:
+        raise NotAllowed(f"{mail} was not sent to {address.email}: {status}, {reply}.")
+
+
+def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, contact: str, version_id: int) -> int:
+    from nurture.delivery import composing
+    from nurture.delivery.store import add_delivery
+
+    person = _person(session, house, contact)
+    delivery = _draft(house, wanted, person, version_id=version_id, to=to)
+    uses = composing.mail_of(wanted.unit.content, wanted.mail).uses
+    delivery.facts = composing.gather_facts(
+        session, delivery, wanted.unit.content, house.declared, house.clock.now(), uses, contact=person
+    )
+    add_delivery(session, delivery)
+    return delivery.id
+
+
+def _send(house: "App", delivery_id: int) -> tuple[str, str]:
+    """Send one delivery and say what became of it."""
+    from nurture.delivery.store import get_delivery
+    from nurture.engines.local import Heart
+
+    async def drain(worker: int) -> str:
+        sender = house.sender(worker)
+        try:
+            return (await sender.drain(house.clock.now(), only=[delivery_id]))[1]
+        finally:
+            await sender.close()
+
+    with Heart(house.database) as heart:
+        relay_down = asyncio.run(drain(heart.worker))
+    with house.database.reading() as session:
+        delivery = get_delivery(session, delivery_id)
+        return delivery.status, relay_down or delivery.because or delivery.reply
+
+
+def simulate(
+    sequence: Annotated[str, typer.Argument(help="The sequence, as its file calls it.")],
+    contact: Someone = "",
+    start: Annotated[
+        str, typer.Option("--from", help="The instant they come in, such as 2026-03-02T09:00; default: now.")
+    ] = "",
+    length: Annotated[str, typer.Option("--for", help="How long to look ahead.")] = "60d",
+    behavior: Annotated[Path | None, typer.Option(help="A file that says what people do with mails.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another story.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Tell one contact's way through a sequence of the files, with the engine that production runs.
+
+    Example: nurture simulate evaluators --contact ana@reader.example --from 2026-03-02T09:00
+    """
+    from nurture.cli.leads import instant
+    from nurture.sequences.behavior import read_behavior
+    from nurture.sequences.simulate import Behavior
+    from nurture.sequences.simulate import simulate as live_through
+    from nurture.timing import parse_duration
+
+    with opened() as house:
+        begins_at = instant(start) if start else house.clock.now()
+        unit = _get_unit(house, "sequence", sequence)
+        with house.database.reading() as session:
+            person = _person(session, house, contact)
+            program, surroundings, model = _rehearsal(session, house, unit, person)
+        ending = live_through(
+            program,
+            surroundings,
+            read_behavior(behavior) if behavior else Behavior(),
+            start=begins_at,
+            length=parse_duration(length).exact,
+            seed=seed,
+            model=model,
+        )
+    if as_json:
+        emit(
+            {
+                "contact": person.email, "status": ending.status, "reason": ending.reason, "mails": ending.mails,
+                "score": ending.score,
+                "timeline": [
+                    {"at": one.at, "step": one.step, "what": one.what, "why": one.why} for one in ending.timeline
+                ],
+            }
+        )  # fmt: skip
+        return
+    table(
+        ("when (UTC)", "step", "what", "why"),
+        [(one.at, one.step, one.what, one.why) for one in ending.timeline],
+        empty="Nothing happens.",
+    )
+    say(f"{person.email}: {ending.status}{f' ({ending.reason})' if ending.reason else ''}, {ending.mails} mails.")
+
+
+def _rehearsal(session: "Session", house: "App", unit: "Unit", person: "Contact") -> tuple[Any, Any, Any]:
+    """The program, the person with what surrounds them, and the scoring, all from the files as they are now."""
+    from nurture.consent.rules import ALLOWED
+    from nurture.contacts.facts import ContactFacts
+    from nurture.contacts.store import values_of
+    from nurture.contacts.zones import zone_of
+    from nurture.delivery import composing
+    from nurture.scoring.actions import gather_facts
+    from nurture.scoring.definition import model_of
+    from nurture.sequences.kind import load_sequence
+    from nurture.sequences.simulate import Person
+    from nurture.timing import find_zone
+
+    program = load_sequence(unit.content, house.language)
+    scoring = next((one for one in house.read_files().units if one.kind == "scoring"), None)
+    is_known = session.get(type(person), person.id) is not None
+    facts = (
+        gather_facts(session, {person.id: person}, house.clock.now())[person.id]
+        if is_known
+        else ContactFacts(values_of(person, None))
+    )
+    zone = zone_of(person)
+    links = {
+        step: [(link.label, _path(link.destination)) for link in composing.mail_of(unit.content, step).links]
+        for step in unit.content["mails"]
+    }
+    surroundings = Person(facts, zone, find_zone(program.window_zone) or zone, ALLOWED, links)
+    return program, surroundings, model_of(scoring.content, house.language) if scoring else None
+
+
+def _path(destination: str) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(destination).path or "/"
+
+
+def find_mail(house: "App", name: str) -> Wanted:
+    """The mail of that name in the files, or what stands in the way of it."""
+    from nurture.errors import NotFound, did_you_mean
+
+    campaign, _, part = name.partition(":")
+    units = _good_units(house)
+    if not part:
+        return _template(house, name)
+    for unit in units:
+        mails: Mapping[str, Any] = unit.content.get("mails", {})
+        is_named = unit.name in {campaign, f"{campaign}/{part}"}
+        if unit.kind in {"sequence", "newsletter", "issue"} and is_named and part in mails:
+            return Wanted(unit, part)
+    known = [
+        f"{unit.name.partition('/')[0]}:{mail}"
+        for unit in units
+        if unit.kind in {"sequence", "newsletter", "issue"}
+        for mail in unit.content.get("mails", {})
+    ]
+    raise NotFound(f'there is no mail "{name}".{did_you_mean(name, known)} `nurture check` says what cannot be read.')
+
+
+def _template(house: "App", name: str) -> Wanted:
+    from nurture.campaigns.reading import Unit
+    from nurture.rendering.loading import load_template
+
+    path = name.removeprefix("templates/").removesuffix(".mjml").removesuffix(".md")
+    source = load_template(house.workspace().templates, path, is_campaign=False)
+    content = {"mails": {"mail": source.to_json()}, "about": {"title": path, "kind": "template"}}
+    return Wanted(Unit("template", path, source.template, content), "mail")
+
+
+def _good_units(house: "App") -> list["Unit"]:
+    return list(house.read_files().units)
+
+
+def _get_unit(house: "App", kind: str, name: str) -> "Unit":
+    from nurture.errors import NotFound, did_you_mean
+
+    units = [unit for unit in _good_units(house) if unit.kind == kind]
+    found = next((unit for unit in units if unit.name == name), None)
+    if found is None:
+        known = did_you_mean(name, [unit.name for unit in units])
+        raise NotFound(f'there is no {kind} "{name}" without errors.{known} `nurture check` says more.')
+    return found
+
+
+def _person(session: "Session", house: "App", email: str) -> "Contact":
+    """The contact of that address, or somebody invented who has everything a mail may ask for."""
+    from nurture.contacts.actions import get_contact, new_contact
+    from nurture.contacts.addresses import read_address
+    from nurture.contacts.store import Contact
+
+    if email:
+        return get_contact(session, email)
+    values = {
+        "first_name": "Ana", "last_name": "Sample", "company": "Sample & Sons", "job_title": "Plant Manager",
+        "country": "US", "timezone": "America/New_York", "language": "en",
+        "fields": {name: _sample(one.type) for name, one in house.fields.items()},
+    }  # fmt: skip
+    address = read_address("ana@reader.example")
+    return Contact(**new_contact(address, house.hasher, house.clock.now(), **values))
+
+
+def _sample(kind: str) -> str | int | bool:
+    samples: dict[str, str | int | bool] = {"number": 120, "date": "2026-06-30", "flag": True}
+    return samples.get(kind, "manufacturing")
+
+
+def _draft(house: "App", wanted: Wanted, person: "Contact", *, version_id: int, to: str | None = None) -> "Delivery":
+    """A delivery of a mail that is not published: only shown, or sent to ourselves."""
+    from nurture.consent.rules import Purpose
+    from nurture.database.columns import new_id
+    from nurture.delivery.rules import Priority
+    from nurture.delivery.store import Delivery
+
+    content = wanted.unit.content
+    definition = content.get("definition", {})
+    newsletter = content.get("newsletter") or definition.get("newsletter")
+    now = house.clock.now()
+    return Delivery(
+        id=new_id(),
+        key=f"test:{secrets.token_hex(8)}",
+        purpose=Purpose.TEST if to else Purpose.CAMPAIGN,
+        campaign=f"newsletter:{newsletter}" if newsletter else f"{wanted.unit.kind}:{wanted.unit.name}",
+        version_id=version_id,
+        mail=wanted.mail,
+        priority=Priority.SERVICE,
+        test_address=to,
+        domain=(to or person.email).rpartition("@")[2].lower(),
+        topic=definition.get("topic", next(iter(house.declared.topics), "")),
+        sender=definition.get("sender", "default"),
+        queued_at=now,
+        due_at=now,
+    )
