@@ -3,24 +3,17 @@
 They work as anybody would: with files, with the command line, and with the mails that reach them.
 """
 
-import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
-from nurture.clock import Clock, SystemClock
 from nurture.demo.agenda import Agenda
 from nurture.demo.chance import chance
+from nurture.demo.commands import CommandLine
 from nurture.demo.inbox import Arrival, Inbox
-from nurture.errors import NurtureError
 
 _ACCEPT = re.compile(r"nurture lead accept (\d+)")
 _REJECTED_SHARE = 0.25
@@ -34,33 +27,6 @@ class Verdict:
     who: str
     verdict: str
     until: datetime | None
-
-
-class CommandFailed(NurtureError):
-    """A command of the demo did not work."""
-
-
-class CommandLine:
-    """Runs `nurture` as a person at this workspace would, at the demo's time."""
-
-    def __init__(self, workspace: Path, environment: Mapping[str, str], clock: Clock) -> None:
-        self._workspace = workspace
-        self._environment = environment
-        self._clock = clock
-
-    def run(self, *arguments: str) -> Any:
-        """The JSON a command printed, or its text if it prints none."""
-        behind = self._clock.now() - SystemClock().now()
-        environment = {
-            **os.environ,
-            **self._environment,
-            "NURTURE_CLOCK__OFFSET": f"{round(behind.total_seconds())} seconds",
-        }
-        command = [sys.executable, "-m", "nurture", "--workspace", str(self._workspace), *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 — our own
-        if done.returncode:
-            raise CommandFailed(f"nurture {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
-        return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
 
 class Marketing:

@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 
 from nurture.clock import SteppedClock, SystemClock
 from nurture.demo import cast
-from nurture.demo.colleagues import CommandLine, Marketing, Reps
+from nurture.demo.colleagues import Marketing, Reps
+from nurture.demo.commands import CommandLine
 from nurture.demo.inbox import Inbox
 from nurture.demo.readers import DOORS, Readers
 from nurture.demo.stage import Stage

@@ -38,7 +38,7 @@ from nurture.tracking import store as activities
 
 _CHUNK = 50
 _SWEEP = 500
-RESCORE_AFTER = timedelta(days=1)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def _published(session: Session) -> str:
 
 
 def _score(session: Session, bench: Bench, now: datetime) -> int:
-    """Look at contacts that changed, then at those whose points have faded for a day."""
+    """Look at contacts that changed, then at those whose points faded over night."""
     changed = contacts.list_changed(session, "scoring", _CHUNK)
-    ids = list(changed) or scores.list_stale(session, now - RESCORE_AFTER, _CHUNK)
+    ids = list(changed) or scores.list_stale(session, _midnight(now), _CHUNK)
     model = find_model(session, bench.language)
     if model is not None and ids:
         scored = rescore(session, model, ids, now)
@@ -151,6 +151,19 @@ def _announce(session: Session, bench: Bench, now: datetime) -> int:
     return queued or -len(changed)
 
 
+def _midnight(at: datetime) -> datetime:
+    """When the UTC day of that instant began.
+
+    Points fade by the day, all at midnight: full chunks, rather than a transaction for each contact at the minute of
+    its last click.
+    """
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _next_midnight(at: datetime | None) -> datetime | None:
+    return _midnight(at) + _DAY if at is not None else None
+
+
 def _later(at: datetime | None, length: timedelta) -> datetime | None:
     return at + length if at is not None else None
 
@@ -181,7 +194,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "score",
         _score,
-        lambda session, bench, answers, now: _soonest(answers["scoring"], _later(answers["scored"], RESCORE_AFTER)),
+        lambda session, bench, answers, now: _soonest(answers["scoring"], _next_midnight(answers["scored"])),
     ),
     Job("enroll", _enroll, lambda session, bench, answers, now: answers["sequences"], counts="enrolled"),
     Job("advance", _advance, lambda session, bench, answers, now: answers["wake"], counts="advanced"),

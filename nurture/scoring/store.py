@@ -46,7 +46,7 @@ def insert_given(session: Session, **values: Any) -> None:
 
 def list_stale(session: Session, before: datetime, limit: int) -> list[int]:
     """Contacts whose points have been fading since before that moment."""
-    statement = sa.select(col(Contact.id)).where(col(Contact.score) != 0, col(Contact.scored_at) <= before)
+    statement = sa.select(col(Contact.id)).where(col(Contact.score) != 0, col(Contact.scored_at) < before)
     return list(session.scalars(statement.order_by(col(Contact.scored_at)).limit(limit)))
 
 
