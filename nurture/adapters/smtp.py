@@ -7,6 +7,7 @@ which a connection can end is one of the five outcomes of `delivery.rules.Heard`
 
 import asyncio
 import base64
+import re
 import ssl
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,6 +19,7 @@ _MAX_REPLY_LINES = 100
 _MAX_LINE = 4096
 # RFC 5321, 4.5.3.2.6: a server may take ten minutes over the final dot; giving up earlier makes duplicates.
 _PATIENCE_AFTER_DOT = 10
+_HALF_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class SmtpConnection:
         self._relay = relay
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._clear_writer: asyncio.StreamWriter | None = None
         self._offers: dict[str, str] = {}
         self._is_broken = False
 
@@ -129,6 +132,7 @@ class SmtpConnection:
                 if reply.code != wanted and not (wanted == 250 and reply.code == 251):
                     return await self._refused(reply)
             await self._write(_stuffed(content))
+            await self._look_up()
             dot_is_written = True
             await self._write(b".\r\n")
             reply = await self._reply(_PATIENCE_AFTER_DOT * self._relay.timeout_seconds)
@@ -165,6 +169,9 @@ class SmtpConnection:
             return Outcome(
                 Heard.REJECTED, None, "the relay does not offer SMTPUTF8 (RFC 6531), which this address needs"
             )
+        if _HALF_LINE_END.search(content):
+            # Where a server takes one for a whole line end, a body could end early and smuggle in a second message.
+            return Outcome(Heard.REJECTED, None, "the mail has a line that does not end with CR LF (RFC 5321, 2.3.8)")
         limit = self._offers.get("SIZE", "")
         if limit.isdigit() and 0 < int(limit) < len(content):
             return Outcome(
@@ -207,12 +214,15 @@ class SmtpConnection:
         # A new reader: whatever an attacker slipped in before the handshake stays behind (CVE-2011-0411).
         reader = asyncio.StreamReader(limit=_MAX_LINE)
         protocol = asyncio.StreamReaderProtocol(reader)
-        transport = await loop.start_tls(
-            self._writer.transport, protocol, _tls_context(), server_hostname=self._relay.host
-        )
+        async with asyncio.timeout(self._relay.timeout_seconds):
+            transport = await loop.start_tls(
+                self._writer.transport, protocol, _tls_context(), server_hostname=self._relay.host
+            )
         if transport is None:
             raise _Unusable("the connection ended during the TLS handshake")
         protocol.connection_made(transport)
+        # Kept, because a writer that nobody holds closes its transport, and TLS runs over that one.
+        self._clear_writer = self._writer
         self._reader = reader
         self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
@@ -241,6 +251,14 @@ class SmtpConnection:
         async with asyncio.timeout(self._relay.timeout_seconds):
             await self._writer.drain()
 
+    async def _look_up(self) -> None:
+        """Notice a relay that left while the body was written: without its final dot, that was no message."""
+        assert self._reader is not None
+        assert self._writer is not None
+        await asyncio.sleep(0)
+        if self._reader.at_eof() or self._writer.is_closing():
+            raise _Unusable("the relay closed the connection")
+
     async def _reply(self, timeout_seconds: float | None = None) -> Reply:
         """One reply, however many lines it has (RFC 5321, 4.2.1)."""
         assert self._reader is not None
@@ -252,7 +270,7 @@ class SmtpConnection:
                 except asyncio.LimitOverrunError:
                     raise _Unusable("the relay answered with an endless line") from None
                 line = raw.decode("utf-8", "replace").rstrip("\r\n")
-                if not line[:3].isdigit() or len(lines) >= _MAX_REPLY_LINES:
+                if not raw[:3].isdigit() or len(lines) >= _MAX_REPLY_LINES:
                     raise _Unusable(f"the relay answered {line[:80]!r}, which is not SMTP")
                 lines.append("".join(c if c.isprintable() else " " for c in line[4:])[:500])
                 if line[3:4] != "-":
