@@ -66,7 +66,7 @@ def test_a_chunk_that_fails_leaves_nothing_of_itself(importer: Importer, now: da
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(import_rows(importer.database, failing(), importer.terms(), SystemClock(), now))  # type: ignore[arg-type]
+        list(import_rows(importer.database, failing(), importer.terms(), SystemClock(), now))  # type: ignore[arg-type]  # an iterator that raises
     known = what_is_known(importer.database)
     assert len(known["people"]) == len(known["consents"]) == 40
 

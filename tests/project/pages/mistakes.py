@@ -1,0 +1,360 @@
+"""One mistake for every code that `nurture check` knows: the smallest file that has it, and what to do about it.
+
+The pages show what the real checks say about these files, so an example that no longer fails, or fails otherwise, is
+found by the test that holds the pages against the code.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nurture.app import App, language
+from nurture.campaigns.publishing import read_workspace
+from nurture.campaigns.reading import Problem
+from nurture.clock import SystemClock
+from nurture.database.engine import Database, sqlite_url
+from nurture.delivery.notices import KIND as SERVICE
+from nurture.rendering.source import CODES
+from nurture.settings import read_settings
+from nurture.tokens import AddressHasher, TokenKeys
+from tests.support.workspaces import LETTER, SETTINGS, write
+
+SEQUENCE = "campaigns/sequences/welcome.yaml"
+NEWSLETTER = "campaigns/newsletters/weekly/newsletter.yaml"
+ANNOUNCEMENT = "campaigns/newsletters/weekly/announcement.md"
+SCORING = "campaigns/scoring.yaml"
+HANDOFF = "campaigns/handoff.yaml"
+CONSENT = "campaigns/consent.yaml"
+MAIL = "templates/report.mjml"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A file with one mistake in it, beside files that have none."""
+
+    code: str
+    do: str
+    file: str
+    text: str
+    means: str = ""  # what rendering says about its own codes stands in `CODES`
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> str:
+        """What the code says, as a sentence."""
+        text = self.means or CODES[self.code]
+        return f"{text[0].upper()}{text[1:]}."
+
+
+def sequence(steps: str, above: str = "") -> str:
+    """A sequence around some steps."""
+    return f"format: 1\nsequence: welcome\ntopic: insights\n{above}steps:\n{steps}"
+
+
+def mail(line: str) -> str:
+    """A mail around one line."""
+    return (
+        f"<mjml><mj-body><mj-section><mj-column>\n{line}\n<mj-text>{{{{ sender.postal_address }}}} "
+        '<a href="{{ leave_url }}">Leave</a></mj-text>\n</mj-column></mj-section></mj-body></mjml>\n'
+    )
+
+
+_NEWSLETTER = """\
+format: 1
+newsletter: weekly
+topic: insights
+owner: dana@acme.example
+audience: "True"
+schedule: {every: week, on: tue, at: "09:00"}
+layout: plain
+"""
+_LAYOUT = mail("{% block content %}{% endblock %}")
+_LETTER = "---\nsubject: A letter from us\nlayout: plain\n---\nWe begin a letter.\n"
+_ISSUE = "---\nnumber: 1\nsubject: Five questions\n---\nFive questions.\n"
+_AROUND_NEWSLETTER = {NEWSLETTER: _NEWSLETTER, ANNOUNCEMENT: _LETTER, "templates/layouts/plain.mjml": _LAYOUT}
+_LAYOUT_AND_MAIL = {"templates/layouts/plain.mjml": _LAYOUT}
+_SEND = "  - {id: report, send: report, subject: Your report}\n"
+_SENDING = {SEQUENCE: sequence(_SEND)}
+
+MISTAKES = (
+    Mistake(
+        "NS001", "Mend the line; most often a quote or a bracket is never closed.", SEQUENCE,
+        'format: 1\nsequence: "welcome\n', "the file is not YAML, or not UTF-8 text",
+    ),
+    Mistake(
+        "NS002", "Take the nearest known key, or look the key up in [yaml.md](yaml.md).", SEQUENCE,
+        sequence(_SEND, "senders: owner\n"), "a key that this file does not have",
+    ),
+    Mistake(
+        "NS003", "Add the key.", SEQUENCE,
+        "format: 1\nsequence: welcome\nsteps:\n" + _SEND, "something that must be given is missing",
+    ),
+    Mistake(
+        "NS004", "Write a value as [yaml.md](yaml.md) shows it for this key.", SEQUENCE,
+        sequence("  - wait: 3 dayz\n"), "a value that cannot stand here",
+    ),
+    Mistake(
+        "NS005", "Mend the condition at that column; [its language](sequences.md#conditions) is small.", SEQUENCE,
+        sequence(_SEND, 'enroll: {when: contry == "DE"}\n'), "a condition that cannot be read",
+    ),
+    Mistake(
+        "NS010", "Say below `[senders.default]` from which address mail comes.", "settings.toml",
+        SETTINGS.replace('email = "dana@acme.example"', 'email = ""', 1), "nobody is named as the sender of mail",
+    ),
+    Mistake(
+        "NS011", "Write your postal address below `[senders.default]`.", "settings.toml",
+        SETTINGS.replace("Acme, 12 Example Street, Berlin", ""), "the postal address that the law wants in every mail is missing",
+    ),
+    Mistake(
+        "NS012", "Add a topic: what contacts get mail about, and agree to.", "settings.toml",
+        SETTINGS.replace('[[topics]]\nname = "insights"\nlabel = "Insights"\n', ""), "no topic is declared",
+    ),
+    Mistake(
+        "NS013", "Add the domain to `senders.domains` if it is yours; write from one that is otherwise.", "settings.toml",
+        SETTINGS.replace('domains = ["acme.example"]', 'domains = ["acme.test"]', 1),
+        "a sender writes from a domain that is not named as ours",
+    ),
+    Mistake(
+        "NS201", "Give one of the two another id.", SEQUENCE,
+        sequence(_SEND + "  - {id: report, wait: 3 days}\n"), "two steps have one id",
+    ),
+    Mistake(
+        "NS202", "Make two steps of it.", SEQUENCE,
+        sequence(_SEND + "  - {wait: 3 days, tag: reader}\n"), "a step that does two things",
+    ),
+    Mistake(
+        "NS203", "Take one of the steps there are.", SEQUENCE,
+        sequence(_SEND + "  - {wiat: 3 days}\n"), "a step that does nothing known",
+    ),
+    Mistake(
+        "NS204", "Give one of the two another name.", SEQUENCE,
+        sequence(_SEND), "two sequences have one name",
+        {"campaigns/sequences/first.yaml": sequence(_SEND)},
+    ),
+    Mistake(
+        "NS205", "Declare the topic in settings.toml, or take one that is there.", SEQUENCE,
+        sequence(_SEND).replace("topic: insights", "topic: insight"), "a topic that settings.toml does not declare",
+    ),
+    Mistake(
+        "NS206", "Declare the sender as `[senders.named.NAME]`, or write `default` or `owner`.", SEQUENCE,
+        sequence(_SEND, "sender: press\n"), "a sender that settings.toml does not declare",
+    ),
+    Mistake(
+        "NS207", 'Name a mail that this sequence sends; `"campaign/mail"` names one of another campaign.', SEQUENCE,
+        sequence(_SEND + '  - {if: clicked("case-study"), then: [{tag: reader}]}\n'),
+        "a condition asks about a mail that this sequence never sends",
+    ),
+    Mistake(
+        "NS209", "Set another field; these follow from what people did or are.", SEQUENCE,
+        sequence(_SEND + "  - {set: {score: 100}}\n"), "a field that nobody can set",
+    ),
+    Mistake(
+        "NS210", "Write a value of the field's type.", SEQUENCE,
+        sequence(_SEND + "  - {set: {company_size: many}}\n"), "a field is set to something it cannot hold",
+    ),
+    Mistake(
+        "NS220", "Write the announcement, or name the file it stands in.", NEWSLETTER,
+        _NEWSLETTER + "announcement: hello.md\n", "a newsletter has no announcement", _LAYOUT_AND_MAIL,
+    ),
+    Mistake(
+        "NS221", "Give the folder and the newsletter the same name.", NEWSLETTER,
+        _NEWSLETTER.replace("newsletter: weekly", "newsletter: monthly"), "a newsletter and its folder differ in name",
+        _AROUND_NEWSLETTER,
+    ),
+    Mistake(
+        "NS222", "Give the later one the next number.", "campaigns/newsletters/weekly/night-shift.md",
+        _ISSUE, "two issues have one number", {**_AROUND_NEWSLETTER, "campaigns/newsletters/weekly/first.md": _ISSUE},
+    ),
+    Mistake(
+        "NS230", "Take a name that is known, or declare the field in settings.toml.", MAIL,
+        mail('<mj-text>Hello {{ contact.frist_name | fallback("there") }}</mj-text>'),
+        "a mail prints something nobody knows about the contact, the owner, the sender or the mail", _SENDING,
+    ),
+    Mistake(
+        "NS310", "Ask about something people do, or move the rule to `fit`.", SCORING,
+        "format: 1\nactivities:\n  - {when: company_size > 50, points: 10}\n",
+        "a rule for activities asks about none",
+    ),
+    Mistake(
+        "NS311", "Move the rule to `activities`.", SCORING,
+        "format: 1\nfit:\n  - {when: clicked(), points: 10}\n", "a rule for fit asks what people did",
+    ),
+    Mistake(
+        "NS312", "Let A begin at the most points, then B, C and D.", SCORING,
+        "format: 1\ngrades: {A: 10, B: 20}\n", "a better grade begins at fewer points than a worse one",
+    ),
+    Mistake(
+        "NS313", "Say in `grades` at how many points that grade begins.", SCORING,
+        "format: 1\nthreshold: {score: 60, fit: B}\ngrades: {A: 40}\n",
+        "the line that makes somebody sales-ready asks for a grade nobody gets",
+    ),
+    Mistake(
+        "NS320", "Name somebody who is declared below `[[operators]]`, by address.", HANDOFF,
+        "format: 1\ndefinition: Wants to talk.\nfallback: somebody@acme.example\n"
+        "rules:\n  - {when: score > 60, due_after: 4 hours}\n",
+        "somebody is named who does not work here",
+    ),
+    Mistake(
+        "NS410", "Write `ask` or `never`, and a row of its own for the bases you mean.", CONSENT,
+        'format: 1\nrows:\n  - {country: [US], basis: ["*"], then: announce, law: CAN-SPAM, checked_on: 2026-01-31}\n',
+        "the consent table lets people be mailed without any basis",
+    ),
+    Mistake(
+        "NT101", "Write the file, or mend its name; names begin below templates/.", MAIL,
+        mail('{% include "parts/foter.mjml" %}'), beside={**_SENDING, "templates/parts/footer.mjml": "<mj-text>Us</mj-text>"},
+    ),
+    Mistake(
+        "NT102", "Move the file into templates/ and name it there.", MAIL, mail('{% include "../secrets.mjml" %}'), beside=_SENDING,
+    ),
+    Mistake(
+        "NT103", "Break the circle.", "templates/parts/again.mjml", '{% include "parts/again.mjml" %}\n',
+        beside={**_SENDING, MAIL: mail('{% include "parts/again.mjml" %}')},
+    ),
+    Mistake(
+        "NT104", "Write the name in quotes; choose between parts with `{% if %}` around two includes.", MAIL,
+        mail("{% include contact.country %}"), beside=_SENDING,
+    ),
+    Mistake(
+        "NT105", "Close it with the matching `end…`, or take away the one that is too much.", MAIL,
+        mail("<mj-text>{% if contact.company %}Hello</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NT106", "Fill a block that the layout has.", MAIL,
+        '{% extends "layouts/plain.mjml" %}\n{% block contents %}<mj-text>Hello</mj-text>{% endblock %}\n',
+        beside={**_SENDING, **_LAYOUT_AND_MAIL},
+    ),
+    Mistake(
+        "NT107", "Move it into a block.", MAIL,
+        '{% extends "layouts/plain.mjml" %}\n<mj-text>Hello</mj-text>\n', beside={**_SENDING, **_LAYOUT_AND_MAIL},
+    ),
+    Mistake(
+        "NT108", "Include less.", "templates/parts/long.mjml",
+        f"<mj-text>{'word ' * 101_000}</mj-text>",
+        beside={**_SENDING, MAIL: mail('{% include "parts/long.mjml" %}')},
+    ),
+    Mistake(
+        "NT109", "Write `key: value` lines between two lines of `---`.", "templates/report.md",
+        "---\nlayout: plain\nsubject: [Your report\n---\nHere it is.\n",
+        beside={**_SENDING, "templates/layouts/letter.mjml": _LAYOUT},
+    ),
+    Mistake(
+        "NT110", "Write a subject in the file's front matter, or in the step that sends it.", MAIL,
+        LETTER, beside={SEQUENCE: sequence("  - {id: report, send: report}\n")},
+    ),
+    Mistake("NT201", "Mend the tag.", MAIL, mail("<mj-text>Hello {{ contact.company | }}</mj-text>"), beside=_SENDING),
+    Mistake(
+        "NT202", "Write it without; what depends on data belongs into a field of the contact.", MAIL,
+        mail('<mj-text>{% import "parts/macros.mjml" as macros %}Hello</mj-text>'), beside=_SENDING,
+    ),
+    Mistake(
+        "NT203", "Take a filter of [mails.md](mails.md#filters).", MAIL,
+        mail("<mj-text>Hello {{ contact.company | fallback('you') | titel }}</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NT204", "Write `contact.`, `owner.`, `sender.` or `mail.` before the name.", MAIL,
+        mail("<mj-text>Hello {{ first_name }}</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NT205", 'Write `| fallback("…")` behind it, or put it into `{% if %}`; whoever has none gets no mail otherwise.',
+        MAIL, mail("<mj-text>Hello {{ contact.first_name }}</mj-text>"), beside=_SENDING,
+    ),
+    Mistake("NT301", "Take the tag that is meant.", MAIL, mail("<mj-txt>Hello</mj-txt>"), beside=_SENDING),
+    Mistake("NT302", "Close it.", MAIL, mail("<mj-text><b>Hello</mj-text>"), beside=_SENDING),
+    Mistake(
+        "NT303", "Take an attribute the tag has; MJML drops the others.", MAIL,
+        mail('<mj-text colour="#1d2430">Hello</mj-text>'), beside=_SENDING,
+    ),
+    Mistake("NT304", "Put it into `<mj-text>`, or where MJML shows it.", MAIL, mail("Hello"), beside=_SENDING),
+    Mistake(
+        "NT305", "Nest less.", MAIL, mail(f"<mj-text>{'<b>' * 101}Hello{'</b>' * 101}</mj-text>"), beside=_SENDING,
+    ),
+    Mistake("NT306", "Write it as MJML reads it.", MAIL, mail("<mj-text align=left>Hello</mj-text>"), beside=_SENDING),
+    Mistake(
+        "NT307", "Begin and end it in the same tag.", MAIL,
+        mail("<mj-text>{% if contact.company %}Hello</mj-text>\n<mj-text>you{% endif %}</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NT308", "Write the value itself, or set it to a constant at the top of the file.", MAIL,
+        mail('<mj-image width="{{ contact.company_size | fallback(9) }}px" alt="Us" src="https://acme.example/us.png" />'),
+        beside=_SENDING,
+    ),
+    Mistake(
+        "NT309", "Write MJML: extend a layout, or begin with `<mjml><mj-body>`.", MAIL,
+        "{# Not yet. #}\n", beside=_SENDING,
+    ),
+    Mistake(
+        "NT401", 'Say what the picture shows; `alt=""` if it only decorates.', MAIL,
+        mail('<mj-image src="https://acme.example/plan.png" />'), beside=_SENDING,
+    ),
+    Mistake(
+        "NT402", "Link to `{{ leave_url }}`, or include a footer from parts/.", MAIL,
+        LETTER.replace('<a href="{{ leave_url }}">Leave</a>', ""), beside=_SENDING,
+    ),
+    Mistake(
+        "NT403", "Print `{{ sender.postal_address }}`, or include a footer from parts/.", MAIL,
+        LETTER.replace("{{ sender.postal_address }} · ", ""), beside=_SENDING,
+    ),
+    Mistake(
+        "NT404", "Write 40 to 110 characters, or leave it out.", "templates/report.md",
+        "---\nlayout: plain\npreheader: Here it is.\n---\nHere it is.\n", beside={**_SENDING, **_LAYOUT_AND_MAIL},
+    ),
+    Mistake("NT405", "Write less, or link to the rest.", MAIL, mail(f"<mj-text>{'word ' * 21_000}</mj-text>"), beside=_SENDING),
+    Mistake(
+        "NT406", "Name the address yourself, or take the tag away.", MAIL,
+        mail('<mj-social><mj-social-element name="github" href="https://acme.example">Us</mj-social-element></mj-social>'),
+        beside=_SENDING,
+    ),
+    Mistake(
+        "NT407", "Write an https address.", MAIL,
+        mail('<mj-text><a href="javascript:alert(1)">Hello</a></mj-text>'), beside=_SENDING,
+    ),
+)  # fmt: skip
+
+
+class Checker:
+    """Holds small workspaces against the real checks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        self._app = App(
+            folder,
+            read_settings(folder, {}),
+            Database(sqlite_url(folder / "never-opened.db")),
+            SystemClock(),
+            TokenKeys(["a secret"]),
+            AddressHasher("a key"),
+            "",
+            language(),
+        )
+
+    def close(self) -> None:
+        self._app.close()
+
+    def check(self, files: Mapping[str, str]) -> list[Problem]:
+        """What `nurture check` says about a workspace of these files; settings and one mail are there anyway."""
+        self._count += 1
+        standing = {"settings.toml": SETTINGS, MAIL: LETTER}
+        if "templates/report.md" in files:
+            del standing[MAIL]
+        folder = write(self._folder / str(self._count), {**standing, **files})
+        app = replace(self._app, folder=folder, settings=read_settings(folder, {}))
+        kinds = [kind for kind in app.kinds() if kind.name != SERVICE]
+        return list(read_workspace(app.workspace(), kinds).problems)
+
+
+def findings() -> dict[str, tuple[Mistake, Problem]]:
+    """By code, the mistake and what the checks say about it."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        checker = Checker(Path(folder))
+        for one in MISTAKES:
+            problems = checker.check({**one.beside, one.file: one.text})
+            told = [problem for problem in problems if problem.code == one.code]
+            if not told:
+                others = "\n".join(map(str, problems)) or "nothing"
+                raise AssertionError(f"the example of {one.code} has another mistake now. The checks say:\n{others}")
+            found[one.code] = (one, told[0])
+        checker.close()
+    return found

@@ -1,0 +1,124 @@
+"""The words of conditions and templates, as tables: from the code as far as they exist, explained here."""
+
+import typing
+from collections.abc import Mapping
+
+from nurture.app import language
+from nurture.campaigns.mails import CAMPAIGN_MAIL
+from nurture.conditions import Argument, Predicate
+from nurture.contacts.fields import BUILT_IN
+from nurture.rendering.filters import FILTERS
+from nurture.rendering.links import OWN_ADDRESSES
+from nurture.rendering.rules import NEVER_EMPTY
+from tests.project.pages.markdown import code, table
+
+#: What each field of a contact says, where its name does not say all.
+FIELDS: Mapping[str, str] = {
+    "email": "The address.",
+    "domain": "The part of the address behind the @.",
+    "first_name": "",
+    "last_name": "",
+    "company": "",
+    "job_title": "",
+    "country": 'ISO code: `"DE"`.',
+    "language": 'ISO code: `"de"`.',
+    "timezone": 'IANA name: `"Europe/Berlin"`.',
+    "owner": "The operator they belong to, by address.",
+    "source": "How they first came in.",
+    "stage": "How far they are.",
+    "interest": "What they said they want; never inferred.",
+    "score": "What they did, as a number; it fades.",
+    "fit": "Who they are against the customers you want; A is best.",
+}
+
+QUESTIONS: Mapping[str, str] = {
+    "has_tag": "Whether they have a tag.",
+    "in_list": "Whether they are on a list.",
+    "in_segment": "Whether a condition of segments.yaml holds.",
+    "subscribed": "Whether they may be mailed about a topic now.",
+    "opened": "Whether they opened a mail.",
+    "clicked": "Whether they clicked a link, of one mail or of any.",
+    "replied": "Whether they wrote back.",
+    "visited": "Whether a click of theirs led to a page of that path.",
+    "enrolled": "Whether they are on their way through a sequence.",
+    "finished": "Whether they came to the end of a sequence.",
+}
+
+#: Of the filters that are not Jinja's own, or behave otherwise here.
+OWN_FILTERS: Mapping[str, str] = {
+    "fallback": '`{{ contact.first_name | fallback("there") }}`: what to print when there is nothing, or only space.',
+    "default": "Jinja's own, which steps in for a missing value as well.",
+    "d": "Short for `default`.",
+    "line_breaks": "`{{ owner.signature | line_breaks }}`: each line on a line of its own, in HTML as in plain text.",
+    "join": "Jinja's own, bounded.",
+    "replace": "Jinja's own, bounded.",
+}
+
+ADDRESSES: Mapping[str, str] = {
+    "leave_url": "The page with the button to leave. Every campaign's mail must link to it.",
+    "preferences_url": "The page to choose topics, and whether opens and clicks are recorded.",
+    "view_url": "This mail in a browser.",
+    "wish_url": "`{{ wish_url('demonstration') }}`: says what the reader wants: `information`, `demonstration` or `need`.",
+}
+
+MAIL: Mapping[str, str] = {
+    "title": "The name of the sequence or newsletter.",
+    "kind": "`sequence` or `newsletter`.",
+    "reason": "One sentence on why this person gets it, from their consent.",
+    "topic_label": "The topic, as contacts see it.",
+    "number": "The number of an issue.",
+    "subject": "The subject of an issue.",
+}
+
+
+def fields() -> str:
+    """The fields every contact has, whatever settings.toml declares."""
+    rows = []
+    for name, field in BUILT_IN.items():
+        words = " < ".join(map(code, field.scale)) if field.scale else ""
+        beside = ", ".join(map(code, field.outside_scale))
+        values = "; outside the order: ".join(filter(None, [words, beside])) if words else beside
+        missing = "" if name in NEVER_EMPTY else "may be missing"
+        rows.append((code(name), str(field.type), values, FIELDS[name], missing))
+    return table(("field", "type", "values", "what it says", ""), rows)
+
+
+def questions() -> str:
+    """The questions a condition may ask."""
+    known: dict[str, Predicate] = {**language().predicates, "in_segment": Predicate((Argument("segment", str, True),))}
+    rows = [(code(_call(name, known[name])), QUESTIONS[name]) for name in sorted(known, key=list(QUESTIONS).index)]
+    return table(("question", "what it asks"), rows)
+
+
+def _call(name: str, predicate: Predicate) -> str:
+    """`clicked("mail", link="…", within="…", ever=True)`; what may be left out stands in brackets."""
+    required = [f'"{one.name}"' for one in predicate.positional if one.is_required]
+    optional = [f'"{one.name}"' for one in predicate.positional if not one.is_required]
+    optional += [f'{one.name}="…"' for one in predicate.named] + [f"{flag}=True" for flag in predicate.flags]
+    inside = ", ".join([*required, *(f"[{one}]" for one in optional)])
+    return f"{name}({inside})"
+
+
+def filters() -> str:
+    """Our own filters, and those of Jinja that are kept."""
+    own = [(code(name), OWN_FILTERS[name]) for name in OWN_FILTERS if name in FILTERS]
+    kept = ", ".join(code(name) for name in sorted(FILTERS) if name not in OWN_FILTERS)
+    return f"{table(('filter', 'what it does'), own)}\n\nFrom Jinja as they are there: {kept}."
+
+
+def addresses() -> str:
+    """What leads to our own pages, and what a mail knows about itself."""
+    urls = [(code(name), ADDRESSES[name]) for name in sorted(OWN_ADDRESSES, key=list(ADDRESSES).index)]
+    issue = {"number", "subject"}
+    about = [(code(f"mail.{name}"), MAIL[name]) for name in MAIL if name in CAMPAIGN_MAIL | issue]
+    return table(("name", "what it is"), [*urls, *about])
+
+
+def explained() -> dict[str, tuple[typing.AbstractSet[str], typing.AbstractSet[str]]]:
+    """What exists and what is explained here, for the test that holds the two equal."""
+    return {
+        "fields": (set(BUILT_IN), set(FIELDS)),
+        "questions": ({*language().predicates, "in_segment"}, set(QUESTIONS)),
+        "addresses": (set(OWN_ADDRESSES), set(ADDRESSES)),
+        "mail": ({*CAMPAIGN_MAIL, "number", "subject"}, set(MAIL)),
+    }

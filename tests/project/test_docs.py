@@ -1,0 +1,47 @@
+"""docs/ covers everything there is, and what is generated is what would be generated now."""
+
+import pytest
+
+from nurture.sequences.definition import VERBS
+from tests.project import generated
+from tests.project.pages import checks, commands, formats, settings, words
+from tests.project.pages.mistakes import MISTAKES
+
+
+def test_the_generated_pages_are_up_to_date() -> None:
+    old = [path.name for path in generated.outdated()]
+    assert not old, f"{', '.join(old)}: type `make docs`, look at what changed, and commit it"
+
+
+def test_every_code_of_check_has_an_example_and_says_what_to_do() -> None:
+    explained = {one.code for one in MISTAKES}
+    assert explained == checks.codes_in_code(), "each code needs its entry in tests/project/pages/mistakes.py"
+    assert len(explained) == len(MISTAKES)
+    for one in MISTAKES:
+        assert one.do.endswith("."), one.code
+
+
+def test_every_command_says_what_it_does_and_gives_an_example() -> None:
+    for command in commands.every_command():
+        assert command.text.split("\n")[0].rstrip().endswith("."), command.name
+        assert command.example.startswith(command.name), command.name
+        for parameter in command.parameters:
+            assert parameter.meaning, f"{command.name} {parameter.typed}"
+
+
+def test_every_setting_says_what_it_means() -> None:
+    for setting in settings.every_setting():
+        assert setting.meaning.endswith("."), setting.key
+
+
+def test_every_key_of_every_format_says_what_it_means() -> None:
+    assert formats.every_definition() <= formats.shown_definitions(), "a format that docs/yaml.md does not know"
+    for one in [*(one.model for one in formats.FORMATS), *VERBS.values()]:
+        for key in formats.keys_of(one):
+            assert key.meaning, f"{one.__name__} {key.path}"
+
+
+@pytest.mark.parametrize("what", words.explained())
+def test_every_word_of_conditions_and_mails_is_explained(what: str) -> None:
+    there, explained = words.explained()[what]
+    assert there == explained, "tests/project/pages/words.py explains them"
