@@ -27,10 +27,10 @@ class Listener(SmtpServer):
     """Takes mail for one domain; `take` is called in the server's thread with each."""
 
     def __init__(self, host: str, port: int, domain: str, take: Take) -> None:
-        super().__init__(_Handler(domain.lower(), take), host, port, most_bytes=_MOST_BYTES)
+        super().__init__(_Reception(domain.lower(), take), host, port, most_bytes=_MOST_BYTES)
 
 
-class _Handler:
+class _Reception:
     def __init__(self, domain: str, take: Take) -> None:
         self._domain = domain
         self._take = take
