@@ -33,7 +33,7 @@ from nurture.delivery.rules import Boundary
 from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
 from nurture.engines.local import Workshop
-from nurture.errors import BadSettings
+from nurture.errors import BadInput, BadSettings
 from nurture.handoff.definition import HandoffKind
 from nurture.inbound.actions import receive
 from nurture.newsletters.kind import IssueKind, NewsletterKind
@@ -42,7 +42,7 @@ from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
 from nurture.sequences.kind import SequenceKind
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
-from nurture.timing import parse_duration
+from nurture.timing import parse_length
 from nurture.tokens import AddressHasher, TokenKeys
 from nurture.tracking import rules as tracking_rules
 from nurture.tracking import store as activities
@@ -63,6 +63,7 @@ class App:
     hasher: AddressHasher
     home: str
     language: Language
+    give_up_after: timedelta
 
     @cached_property
     def declared(self) -> Declared:
@@ -146,7 +147,6 @@ class App:
     def sender(self, worker: int) -> MailSender:
         """The sending half of a worker."""
         sending = self.settings.sending
-        give_up_after = parse_duration(sending.give_up_after).exact
         return MailSender(
             self.database,
             SmtpMailer(self.relay),
@@ -154,7 +154,7 @@ class App:
             clock=self.clock,
             house=self.house,
             boundary=self.boundary,
-            limits=lambda per_day, per_week: Limits(per_day, per_week, give_up_after, self.resends_uncertain),
+            limits=lambda per_day, per_week: Limits(per_day, per_week, self.give_up_after, self.resends_uncertain),
             connections=self.settings.smtp.connections,
             per_second=sending.per_second,
         )
@@ -197,6 +197,7 @@ def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | N
     folder = folder.resolve()
     settings = ensure_secrets(folder, settings or read_settings(folder))
     clock = clock or SystemClock(_offset(settings))
+    give_up_after = _length("sending.give_up_after", settings.sending.give_up_after)
     database = _database(folder, settings)
     keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
     home = home_of(database.url, settings.database.machine, keys.fingerprint)
@@ -206,7 +207,7 @@ def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | N
     if not is_at_home:
         with database.writing(durable=True) as session:
             settle_in(session, home=home, suppression_fingerprint=hasher.fingerprint, now=clock.now())
-    return App(folder, settings, database, clock, keys, hasher, home, language())
+    return App(folder, settings, database, clock, keys, hasher, home, language(), give_up_after)
 
 
 def database_of(folder: Path) -> Database:
@@ -247,7 +248,14 @@ def _offset(settings: Settings) -> timedelta:
             f"clock.offset is set and smtp.host is {settings.smtp.host}; a rehearsal needs a relay on this machine. "
             "Take the offset away, or set smtp.host to 127.0.0.1."
         )
-    return parse_duration(text).exact
+    return _length("clock.offset", text)
+
+
+def _length(key: str, text: str) -> timedelta:
+    try:
+        return parse_length(text)
+    except BadInput as error:
+        raise BadSettings(f"{key}: {error}") from None
 
 
 def _segment_texts(folder: Path) -> dict[str, str]:

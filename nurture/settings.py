@@ -9,9 +9,10 @@ import os
 import re
 import secrets as randomness
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -20,6 +21,8 @@ from nurture.errors import BadSettings, did_you_mean
 SETTINGS_FILE = "settings.toml"
 STATE_FOLDER = ".nurture"
 SECRETS_FILE = f"{STATE_FOLDER}/secrets"
+Place: TypeAlias = tuple[str | int, ...]
+_PREFIX = "NURTURE_"
 _SECRET_KEYS = ("secret", "suppression_key", "smtp.password")
 
 
@@ -147,11 +150,8 @@ class Settings(_Section):
 def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings of a workspace; a workspace without the file runs on defaults."""
     path = workspace / SETTINGS_FILE
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    try:
-        tree: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"{SETTINGS_FILE}: this is not TOML: {error}.") from None
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    tree = _parsed(text, SETTINGS_FILE)
     for key in _SECRET_KEYS:
         section, _, name = key.rpartition(".")
         if name in (tree.get(section, {}) if section else tree):
@@ -159,12 +159,15 @@ def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) 
                 f"{SETTINGS_FILE}:{_line_of(text, (section, name))}: {key} is a secret; "
                 f"move it to {SECRETS_FILE} or set {_variable(key)}."
             )
-    for place, value in (*_secrets_of(workspace), *_overrides(environment)):
-        _put(tree, place, value)
+    origins: dict[Place, str] = {}
+    for place, value, origin in (*_secrets_of(workspace), *_overrides(environment)):
+        _put(tree, place, value, origin)
+        origins[place] = origin
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise BadSettings("\n".join(_sentence(text, problem) for problem in error.errors())) from None
+        sentences = (_sentence(text, origins, problem) for problem in error.errors())
+        raise BadSettings("\n".join(dict.fromkeys(sentences))) from None
 
 
 def ensure_secrets(workspace: Path, settings: Settings) -> Settings:
@@ -189,60 +192,128 @@ def ensure_secrets(workspace: Path, settings: Settings) -> Settings:
     )
 
 
-def _secrets_of(workspace: Path) -> Iterator[tuple[list[str], object]]:
-    path = workspace / SECRETS_FILE
-    if not path.exists():
-        return
+def _parsed(text: str, file: str) -> dict[str, Any]:
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"{SECRETS_FILE}: this is not TOML: {error}.") from None
-    for key, value in found.items():
-        yield key.split("."), value
+        raise BadSettings(f"{file}: this is not TOML: {str(error)[:1].lower()}{str(error)[1:]}.") from None
 
 
-def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[list[str], str]]:
-    roots = set(Settings.model_fields)
-    for variable, value in environment.items():
-        path = variable.removeprefix("NURTURE_").lower().split("__")
-        if not variable.startswith("NURTURE_"):
+def _secrets_of(workspace: Path) -> Iterator[tuple[Place, object, str]]:
+    path = workspace / SECRETS_FILE
+    if path.exists():
+        for place, value in _leaves(_parsed(path.read_text(encoding="utf-8"), SECRETS_FILE)):
+            yield place, value, SECRETS_FILE
+
+
+def _leaves(tree: Mapping[str, Any], above: Place = ()) -> Iterator[tuple[Place, object]]:
+    """Every value with its place, whether it was written as `[smtp] password`, `smtp.password` or `"smtp.password"`."""
+    for key, value in tree.items():
+        place = (*above, *key.split("."))
+        if isinstance(value, dict):
+            yield from _leaves(value, place)
+        else:
+            yield place, value
+
+
+def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[Place, object, str]]:
+    for variable, value in sorted(environment.items()):
+        # NURTURE_WORKSPACE says which settings.toml to read, so it cannot stand in one.
+        if not variable.startswith(_PREFIX) or variable == "NURTURE_WORKSPACE":
             continue
-        if variable == "NURTURE_WORKSPACE":  # which settings.toml to read, so it cannot stand in one
-            continue
-        if path[0] not in roots:
-            known = [_variable(root) for root in roots]
-            raise BadSettings(f"{variable}: there is no such setting.{did_you_mean(variable, known)}")
-        yield path, value
+        place = tuple(variable.removeprefix(_PREFIX).lower().split("__"))
+        if place[0] not in Settings.model_fields:
+            raise BadSettings(f"{variable}: there is no such setting.{_nearest(variable)}")
+        yield place, value, variable
 
 
-def _put(tree: dict[str, Any], path: list[str], value: object) -> None:
-    for step in path[:-1]:
-        tree = tree.setdefault(step, {})
+def _variables(model: type[BaseModel] = Settings, section: str = "") -> Iterator[str]:
+    """Every setting as the environment calls it."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _variables(field.annotation, f"{section}{name}.")
+        else:
+            yield _variable(f"{section}{name}")
+
+
+def _put(tree: dict[str, Any], place: Place, value: object, origin: str) -> None:
+    for step in place[:-1]:
+        tree = tree.setdefault(str(step), {})
         if not isinstance(tree, dict):
-            raise BadSettings(f"{_variable('.'.join(path))}: {step} is no section.")
-    tree[path[-1]] = value
+            raise BadSettings(f"{origin}: {step} is no section, so there is no {'.'.join(map(str, place))}.")
+    tree[str(place[-1])] = value
+
+
+def _nearest(variable: str) -> str:
+    """Their common beginning makes no two variables alike."""
+    known = [one.removeprefix(_PREFIX) for one in _variables()]
+    return did_you_mean(variable.removeprefix(_PREFIX), known).replace('"', f'"{_PREFIX}', 1)
 
 
 def _variable(key: str) -> str:
-    return "NURTURE_" + key.replace(".", "__").upper()
+    return _PREFIX + key.replace(".", "__").upper()
 
 
-def _sentence(text: str, problem: Any) -> str:
-    path = tuple(str(part) for part in problem["loc"])
-    key = ".".join(path)
-    where = f"{SETTINGS_FILE}:{line}: " if (line := _line_of(text, path)) else f"{SETTINGS_FILE}: "
+def _sentence(text: str, origins: Mapping[Place, str], problem: Any) -> str:
+    """Where it was set, what is wrong with it, what to do."""
+    place: Place = problem["loc"]
+    origin = next((origins[place[:end]] for end in range(len(place), 0, -1) if place[:end] in origins), "")
+    line = _line_of(text, place)
+    where = origin or (f"{SETTINGS_FILE}:{line}" if line else SETTINGS_FILE)
+    key = ".".join(str(step) for step in place if not isinstance(step, int))
+    said = where if origin.startswith(_PREFIX) else f"{where}: {key}"
+    given, context = problem["input"], problem.get("ctx", {})
     match problem["type"]:
+        case "extra_forbidden" if origin.startswith(_PREFIX):
+            return f"{said}: there is no such setting.{_nearest(origin)}"
         case "extra_forbidden":
-            return f"{where}{key}: there is no such setting.{did_you_mean(path[-1], _names_beside(path))}"
+            return f"{said}: there is no such setting.{did_you_mean(str(place[-1]), _names_beside(place))}"
         case "missing":
-            return f"{where}{key} is missing; add it."
-    return f"{where}{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now."
+            return f"{said} is missing; add it."
+        case "literal_error":
+            known = [word.strip("' ") for word in re.split(r", | or ", context["expected"])]
+            return f"{said}: {_shown(given)} is not one of {', '.join(known)}.{did_you_mean(str(given), known)}"
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as kind:
+            limit = next(iter(context.values()))
+            return f"{said}: {_shown(given)} is too {_BOUNDS[kind].format(f'{limit:g}')}."
+        case "model_type" | "model_attributes_type":
+            return f"{said}: this is a section and {_shown(given)} is a value; set what is in it, such as {key}.{_first_in(place)}."
+        case kind if kind in _EXPECTED:
+            return f"{said}: {_shown(given)} is not {_EXPECTED[kind]}."
+    return f"{said}: {_shown(given)}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
 
 
-def _names_beside(path: tuple[str, ...]) -> list[str]:
-    """The settings that could have stood where an unknown one stands."""
+_BOUNDS = {
+    "greater_than_equal": "small; write {} or more",
+    "greater_than": "small; write more than {}",
+    "less_than_equal": "large; write {} or less",
+    "less_than": "large; write less than {}",
+}
+_EXPECTED = {
+    "string_type": "a text; put it in quotes",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "tuple_type": 'a list; write it as ["…", "…"]',
+    "dict_type": "a section; give each entry a [section.NAME] of its own",
+}
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else f"{value!r}"
+
+
+def _first_in(place: Place) -> str:
+    """A setting of that section, as an example."""
+    return next(iter(_names_beside((*place, ""))), "name")
+
+
+def _names_beside(place: Place) -> list[str]:
+    """The settings that could stand where the last step of `place` does."""
     model: Any = Settings
-    for part in path[:-1]:
+    for part in place[:-1]:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
         inner = [annotation, *getattr(annotation, "__args__", ())]
         sections = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
@@ -250,15 +321,28 @@ def _names_beside(path: tuple[str, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _line_of(text: str, path: tuple[str, ...]) -> int | None:
-    """The line where a key stands, found by its section header and name; None when the file does not have it."""
-    wanted = [part for part in path if part and not part.isdigit()]
+def _line_of(text: str, place: Place) -> int | None:
+    """The line where a key stands, found by its section header and name; None when the file does not have it.
+
+    A number in the place is which of several sections of one name is meant.
+    """
+    wanted = [str(step) for step in place if step != "" and not isinstance(step, int)]
+    turn = next((step for step in place if isinstance(step, int)), 0)
     section: list[str] = []
+    seen: Counter[str] = Counter()
+    header_line = None
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
             section = [part.strip(" \"'") for part in header[1].split(".")]
+            seen[header[1]] += 1
+            is_meant = not header[0].lstrip().startswith("[[") or seen[header[1]] == turn + 1
+            if not is_meant:
+                section = []
+            elif section in (wanted, wanted[:-1]):
+                header_line = number
             if section == wanted:
                 return number
         elif (key := re.match(r"\s*([\w.-]+)\s*=", line)) and [*section, *key[1].split(".")] == wanted:
             return number
-    return None
+    # What is missing is missing in its section.
+    return header_line

@@ -91,6 +91,14 @@ def parse_duration(text: str) -> Duration:
     raise BadInput(f'"{text}" is not a duration; write a number and a unit, such as "3 days".')
 
 
+def parse_length(text: str) -> timedelta:
+    """The same where no calendar is at hand that could say which days are worked."""
+    duration = parse_duration(text)
+    if duration.working_days:
+        raise BadInput(f'"{text}" depends on a calendar, and none counts here; write days or hours, such as "3 days".')
+    return duration.exact
+
+
 def _counted(number: int, unit: str) -> str:
     return f"{number} {unit}{'' if number == 1 else 's'}"
 

@@ -1,12 +1,13 @@
 """How files write durations, days, hours, times and zones: texts that are checked when read and kept as written."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from nurture.errors import BadInput
-from nurture.timing import get_zone, parse_days, parse_duration, parse_hours, parse_time
+from nurture.timing import get_zone, parse_days, parse_duration, parse_hours, parse_length, parse_time
 
 
 def _readable(read: Callable[[str], object], *, words: frozenset[str] = frozenset()) -> AfterValidator:
@@ -23,7 +24,27 @@ def _readable(read: Callable[[str], object], *, words: frozenset[str] = frozense
     return AfterValidator(check)
 
 
-Length = Annotated[str, _readable(parse_duration)]
+def _parse_wait(text: str) -> None:
+    if parse_duration(text).exact < timedelta(0):
+        raise BadInput(f'"{text}" lies in the past; write a number from 0 and a unit, such as "3 days".')
+
+
+def _parse_fixed(text: str) -> None:
+    _parse_wait(text)
+    parse_length(text)
+
+
+def _parse_half_life(text: str) -> None:
+    _parse_fixed(text)
+    if not parse_length(text):
+        raise BadInput(f'"{text}" leaves no time to fade in; write a number from 1 and a unit, such as "30 days".')
+
+
+#: A wait, which may be counted in working days.
+Length = Annotated[str, _readable(_parse_wait)]
+#: Hours, days, weeks: the same for everybody.
+FixedLength = Annotated[str, _readable(_parse_fixed)]
+HalfLife = Annotated[str, _readable(_parse_half_life)]
 Days = Annotated[str, _readable(parse_days)]
 Hours = Annotated[str, _readable(parse_hours)]
 TimeOfDay = Annotated[str, _readable(parse_time)]

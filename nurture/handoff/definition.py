@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nurture.campaigns import store as campaigns
-from nurture.campaigns.notations import Length
+from nurture.campaigns.notations import FixedLength
 from nurture.campaigns.reading import Definition, Problems, Unit, Workspace, open_yaml, read_definition
 from nurture.contacts.segments import rests_on
 from nurture.database.engine import Session
@@ -23,14 +23,14 @@ class RuleDefinition(Definition):
 
     when: str = Field(description="Which sales-ready contacts this rule is about; the first rule that fits decides.")
     route: str = Field("owner", description='"owner", or the address of an operator.')
-    due_after: Length = Field(description="Working time of whoever takes it until it is due.")
+    due_after: FixedLength = Field(description="Working time of whoever takes it until it is due.")
 
 
 class RejectionDefinition(Definition):
     """What a rep may say no with."""
 
     label: str = Field("", description="The reason in words.")
-    recycle_after: Length | Literal["never"] = Field(
+    recycle_after: FixedLength | Literal["never"] = Field(
         "90 days", description='When the contact may come again; "never" disqualifies them.'
     )
 
@@ -42,7 +42,7 @@ class HandoffDefinition(Definition):
     definition: str = Field(description="What sales-ready means here, in one sentence both sides signed.")
     agreed_by: list[str] = Field([], description="Who agreed.")
     agreed_on: date | None = Field(None, description="When.")
-    review_after: Length | None = Field(None, description="When to look at it again.")
+    review_after: FixedLength | None = Field(None, description="When to look at it again.")
     rules: list[RuleDefinition] = Field(min_length=1, description="The first rule that fits decides.")
     fallback: str = Field(description="The operator who takes leads whose contact has no owner who works here.")
     rejections: dict[str, RejectionDefinition] = Field({}, description="Reasons a lead may be rejected with.")

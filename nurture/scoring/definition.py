@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nurture.campaigns import store as campaigns
-from nurture.campaigns.notations import Length
+from nurture.campaigns.notations import HalfLife
 from nurture.campaigns.reading import (
     Definition,
     Problems,
@@ -36,7 +36,7 @@ class ActivityDefinition(Definition):
 
     when: str = Field(description='A question about one activity, such as `clicked(link="/pricing")`.')
     points: float = Field(description="What each such activity is worth when it is new.")
-    half_life: Length | None = Field(None, description="After this long it is worth half; left out: it never fades.")
+    half_life: HalfLife | None = Field(None, description="After this long it is worth half; left out: it never fades.")
     cap: float | None = Field(None, gt=0, description="The most that all activities of this rule give together.")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from nurture.campaigns.notations import Length
+from nurture.campaigns.notations import FixedLength
 from nurture.campaigns.reading import Definition, Problems, YamlFile, read_definition
 from nurture.errors import BadInput
 from nurture.sequences.simulate import Behavior, Habit
@@ -15,7 +15,7 @@ class HabitDefinition(Definition):
     """How likely somebody does something with a mail, and when."""
 
     p: float = Field(ge=0, le=1, description="The probability, from 0 to 1.")
-    after: Length = Field("2 hours", description="How long after the mail left.")
+    after: FixedLength = Field("2 hours", description="How long after the mail left.")
     link: str = Field("", description="For a click: the text of the link, or the path of its address.")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from nurture.campaigns.notations import ContactOrZone, Days, Hours, Length
+from nurture.campaigns.notations import ContactOrZone, Days, FixedLength, HalfLife, Hours, Length
 from nurture.campaigns.reading import Definition, YamlFile, read_definition
 from nurture.conditions import Words, parse
 from nurture.errors import did_you_mean
@@ -22,7 +22,9 @@ class EnrollDefinition(Definition):
     """Who comes in by themselves."""
 
     when: str | None = Field(None, description="Enrolls whoever this begins to hold for; left out: by hand only.")
-    again: Literal["never"] | Length = Field("never", description='"never", or how long after the end: "180 days".')
+    again: Literal["never"] | FixedLength = Field(
+        "never", description='"never", or how long after the end: "180 days".'
+    )
 
 
 class ExitDefinition(Definition):
@@ -46,7 +48,7 @@ class WindowDefinition(Definition):
 class LateDefinition(Definition):
     """What to do after an outage."""
 
-    within: Length = Field(description="How late a mail may still be sent.")
+    within: FixedLength = Field(description="How late a mail may still be sent.")
     otherwise: Literal["skip", "exit"] = Field("skip", description="What happens to a later one.")
 
 
@@ -112,7 +114,7 @@ class ScoreStep(_StepDefinition):
 
     score: float = Field(description="How many; negative ones take away.")
     because: str = Field("", description="Why, as `score explain` shows it.")
-    half_life: Length | None = Field(None, description="After this long they are worth half; left out: never.")
+    half_life: HalfLife | None = Field(None, description="After this long they are worth half; left out: never.")
 
 
 class HandOffStep(_StepDefinition):
