@@ -28,6 +28,7 @@ from nurture.database.statements import changed_rows, insert
 
 #: Who pulls changed contacts: each has rows of its own, so that a slow reader never hides a change from another.
 READERS = ("scoring", "sequences", "newsletters")
+_MARKED = "changed contacts"
 
 
 class Operator(SQLModel, table=True):
@@ -169,8 +170,8 @@ def find_by_hash(session: Session, address_hash: str) -> Contact | None:
 
 
 def list_contacts(session: Session, ids: Iterable[int]) -> dict[int, Contact]:
-    """Contacts by identifier; those that are gone are left out."""
-    found = session.scalars(sa.select(Contact).where(col(Contact.id).in_(list(ids))))
+    """Contacts in the order of their identifiers; those that are gone are left out."""
+    found = session.scalars(sa.select(Contact).where(col(Contact.id).in_(list(ids))).order_by(col(Contact.id)))
     return {contact.id: contact for contact in found}
 
 
@@ -183,7 +184,7 @@ def list_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
 def lock_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
     """Contacts by normalized address, locked as by `lock_contacts(exclusively=True)` and read as they are then."""
     statement = sa.select(Contact).where(col(Contact.address_key).in_(list(keys))).order_by(col(Contact.id))
-    return {contact.address_key: contact for contact in session.scalars(statement.with_for_update())}
+    return {contact.address_key: contact for contact in session.scalars(statement.with_for_update(key_share=True))}
 
 
 def page_of_contacts(
@@ -213,11 +214,12 @@ def count_contacts(session: Session, where: ColumnElement[bool] | None = None) -
 def lock_contacts(session: Session, ids: Sequence[int], *, exclusively: bool) -> None:
     """Serialize what is promised to a person with what is sent to them.
 
-    Consent changes lock exclusively, sending locks shared. On SQLite the write lock of the transaction does it already.
+    Whoever only writes about a contact, such as a click, waits for neither. On SQLite the write lock of the transaction
+    does it already.
     """
     if ids and not is_sqlite(session):
         rows = sa.select(col(Contact.id)).where(col(Contact.id).in_(ids)).order_by(col(Contact.id))
-        session.execute(rows.with_for_update(read=not exclusively)).all()
+        session.execute(rows.with_for_update(read=not exclusively, key_share=exclusively)).all()
 
 
 def list_operators(session: Session) -> dict[int, Operator]:
@@ -274,8 +276,20 @@ def add_changed(
     now: datetime,
     readers: Sequence[str] = READERS,
 ) -> None:
-    """A row per contact and reader; one that is there already counts up."""
-    rows = [{"reader": reader, "contact_id": i, "counter": 1, "changed_at": now} for reader in readers for i in ids]
+    """A row per contact and reader, written when the transaction commits; one that is there already counts up."""
+    marked: dict[tuple[int, int], datetime] = session.info.setdefault(_MARKED, {})
+    for reader in readers:
+        marked.update(dict.fromkeys([(READERS.index(reader), i) for i in ids], now))
+
+
+@sa.event.listens_for(Session, "before_commit")
+def _write_marked(session: Session) -> None:
+    """Last of all and in one order, so that two transactions about the same people never wait for each other."""
+    marked: dict[tuple[int, int], datetime] = session.info.pop(_MARKED, {})
+    rows = [
+        {"reader": READERS[reader], "contact_id": i, "counter": 1, "changed_at": at}
+        for (reader, i), at in sorted(marked.items())
+    ]
     if rows:
         statement = insert(session, ChangedContact)
         counted = {"counter": ChangedContact.counter + 1}
@@ -308,7 +322,7 @@ def drop_changed(session: Session, reader: str, counters: Mapping[int, int]) -> 
         table.c.contact_id == sa.bindparam("seen_contact"),
         table.c.counter == sa.bindparam("seen_counter"),
     )
-    rows = [{"seen_contact": contact, "seen_counter": counter} for contact, counter in counters.items()]
+    rows = [{"seen_contact": contact, "seen_counter": counter} for contact, counter in sorted(counters.items())]
     changed_rows(session, statement, rows)
 
 
@@ -358,7 +372,7 @@ def vocabulary(fields: Mapping[str, Word]) -> Vocabulary:
 def _column(name: str, word: Word) -> ColumnElement[Any]:
     if name == "owner":
         return sa.select(col(Operator.email)).where(col(Operator.id) == col(Contact.owner_id)).scalar_subquery()
-    if name in Contact.model_fields and name != "fields":
+    if name in BUILT_IN:
         column: ColumnElement[Any] = col(getattr(Contact, name))  # type: ignore[assignment]  # Mapped is one
         return column
     kept: Any = col(Contact.fields)[name]

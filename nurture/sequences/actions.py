@@ -95,6 +95,7 @@ def _enroll(
         }
         for contact_id in ids
     ]  # fmt: skip
+    mark_changed(session, ids, now)
     return store.insert_enrollments(session, rows)
 
 

@@ -1,0 +1,304 @@
+"""A condition means the same to Python and to both databases, whatever it asks and whatever is known about people."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import col
+
+from nurture.app import language
+from nurture.campaigns.publishing import freeze
+from nurture.campaigns.store import Campaign
+from nurture.conditions import Field, FieldType, Predicate, holds, parse
+from nurture.consent import store as consents
+from nurture.consent.rules import ConsentPurpose, Pile, SuppressionReason
+from nurture.contacts import store as contacts
+from nurture.contacts.actions import ensure_list, new_contact
+from nurture.contacts.addresses import read_address
+from nurture.contacts.fields import BUILT_IN, FIT_GRADES, INTERESTS, SOURCES, STAGES, STAGES_OUTSIDE
+from nurture.contacts.store import Contact, ContactTag, Operator
+from nurture.database.columns import new_id
+from nurture.database.engine import Database, Session
+from nurture.scoring.actions import gather_facts
+from nurture.sequences import store as enrollments
+from nurture.sequences.facts import PersonFacts
+from nurture.sequences.store import EnrollmentRow
+from nurture.tokens import AddressHasher
+from nurture.tracking import store as tracking
+from nurture.tracking.rules import ANSWERED_BY, ActivityKind, Actor
+from tests.conftest import NOW
+
+LANGUAGE = language()
+UTC_ZONE = ZoneInfo("UTC")
+
+#: Values meet each other often when there are few of them; some are hard to quote, some differ only in case.
+TEXTS = ["DE", "de", "", 'O\'Brien & "Söhne" \\ 100%', "ß", "None"]
+NUMBERS = [-1, 0, 0.1, 49.5, 50, 50.0, 51, 1e12]
+DATES = ["2025-12-31", "2026-03-10", "2026-10-03"]
+TAGS = ["vip", "VIP", "it's 50%"]
+LISTS = ["benchmark-report", "fair", "nobody ever joined"]
+TOPICS = ["insights", "events"]
+SEQUENCES = ["evaluators", "trials"]
+MAILS = ["evaluators/report", "weekly/five-questions", "report"]
+LABELS = ["", "see prices", "größe"]
+PATHS = ["", "/", "/pricing", "/Pricing"]
+
+#: The declared fields; one is called like a column that the table of contacts has for itself.
+DECLARED = {
+    "company_size": FieldType.NUMBER, "industry": FieldType.TEXT, "renewal_on": FieldType.DATE,
+    "is_partner": FieldType.FLAG, "created_at": FieldType.DATE,
+}  # fmt: skip
+SEGMENTS = {
+    "big": "company_size > 50",
+    "big-or-unknown": 'in_segment("big") or company_size is None',
+    "quiet": 'not opened(within="7 days") and not has_tag("vip")',
+}
+RESTS_ON = {"fields": {name: str(kind) for name, kind in DECLARED.items()}, "segments": SEGMENTS}
+WORDS = LANGUAGE.words(RESTS_ON)
+
+#: What may be said for each argument of a predicate; one that is not named here fails the test.
+ARGUMENTS = {
+    "tag": TAGS, "list": LISTS, "topic": [*TOPICS, "nothing"], "sequence": [*SEQUENCES, "nothing"], "mail": MAILS,
+    "link": ["See Prices", "GRÖSSE", "größe", "/pricing", "/"], "path": ["/pricing", "/", "pricing"],
+    "within": ["1 day", "7 days", "30 days"],
+}  # fmt: skip
+
+
+# What may be asked.
+
+
+def spelled(value: object) -> str:
+    return repr(value)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> str:
+    name = draw(st.sampled_from(sorted(WORDS.fields)))
+    known = WORDS.fields[name]
+    value = st.sampled_from(values_of(name, known)).map(spelled)
+    is_ordered = bool(known.scale) or known.type in {FieldType.NUMBER, FieldType.DATE}
+    operators = ["==", "!=", "<", "<=", ">", ">="] if is_ordered else ["==", "!="]
+    operator = st.sampled_from(operators)
+    # Words outside a scale, such as "recycled", have no order.
+    ordered = st.sampled_from(known.scale).map(spelled) if known.scale else value
+    shape = draw(st.sampled_from(["field first", "value first", "between", "in", "not in", "missing", "known", "bare"]))
+    match shape:
+        case "field first" | "value first" | "between":
+            chosen = draw(operator)
+            other = draw(value if chosen in {"==", "!="} else ordered)
+            if shape == "field first":
+                return f"{name} {chosen} {other}"
+            if shape == "value first" or not is_ordered:
+                return f"{other} {chosen} {name}"
+            return f"{draw(ordered)} <= {name} < {draw(ordered)}"
+        case "in" | "not in":
+            return f"{name} {shape} [{', '.join(draw(st.lists(value, max_size=3)))}]"
+        case "bare" if known.type is FieldType.FLAG:
+            return name
+        case "known":
+            return f"{name} is not None"
+    return f"{name} is None"
+
+
+def values_of(name: str, known: Field) -> list[Any]:
+    match known.type:
+        case FieldType.NUMBER:
+            return NUMBERS
+        case FieldType.DATE:
+            return DATES
+        case FieldType.FLAG:
+            return [True, False]
+    if name == "owner":
+        return ["dana@acme.example", "luis@acme.example"]
+    return [*known.scale, *known.outside_scale] or TEXTS
+
+
+def asked(name: str, predicate: Predicate) -> st.SearchStrategy[str]:
+    """A predicate with any of its arguments."""
+    given = {one.name: st.sampled_from(ARGUMENTS[one.name]).map(spelled) for one in every_argument(predicate)}
+    required = {one.name for one in every_argument(predicate) if one.is_required}
+    flags = {flag: st.just("True") for flag in predicate.flags}
+    return st.fixed_dictionaries(
+        {key: value for key, value in given.items() if key in required},
+        optional={key: value for key, value in {**given, **flags}.items() if key not in required},
+    ).map(lambda said: f"{name}({', '.join(f'{key}={value}' for key, value in said.items())})")
+
+
+def every_argument(predicate: Predicate) -> list[Any]:
+    return [*predicate.positional, *predicate.named]
+
+
+questions = st.one_of([asked(name, one) for name, one in sorted(LANGUAGE.predicates.items())])
+segments = st.sampled_from(sorted(SEGMENTS)).map(lambda name: f'in_segment("{name}")')
+conditions = st.recursive(
+    st.one_of(comparisons(), questions, questions, segments, st.just("True")),
+    lambda inner: st.one_of(
+        inner.map(lambda one: f"not ({one})"),
+        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda two: f"({two[0]}) {two[1]} ({two[2]})"),
+    ),
+    max_leaves=5,
+)
+
+
+# What may be known.
+
+
+def maybe(values: list[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | st.sampled_from(values)
+
+
+deeds = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(sorted({*ANSWERED_BY.values(), ActivityKind.WISHED})),
+        "actor": st.sampled_from([Actor.PERSON, Actor.PERSON, *Actor]),
+        "place": st.sampled_from(["", *MAILS]),
+        "link_label": st.sampled_from(LABELS),
+        "link_path": st.sampled_from(PATHS),
+        # Exactly at the bound of `within`, a moment to either side of it, and somewhere else.
+        "occurred_at": st.builds(
+            lambda days, microseconds: NOW - timedelta(days=days, microseconds=microseconds),
+            st.sampled_from([0, 1, 7, 30, 200]),
+            st.sampled_from([-1, 0, 1]),
+        ),
+    }
+)
+opinions = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(["given", "given", "refused", "withdrawn", "none"]),
+        "pile": st.sampled_from([Pile.ANNOUNCE, *Pile]),
+        "afterwards": st.sampled_from(list(Pile)),
+        "expires_at": maybe([NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1)]),
+    }
+)
+people = st.fixed_dictionaries(
+    {
+        "columns": st.fixed_dictionaries(
+            {
+                "source": maybe(list(SOURCES[:2])),
+                "stage": st.sampled_from([*STAGES, *STAGES_OUTSIDE]),
+                "interest": maybe(list(INTERESTS)),
+                "fit": maybe(list(FIT_GRADES)),
+                "score": st.sampled_from(NUMBERS).map(float),
+                "owner_id": maybe([1, 2]),
+                "country": maybe(["DE", "de", "AT"]),
+                **{name: maybe(TEXTS) for name in ("first_name", "company", "job_title", "language")},
+            }
+        ),
+        "fields": st.fixed_dictionaries(
+            {}, optional={name: maybe(values_of(name, Field(kind))) for name, kind in DECLARED.items()}
+        ),
+        "tags": st.sets(st.sampled_from(TAGS)),
+        "lists": st.sets(st.sampled_from(LISTS[:2])),
+        "opinions": st.dictionaries(st.sampled_from(TOPICS), opinions),
+        "suppression": maybe(["stands", "lifted"]),
+        "deeds": st.lists(deeds, max_size=4),
+        "ways": st.dictionaries(
+            st.sampled_from(SEQUENCES), st.sampled_from(["active", "waiting", "finished", "exited"])
+        ),
+    }
+)
+
+
+@pytest.fixture
+def world(database: Database) -> Database:
+    """What people can belong to: two operators, lists, and a version to be enrolled in."""
+    with database.writing() as session:
+        session.add(Operator(id=1, email="dana@acme.example", name="Dana Reed"))
+        session.add(Operator(id=2, email="luis@acme.example", name="Luis Ortega", is_declared=False))
+        session.add(Campaign(id=1, kind="sequence", name="evaluators", file="evaluators.yaml"))
+        for name in LISTS:
+            ensure_list(session, name, NOW)
+        freeze(session, 1, 1, {}, published_by="a test", now=NOW)
+    return database
+
+
+def bring_in(session: Session, hasher: AddressHasher, number: int, known: Mapping[str, Any], version: int) -> int:
+    """One person with everything that is known about them."""
+    address = read_address(f"p{number}@reader{number % 2}.example")
+    row = new_contact(address, hasher, NOW, **known["columns"], fields=known["fields"])
+    contacts.insert_contacts(session, [row])
+    contact = row["id"]
+    session.add_all(ContactTag(contact_id=contact, tag=tag, tagged_at=NOW) for tag in known["tags"])
+    for name in known["lists"]:
+        contacts.insert_members(session, ensure_list(session, name, NOW).id, [contact], NOW)
+    standing = {"purpose": ConsentPurpose.MAIL, "basis": "opt-in", "given_on": None, "law": "", "changed_at": NOW}
+    consents.save_consents(
+        session,
+        [{"contact_id": contact, "topic": topic, **standing, **one} for topic, one in known["opinions"].items()],
+    )
+    if known["suppression"]:
+        no = {"reason": SuppressionReason.OPT_OUT, "created_at": NOW, "how": "a test"}
+        consents.suppress(session, [{"address_hash": row["address_hash"], **no}])
+    if known["suppression"] == "lifted":
+        consents.lift_suppression(session, row["address_hash"], SuppressionReason.OPT_OUT, NOW)
+    tracking.insert_activities(session, [{"id": new_id(), "contact_id": contact, **deed} for deed in known["deeds"]])
+    session.add_all(
+        EnrollmentRow(
+            contact_id=contact, sequence=sequence, version_id=version, status=status, since=NOW, enrolled_at=NOW,
+            ended_at=NOW if status in {"finished", "exited"} else None,
+        )
+        for sequence, status in known["ways"].items()
+    )  # fmt: skip
+    session.flush()
+    return int(contact)
+
+
+def facts_about(session: Session, ids: list[int]) -> dict[int, PersonFacts]:
+    """What the product gathers for a condition that looks at all time."""
+    about = gather_facts(session, contacts.list_contacts(session, ids), NOW)
+    done = tracking.deeds_of(session, ids)
+    ways = enrollments.list_enrollments(session, ids)
+    return {
+        i: PersonFacts(
+            about[i],
+            NOW,
+            UTC_ZONE,
+            UTC_ZONE,
+            deeds=done.get(i, ()),
+            enrolled_in=frozenset(way.sequence for way in ways if way.contact_id == i and way.ended_at is None),
+            finished=frozenset(way.sequence for way in ways if way.contact_id == i and way.status == "finished"),
+        )
+        for i in ids
+    }
+
+
+@given(st.lists(people, min_size=1, max_size=4), st.lists(conditions, min_size=1, max_size=8))
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_python_and_sql_choose_the_same_people(
+    world: Database, hasher: AddressHasher, population: list[Mapping[str, Any]], texts: list[str]
+) -> None:
+    with world.reading() as session:  # what is written in it is thrown away, so each example begins anew
+        version = session.scalars(sa.text("SELECT id FROM campaign_version")).one()
+        ids = [bring_in(session, hasher, number, known, version) for number, known in enumerate(population)]
+        known = facts_about(session, ids)
+        for text in texts:
+            by_rule = {i for i in ids if holds(parse(text, WORDS), known[i])}
+            clause = LANGUAGE.clause(text, RESTS_ON, NOW)
+            by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), clause)))
+            assert by_sql == by_rule, text
+
+
+@given(st.lists(people, min_size=1, max_size=4), conditions)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_condition_is_either_true_or_false_of_everybody(
+    world: Database, hasher: AddressHasher, population: list[Mapping[str, Any]], text: str
+) -> None:
+    with world.reading() as session:
+        version = session.scalars(sa.text("SELECT id FROM campaign_version")).one()
+        ids = {bring_in(session, hasher, number, known, version) for number, known in enumerate(population)}
+
+        def chosen(condition: str) -> set[int]:
+            return set(session.scalars(sa.select(col(Contact.id)).where(LANGUAGE.clause(condition, RESTS_ON, NOW))))
+
+        assert chosen(text) | chosen(f"not ({text})") == ids
+        assert not chosen(text) & chosen(f"not ({text})")
+
+
+def test_every_word_of_the_language_is_asked_about() -> None:
+    assert set(DECLARED) | set(BUILT_IN) == set(WORDS.fields)
+    assert {one.name for each in LANGUAGE.predicates.values() for one in every_argument(each)} == set(ARGUMENTS)
