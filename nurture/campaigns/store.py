@@ -54,12 +54,18 @@ def find_campaign(session: Session, kind: str, name: str) -> Campaign | None:
     return session.scalars(statement).one_or_none()
 
 
+_PUBLISHED = (
+    sa.select(Campaign)
+    .where(col(Campaign.version_id).is_not(None), col(Campaign.retired_at).is_(None))
+    .order_by(col(Campaign.kind), col(Campaign.name))
+)
+_PUBLISHED_OF_KIND = _PUBLISHED.where(col(Campaign.kind) == sa.bindparam("of_kind"))
+
+
 def list_campaigns(session: Session, kind: str | None = None) -> list[Campaign]:
     """Campaigns that are published now, by name."""
-    statement = sa.select(Campaign).where(col(Campaign.version_id).is_not(None), col(Campaign.retired_at).is_(None))
-    if kind is not None:
-        statement = statement.where(col(Campaign.kind) == kind)
-    return list(session.scalars(statement.order_by(col(Campaign.kind), col(Campaign.name))))
+    found = session.scalars(_PUBLISHED) if kind is None else session.scalars(_PUBLISHED_OF_KIND, {"of_kind": kind})
+    return list(found)
 
 
 def get_campaign(session: Session, kind: str, name: str) -> Campaign:
@@ -113,12 +119,16 @@ def derive(session: Session, version_id: int, build: Callable[..., Derived], *wi
     return found
 
 
+_CURRENT_OF = sa.select(col(Campaign.version_id)).where(
+    col(Campaign.kind) == sa.bindparam("of_kind"),
+    col(Campaign.name) == sa.bindparam("named"),
+    col(Campaign.retired_at).is_(None),
+)
+
+
 def find_current_version(session: Session, kind: str, name: str) -> int | None:
     """The identifier of the version of now."""
-    current = sa.select(col(Campaign.version_id)).where(
-        col(Campaign.kind) == kind, col(Campaign.name) == name, col(Campaign.retired_at).is_(None)
-    )
-    return session.scalar(current)
+    return session.scalar(_CURRENT_OF, {"of_kind": kind, "named": name})
 
 
 def get_version(session: Session, version_id: int) -> CampaignVersion:
@@ -136,14 +146,16 @@ def first_published_at(session: Session, campaign_id: int) -> datetime:
     return session.scalars(first.order_by(col(CampaignVersion.number)).limit(1)).one()
 
 
+_CURRENT = (
+    sa.select(col(Campaign.version_id))
+    .where(col(Campaign.retired_at).is_(None), col(Campaign.kind) != DRAFT)
+    .order_by(col(Campaign.id))
+)
+
+
 def all_current(session: Session) -> list[int]:
     """The versions of now of everything, in a fixed order: whatever is published changes this list."""
-    versions = (
-        sa.select(col(Campaign.version_id))
-        .where(col(Campaign.retired_at).is_(None), col(Campaign.kind) != DRAFT)
-        .order_by(col(Campaign.id))
-    )
-    return [version for version in session.scalars(versions) if version is not None]
+    return [version for version in session.scalars(_CURRENT) if version is not None]
 
 
 def read_content(text: str) -> Mapping[str, Any]:

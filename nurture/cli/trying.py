@@ -62,7 +62,7 @@ def preview(
             delivery = _draft(house, wanted, person, version_id=0)
             compiled = composing.mail_of(wanted.unit.content, wanted.mail)
             delivery.facts = composing.gather_facts(
-                session,
+                composing.gather_people(session, [person.id]),
                 delivery,
                 wanted.unit.content,
                 house.declared,
@@ -123,8 +123,9 @@ def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, conta
     person = _person(session, house, contact)
     delivery = _draft(house, wanted, person, version_id=version_id, to=to)
     uses = composing.mail_of(wanted.unit.content, wanted.mail).uses
+    people = composing.gather_people(session, [person.id])
     delivery.facts = composing.gather_facts(
-        session, delivery, wanted.unit.content, house.declared, house.clock.now(), uses, contact=person
+        people, delivery, wanted.unit.content, house.declared, house.clock.now(), uses, contact=person
     )
     add_delivery(session, delivery)
     return delivery.id
@@ -168,7 +169,7 @@ def simulate(
     from nurture.sequences.behavior import read_behavior
     from nurture.sequences.simulate import Behavior
     from nurture.sequences.simulate import simulate as live_through
-    from nurture.timing import parse_duration
+    from nurture.timing import parse_length
 
     with opened() as house:
         begins_at = instant(start) if start else house.clock.now()
@@ -181,7 +182,7 @@ def simulate(
             surroundings,
             read_behavior(behavior) if behavior else Behavior(),
             start=begins_at,
-            length=parse_duration(length).exact,
+            length=parse_length(length),
             seed=seed,
             model=model,
         )

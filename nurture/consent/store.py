@@ -23,7 +23,7 @@ from nurture.database.columns import (
 )
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session
-from nurture.database.statements import changed_rows, insert
+from nurture.database.statements import changed_rows, in_list_of, insert
 
 #: In the topic column: all topics.
 EVERY_TOPIC = ""
@@ -132,15 +132,19 @@ def lift_suppression(session: Session, address_hash: str, reason: str, now: date
     return changed_rows(session, standing.values(lifted_at=now)) == 1
 
 
+_SUPPRESSIONS = sa.select(col(Suppression.address_hash), col(Suppression.reason), col(Suppression.created_at)).where(
+    in_list_of(Suppression.address_hash, "hashes"), col(Suppression.lifted_at).is_(None)
+)
+_CONSENTS = sa.select(Consent).where(
+    in_list_of(Consent.contact_id, "ids"), col(Consent.purpose) == sa.bindparam("about")
+)
+_HASHES = sa.select(col(Contact.id), col(Contact.address_hash)).where(in_list_of(Contact.id, "ids"))
+
+
 def suppressions_of(session: Session, hashes: Iterable[str]) -> dict[str, dict[str, datetime]]:
     """Reasons with their instants, by address hash."""
-    statement = sa.select(col(Suppression.address_hash), col(Suppression.reason), col(Suppression.created_at))
-    statement = statement.where(
-        col(Suppression.address_hash).in_(list(hashes)),
-        col(Suppression.lifted_at).is_(None),
-    )
     found: dict[str, dict[str, datetime]] = {}
-    for address_hash, reason, created_at in session.execute(statement):
+    for address_hash, reason, created_at in session.execute(_SUPPRESSIONS, {"hashes": list(hashes)}):
         found.setdefault(address_hash, {})[reason] = created_at
     return found
 
@@ -151,20 +155,26 @@ def consents_of(
     purpose: ConsentPurpose = ConsentPurpose.MAIL,
 ) -> dict[tuple[int, str], Consent]:
     """What holds now, by contact and topic."""
-    statement = sa.select(Consent).where(col(Consent.contact_id).in_(contact_ids), col(Consent.purpose) == purpose)
-    return {(consent.contact_id, consent.topic): consent for consent in session.scalars(statement)}
+    found = session.scalars(_CONSENTS, {"ids": list(contact_ids), "about": purpose})
+    return {(consent.contact_id, consent.topic): consent for consent in found}
 
 
 def standings(session: Session, contact_ids: Sequence[int], topic: str) -> dict[int, Standing]:
     """What `may_send` needs to know about these contacts and one topic; contacts that are gone are left out."""
-    known = sa.select(col(Contact.id), col(Contact.address_hash)).where(col(Contact.id).in_(contact_ids))
-    hashes = dict(session.execute(known).all())
+    return {contact_id: about[topic] for contact_id, about in all_standings(session, contact_ids, [topic]).items()}
+
+
+def all_standings(
+    session: Session, contact_ids: Sequence[int], topics: Iterable[str] = ()
+) -> dict[int, dict[str, Standing]]:
+    """The same by contact and topic: for these `topics`, and whatever else each of them said something about."""
+    hashes = dict(session.execute(_HASHES, {"ids": list(contact_ids)}).all())
     suppressed = suppressions_of(session, hashes.values())
-    consents = consents_of(session, contact_ids)
-    return {
-        contact_id: _standing(suppressed.get(address_hash, {}), consents.get((contact_id, topic)))
-        for contact_id, address_hash in hashes.items()
-    }
+    reasons = {contact_id: suppressed.get(address_hash, {}) for contact_id, address_hash in hashes.items()}
+    found = {contact_id: {topic: _standing(reasons[contact_id], None) for topic in topics} for contact_id in hashes}
+    for (contact_id, topic), consent in consents_of(session, contact_ids).items():
+        found[contact_id][topic] = _standing(reasons[contact_id], consent)
+    return found
 
 
 def _standing(suppressed: Mapping[str, datetime], consent: Consent | None) -> Standing:
@@ -238,13 +248,15 @@ def _subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
 
 def tracking_choices(session: Session, contact_ids: Sequence[int], topic: str) -> dict[int, str]:
     """What people said about tracking for this topic, or for all; those who said nothing are left out."""
-    chosen = consents_of(session, contact_ids, ConsentPurpose.TRACKING)
-    found = {}
-    for contact_id in contact_ids:
-        choice = chosen.get((contact_id, topic)) or chosen.get((contact_id, EVERY_TOPIC))
-        if choice is not None:
-            found[contact_id] = choice.state
-    return found
+    said = consents_of(session, contact_ids, ConsentPurpose.TRACKING)
+    choices = {contact_id: choice_of(said, contact_id, topic) for contact_id in contact_ids}
+    return {contact_id: choice for contact_id, choice in choices.items() if choice is not None}
+
+
+def choice_of(said: Mapping[tuple[int, str], Consent], contact_id: int, topic: str) -> str | None:
+    """What somebody said about tracking for this topic, or for all."""
+    found = said.get((contact_id, topic)) or said.get((contact_id, EVERY_TOPIC))
+    return found.state if found else None
 
 
 def vocabulary(now: datetime) -> Vocabulary:

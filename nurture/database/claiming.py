@@ -105,16 +105,22 @@ def dead_workers() -> Any:
     return sa.select(col(Worker.id)).where(col(Worker.ended_at).is_not(None))
 
 
+_LOCK = sa.select(col(JobLock.name)).where(col(JobLock.name) == sa.bindparam("job"))
+_FREE_LOCK = _LOCK.with_for_update(skip_locked=True)
+
+
 def hold_lock(session: Session, name: str) -> bool:
     """Hold a job's lock until this transaction ends; False while another process holds it.
 
     On SQLite a writing transaction is alone anyway.
     """
-    row = sa.select(col(JobLock.name)).where(col(JobLock.name) == name)
-    if session.scalar(row) is None:
-        # Two first ones may both come here: the second one's insert changes nothing.
-        session.execute(insert(session, JobLock).values(name=name, mark="").on_conflict_do_nothing())
-    return session.scalar(row.with_for_update(skip_locked=True)) is not None
+    if session.scalar(_FREE_LOCK, {"job": name}) is not None:
+        return True
+    if session.scalar(_LOCK, {"job": name}) is not None:
+        return False
+    # Two first ones may both come here: the second one's insert changes nothing.
+    session.execute(insert(session, JobLock).values(name=name, mark="").on_conflict_do_nothing())
+    return session.scalar(_FREE_LOCK, {"job": name}) is not None
 
 
 def get_mark(session: Session, name: str) -> str:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
 
 from nurture.database.engine import Session, is_sqlite
 
@@ -18,6 +20,15 @@ def changed_rows(session: Session, statement: Any, rows: Any = None) -> int:
     # Without the option psycopg has closed its cursor before anybody asked, and an INSERT answers -1.
     options = {"preserve_rowcount": True}
     return int(session.connection().execute(statement, rows, execution_options=options).rowcount)
+
+
+def in_list_of(column: Any, name: str) -> ColumnElement[bool]:
+    """Clause: the column is in the list that will be given under this name.
+
+    For statements that are built once: building one costs as much as running it.
+    """
+    found: ColumnElement[bool] = column.in_(sa.bindparam(name, expanding=True))
+    return found
 
 
 def ask_together(session: Session, question: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ sender and keeps it on the delivery; from then on `compose` makes the same bytes
 for "as sent". The address itself is never kept there: it is read from the contact each time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import Declared, Sender
 from nurture.consent import store as consents
 from nurture.consent.definition import get_table
-from nurture.consent.rules import REASONS, Basis, Purpose, is_tracked
+from nurture.consent.rules import REASONS, Basis, ConsentPurpose, ConsentTable, Purpose, is_tracked
+from nurture.consent.store import Consent
 from nurture.contacts import store as contacts
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Session
@@ -68,8 +69,31 @@ def mail_of(content: Mapping[str, Any], name: str) -> CompiledMail:
     return compile_mail(MailSource.from_json(content["mails"][name]))
 
 
+@dataclass(frozen=True)
+class People:
+    """Those whom some mails are about, and what they agreed to: read once for all of these mails."""
+
+    contacts: Mapping[int, Contact]
+    owners: Mapping[int, Operator]
+    agreed: Mapping[tuple[int, str], Consent]
+    tracking: Mapping[tuple[int, str], Consent]
+    table: ConsentTable
+
+
+def gather_people(session: Session, ids: Iterable[int | None]) -> People:
+    """The contacts of these identifiers; no identifier and one that is gone are nobody."""
+    found = contacts.list_contacts(session, {i for i in ids if i is not None})
+    return People(
+        found,
+        contacts.list_operators(session),
+        consents.consents_of(session, list(found)),
+        consents.consents_of(session, list(found), ConsentPurpose.TRACKING),
+        get_table(session),
+    )
+
+
 def gather_facts(
-    session: Session,
+    people: People,
     delivery: Delivery,
     content: Mapping[str, Any],
     declared: Declared,
@@ -83,8 +107,8 @@ def gather_facts(
     `contact` is given for a preview or a test, whose delivery is nobody's.
     """
     given = dict(delivery.facts or {})
-    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else contact
-    owner = session.get(Operator, contact.owner_id) if contact and contact.owner_id else None
+    contact = people.contacts.get(delivery.contact_id) if delivery.contact_id else contact
+    owner = people.owners.get(contact.owner_id) if contact and contact.owner_id else None
     sender = choose_sender(delivery.sender, owner, declared)
     return {
         "contact": _used(_contact_facts(contact), uses, "contact"),
@@ -93,10 +117,10 @@ def gather_facts(
         "mail": {
             **content.get("about", {}),
             "topic_label": declared.topics[delivery.topic].label if delivery.topic in declared.topics else "",
-            "reason": _reason(session, delivery, contact),
+            "reason": _reason(people, delivery, contact),
             **given.get("mail", {}),
         },
-        "is_tracked": _is_tracked(session, delivery, contact),
+        "is_tracked": _is_tracked(people, delivery, contact),
         "rendered_at": now.isoformat(),
     }
 
@@ -216,19 +240,17 @@ def _operator_facts(owner: Operator | None) -> dict[str, Any]:
     return {"name": owner.name, "email": owner.email, "signature": owner.signature}
 
 
-def _reason(session: Session, delivery: Delivery, contact: Contact | None) -> str:
+def _reason(people: People, delivery: Delivery, contact: Contact | None) -> str:
     """One line on why this mail came, for its reader."""
-    if contact is None or not delivery.topic:
-        return ""
-    consent = consents.consents_of(session, [contact.id]).get((contact.id, delivery.topic))
+    consent = people.agreed.get((contact.id, delivery.topic)) if contact and delivery.topic else None
     if consent is None or consent.basis is None:
         return ""
     since = f" ({consent.given_on:%-d %B %Y})" if consent.given_on else ""
     return f"You get this because {REASONS[Basis(consent.basis)]}{since}."
 
 
-def _is_tracked(session: Session, delivery: Delivery, contact: Contact | None) -> bool:
+def _is_tracked(people: People, delivery: Delivery, contact: Contact | None) -> bool:
     if contact is None or delivery.purpose not in {Purpose.CAMPAIGN, Purpose.TEST}:
         return False
-    choice = consents.tracking_choices(session, [contact.id], delivery.topic).get(contact.id)
-    return is_tracked(get_table(session), contact.country, choice)
+    choice = consents.choice_of(people.tracking, contact.id, delivery.topic)
+    return is_tracked(people.table, contact.country, choice)

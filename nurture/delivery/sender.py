@@ -23,7 +23,7 @@ from nurture.database.engine import Database, Session
 from nurture.delivery import actions, composing
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.commits import SharedCommits
-from nurture.delivery.composing import Composed, House, Recipient
+from nurture.delivery.composing import Composed, House, People, Recipient
 from nurture.delivery.mailer import Connection, Mailer, RelayDown
 from nurture.delivery.pacing import Pace
 from nurture.delivery.rules import Boundary, Heard, Status, Stop
@@ -149,9 +149,12 @@ class Sender:
             self._has_claimed = True
             declared = get_declared(session)
             self._limits = self._limits_of(declared.cap_per_day, declared.cap_per_week)
-            return [self._prepare(session, delivery, declared, now) for delivery in claimed]
+            people = composing.gather_people(session, [delivery.contact_id for delivery in claimed])
+            return [self._prepare(session, delivery, people, declared, now) for delivery in claimed]
 
-    def _prepare(self, session: Session, delivery: Delivery, declared: Declared, now: datetime) -> Ready:
+    def _prepare(
+        self, session: Session, delivery: Delivery, people: People, declared: Declared, now: datetime
+    ) -> Ready:
         """Keep the mail's facts on its row; a delivery that cannot be prepared fails alone."""
         try:
             recipient = composing.find_recipient(session, delivery)
@@ -160,7 +163,7 @@ class Sender:
             content = get_content(session, delivery.version_id)
             mail = composing.get_mail(session, delivery)
             if delivery.facts is None or "rendered_at" not in delivery.facts:
-                delivery.facts = composing.gather_facts(session, delivery, content, declared, now, mail.uses)
+                delivery.facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses)
                 domain = delivery.facts["sender"]["email"].rpartition("@")[2]
                 delivery.message_id = message_id(self._house.keys, delivery.id, domain)
                 session.add(delivery)

@@ -1,11 +1,11 @@
 """The built-in inbox: a real SMTP server that keeps every mail it gets, for the demo's readers and for you to look at."""
 
 import email
-import email.policy
 import threading
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
+from email.header import decode_header, make_header
+from email.message import Message
 from functools import cached_property
 
 from aiosmtpd.smtp import SMTP, Envelope
@@ -26,18 +26,26 @@ class Arrival:
     elapsed: float
 
     @cached_property
-    def message(self) -> EmailMessage:
-        return email.message_from_bytes(self.content, policy=email.policy.default)
+    def _message(self) -> Message:
+        # The older policy of the two: ten times as fast, and a mail client is as lenient.
+        return email.message_from_bytes(self.content)
 
     def text(self, kind: str) -> str:
         """The plain or the HTML part."""
-        part = self.message.get_body((kind,))
-        content = part.get_content() if part is not None else ""
-        return content if isinstance(content, str) else ""
+        for part in self._message.walk():
+            if part.get_content_type() == f"text/{kind}":
+                content = part.get_payload(decode=True)
+                charset = part.get_content_charset("utf-8")
+                return content.decode(charset, "replace") if isinstance(content, bytes) else ""
+        return ""
+
+    def header(self, name: str) -> str:
+        """A header, unfolded and decoded; empty if there is none."""
+        return str(make_header(decode_header("".join(str(self._message.get(name, "")).splitlines()))))
 
     @cached_property
     def subject(self) -> str:
-        return str(self.message.get("Subject", ""))
+        return self.header("Subject")
 
 
 class Inbox:

@@ -39,8 +39,7 @@ def open_letter(arrival: Arrival, base_url: str) -> Letter:
     seen.feed(arrival.text("html"))
     links = _ours(seen.links, base_url)
     pixels = [path for path in _ours(seen.images, base_url) if path.startswith("/o/")]
-    header = str(arrival.message.get("List-Unsubscribe", ""))
-    doors = [part.strip(" <>") for part in header.split(",")]
+    doors = [part.strip(" <>") for part in arrival.header("List-Unsubscribe").split(",")]
     one_click = _ours([door for door in doors if door.startswith("http")], base_url)
     return Letter(
         arrival=arrival,
@@ -49,7 +48,7 @@ def open_letter(arrival: Arrival, base_url: str) -> Letter:
         wishes=tuple(path for path in links if path.startswith("/wish/")),
         pixel=pixels[0] if pixels else None,
         one_click=one_click[0] if one_click else None,
-        reply_to=str(arrival.message.get("Reply-To", "")).strip(" <>") or None,
+        reply_to=arrival.header("Reply-To").strip(" <>") or None,
     )
 
 

@@ -13,7 +13,7 @@ from nurture.demo import browser
 from nurture.demo.agenda import Agenda
 from nurture.demo.browser import Browser
 from nurture.demo.chance import chance, pick
-from nurture.demo.inbox import Inbox
+from nurture.demo.inbox import Arrival, Inbox
 from nurture.demo.letterbox import Letter, open_letter, read_form
 
 
@@ -48,6 +48,7 @@ class Readers:
         self._agenda = agenda
         self._browser = Browser(base_url)
         self._seen = 0
+        self._marketing: list[Arrival] = []
         self.left: dict[str, Left] = {}
         self.machine_requests = 0
         self.replies = 0
@@ -60,6 +61,7 @@ class Readers:
         for arrival in fresh:
             letter = open_letter(arrival, self._base_url)
             if letter.is_marketing:
+                self._marketing.append(arrival)
                 self._plan(letter)
         return len(fresh)
 
@@ -67,8 +69,7 @@ class Readers:
         """Mails that reached somebody after their own client saw that they had left."""
         return sum(
             arrival.rcpt_to in self.left and arrival.elapsed > self.left[arrival.rcpt_to].elapsed
-            for arrival in self._inbox.arrivals
-            if open_letter(arrival, self._base_url).is_marketing
+            for arrival in self._marketing
         )
 
     def close(self) -> None:
@@ -179,7 +180,7 @@ class Readers:
             letter.reply_to or "",
             f"Re: {letter.arrival.subject}",
             text,
-            str(letter.arrival.message.get("Message-ID", "")),
+            letter.arrival.header("Message-ID"),
         )
 
 
@@ -194,11 +195,11 @@ def _agent(person: str) -> str:
 
 
 def _later(at: datetime, *about: object) -> datetime:
-    """Some time after a mail arrived: a third within two hours, most within a day; on a round ten minutes or hour."""
+    """Some time after a mail arrived: a third within two hours, most within a day; on a round half or full hour."""
     draw = chance("later", *about)
     if draw < 0.35:
-        after, grid = timedelta(minutes=5 + 330 * draw), timedelta(minutes=10)
+        after, grid = timedelta(minutes=5 + 330 * draw), timedelta(minutes=30)
     else:
-        after, grid = timedelta(hours=2 + 60 * (draw - 0.35) ** 2), timedelta(hours=1)
+        after, grid = timedelta(hours=2 + 60 * (draw - 0.35) ** 2), timedelta(hours=2)
     moment = at + after
     return moment + grid - timedelta(seconds=moment.timestamp() % grid.total_seconds())

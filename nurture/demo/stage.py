@@ -80,14 +80,14 @@ class Stage:
     def live_until(self, end: datetime, notice: Callable[[], None]) -> None:
         """Step from due instant to due instant up to `end`; `notice` is called whenever the house has come to rest."""
         while True:
+            # The people first: what they do at this instant is then settled together with what the house does.
+            self.agenda.act_until(self.clock.now())
             next_at = self.settle()
             notice()
-            if self.agenda.act_until(self.clock.now()):
-                continue
             upcoming = [at for at in (self.agenda.next_at(), next_at) if at is not None]
             if not upcoming or min(upcoming) > end:
                 self.clock.step_to(end)
                 self.settle()
                 notice()
                 return
-            self.clock.step_to(min(upcoming))
+            self.clock.step_to(max(min(upcoming), self.clock.now()))

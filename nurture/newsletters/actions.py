@@ -38,11 +38,11 @@ _CHUNK = 100
 class Published:
     """A newsletter as it is published now."""
 
+    campaign_id: int
     name: str
     version_id: int
     definition: NewsletterDefinition
     content: Mapping[str, Any]
-    since: datetime
 
     @property
     def schedule(self) -> Schedule:
@@ -60,8 +60,7 @@ def list_published(session: Session) -> list[Published]:
         assert campaign.version_id is not None
         content = campaigns.get_content(session, campaign.version_id)
         definition = campaigns.derive(session, campaign.version_id, _definition_of)
-        since = campaigns.first_published_at(session, campaign.id)
-        found.append(Published(campaign.name, campaign.version_id, definition, content, since))
+        found.append(Published(campaign.id, campaign.name, campaign.version_id, definition, content))
     return found
 
 
@@ -113,24 +112,25 @@ def announce(session: Session, language: Language, ids: Sequence[int], now: date
     return queued
 
 
-def next_slot_at(newsletter: Published, last: NewsletterSlot | None) -> datetime:
+def next_slot_at(session: Session, newsletter: Published, last: NewsletterSlot | None) -> datetime:
     """The slot that comes next: one that was looked at and not opened, or the one after the last."""
     if last is not None and last.opened_at is None:
         return last.slot_at
-    after = last.slot_at + timedelta(minutes=1) if last else newsletter.since
-    return newsletter.schedule.slot_from(after)
+    if last is None:
+        return newsletter.schedule.slot_from(campaigns.first_published_at(session, newsletter.campaign_id))
+    return newsletter.schedule.slot_from(last.slot_at + timedelta(minutes=1))
 
 
 def next_due_at(session: Session) -> datetime | None:
     """When a slot has to be looked at or opened, or the queueing of an issue goes on."""
     last = store.last_slots(session)
-    return min((_due_at(one, last.get(one.name)) for one in list_published(session)), default=None)
+    return min((_due_at(session, one, last.get(one.name)) for one in list_published(session)), default=None)
 
 
-def _due_at(newsletter: Published, last: NewsletterSlot | None) -> datetime:
+def _due_at(session: Session, newsletter: Published, last: NewsletterSlot | None) -> datetime:
     if last is not None and last.opened_at is not None and last.finished_at is None:
         return last.opened_at
-    slot_at = next_slot_at(newsletter, last)
+    slot_at = next_slot_at(session, newsletter, last)
     is_looked_at = last is not None and last.opened_at is None
     return newsletter.schedule.queue_at(slot_at) if is_looked_at else slot_at - REMIND_BEFORE
 
@@ -145,14 +145,14 @@ def keep_schedule(session: Session, language: Language, now: datetime) -> int:
     slots = store.last_slots(session)
     for newsletter in list_published(session):
         last = slots.get(newsletter.name)
-        if _due_at(newsletter, last) > now:
+        if _due_at(session, newsletter, last) > now:
             continue
         if last is not None and last.opened_at is not None and last.finished_at is None:
             return _queue_chunk(session, language, newsletter, last, now) or 1
         if last is not None and last.opened_at is None:
             _open_slot(session, newsletter, last, now)
         else:
-            _look_at_slot(session, newsletter, next_slot_at(newsletter, last), now)
+            _look_at_slot(session, newsletter, next_slot_at(session, newsletter, last), now)
         return 1
     return 0
 
@@ -177,7 +177,7 @@ def look_ahead(session: Session, newsletter: Published) -> Outlook:
     """What would go out next, as things are now."""
     issue = _next_issue(session, newsletter)
     name = session.get_one(Campaign, issue.id).name.partition("/")[2] if issue else None
-    return Outlook(next_slot_at(newsletter, store.last_slots(session).get(newsletter.name)), name)
+    return Outlook(next_slot_at(session, newsletter, store.last_slots(session).get(newsletter.name)), name)
 
 
 def _next_issue(session: Session, newsletter: Published) -> Issue | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, SQLModel, col
 
 from nurture.contacts.store import Contact
@@ -170,15 +171,17 @@ def count_readers(session: Session, newsletter: str) -> int:
     return session.scalar(statement.where(col(Reader.newsletter) == newsletter, col(Reader.left_at).is_(None))) or 0
 
 
+_LATER = aliased(NewsletterSlot)
+_LAST_SLOTS = sa.select(NewsletterSlot).where(
+    ~sa.exists().where(
+        col(_LATER.newsletter) == col(NewsletterSlot.newsletter), col(_LATER.slot_at) > col(NewsletterSlot.slot_at)
+    )
+)
+
+
 def last_slots(session: Session) -> dict[str, NewsletterSlot]:
     """The last slot of each newsletter; only it can be unfinished."""
-    newest = sa.select(col(NewsletterSlot.newsletter), sa.func.max(col(NewsletterSlot.slot_at)).label("slot_at"))
-    last = newest.group_by(col(NewsletterSlot.newsletter)).subquery()
-    statement = sa.select(NewsletterSlot).join(
-        last,
-        sa.and_(last.c.newsletter == col(NewsletterSlot.newsletter), last.c.slot_at == col(NewsletterSlot.slot_at)),
-    )
-    return {slot.newsletter: slot for slot in session.scalars(statement)}
+    return {slot.newsletter: slot for slot in session.scalars(_LAST_SLOTS)}
 
 
 def closed_issues(session: Session) -> set[int]:

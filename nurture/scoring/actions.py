@@ -50,18 +50,17 @@ def gather_facts(session: Session, found: Mapping[int, Contact], now: datetime) 
     ids = list(found)
     tags, lists = contacts.tags_of(session, ids), contacts.lists_of(session, ids)
     operators = contacts.list_operators(session)
-    topics = {topic for _, topic in consents.consents_of(session, ids)}
-    mailable: dict[int, set[str]] = {i: set() for i in ids}
-    for topic in topics:
-        for i, standing in consents.standings(session, ids, topic).items():
-            if may_send(Purpose.CAMPAIGN, standing, now).is_allowed:
-                mailable[i].add(topic)
+    standings = consents.all_standings(session, ids)
     return {
         i: ContactFacts(
             contacts.values_of(contact, operators.get(contact.owner_id or 0)),
             tags.get(i, frozenset()),
             lists.get(i, frozenset()),
-            frozenset(mailable[i]),
+            frozenset(
+                topic
+                for topic, standing in standings[i].items()
+                if may_send(Purpose.CAMPAIGN, standing, now).is_allowed
+            ),
         )
         for i, contact in found.items()
     }

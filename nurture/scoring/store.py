@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel, col
 from nurture.contacts.store import Contact
 from nurture.database.columns import id_column, instant_column, reference
 from nurture.database.engine import Session
-from nurture.database.statements import insert
+from nurture.database.statements import in_list_of, insert
 from nurture.scoring.rules import Given
 
 
@@ -29,11 +29,17 @@ class GivenPoints(SQLModel, table=True):
     given_at: datetime = instant_column()
 
 
+_GIVEN = (
+    sa.select(GivenPoints)
+    .where(in_list_of(GivenPoints.contact_id, "ids"))
+    .order_by(col(GivenPoints.given_at), col(GivenPoints.id))
+)
+
+
 def given_to(session: Session, contact_ids: Sequence[int]) -> dict[int, list[Given]]:
     """Points given outright, by contact, oldest first."""
-    statement = sa.select(GivenPoints).where(col(GivenPoints.contact_id).in_(contact_ids))
     found: dict[int, list[Given]] = {}
-    for one in session.scalars(statement.order_by(col(GivenPoints.given_at), col(GivenPoints.id))):
+    for one in session.scalars(_GIVEN, {"ids": list(contact_ids)}):
         half_life = timedelta(seconds=one.half_life_seconds) if one.half_life_seconds else None
         found.setdefault(one.contact_id, []).append(Given(one.points, one.because, one.given_at, half_life))
     return found

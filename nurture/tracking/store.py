@@ -12,7 +12,7 @@ from nurture.contacts.store import Contact
 from nurture.database.columns import id_column, instant_column, reference
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session
-from nurture.database.statements import changed_rows
+from nurture.database.statements import changed_rows, in_list_of
 from nurture.tracking.rules import ANSWERED_BY, ActivityKind, Actor, Deed, Hit, Verdict
 
 _IS_UNSETTLED = sa.text("actor = 'unsettled'")
@@ -98,19 +98,26 @@ def save_verdicts(session: Session, verdicts: Mapping[int, Verdict], now: dateti
     changed_rows(session, statement, rows)
 
 
+_DEEDS = (
+    sa.select(
+        col(Activity.contact_id),
+        col(Activity.kind),
+        col(Activity.occurred_at),
+        col(Activity.place),
+        col(Activity.enrollment_id),
+        col(Activity.link_label),
+        col(Activity.link_path),
+    )
+    .where(in_list_of(Activity.contact_id, "ids"), col(Activity.actor) == Actor.PERSON)
+    .order_by(col(Activity.occurred_at), col(Activity.id))
+)
+
+
 def deeds_of(session: Session, contact_ids: Sequence[int]) -> dict[int, list[Deed]]:
     """What these contacts did themselves, oldest first."""
-    statement = (
-        sa.select(Activity)
-        .where(col(Activity.contact_id).in_(contact_ids), col(Activity.actor) == Actor.PERSON)
-        .order_by(col(Activity.occurred_at), col(Activity.id))
-    )
     found: dict[int, list[Deed]] = {}
-    for one in session.scalars(statement):
-        deed = Deed(
-            ActivityKind(one.kind), one.occurred_at, one.place, one.enrollment_id, one.link_label, one.link_path
-        )
-        found.setdefault(one.contact_id, []).append(deed)
+    for contact_id, kind, *deed in session.execute(_DEEDS, {"ids": list(contact_ids)}):
+        found.setdefault(contact_id, []).append(Deed(ActivityKind(kind), *deed))
     return found
 
 

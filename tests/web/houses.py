@@ -159,7 +159,13 @@ class House:
                 **new_contact(read_address("sample@reader.example"), self.app.hasher, now, first_name="Sam")
             )
             delivery.facts = composing.gather_facts(
-                session, delivery, content, get_declared(session), now, uses, contact=None if contact else sample
+                composing.gather_people(session, [delivery.contact_id]),
+                delivery,
+                content,
+                get_declared(session),
+                now,
+                uses,
+                contact=None if contact else sample,
             )
             delivery.status = Status.SENT
             delivery.attempted_at = delivery.settled_at = sent_at or now
