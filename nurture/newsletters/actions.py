@@ -33,6 +33,9 @@ from nurture.timing import get_zone, parse_duration
 LATE_WITHIN = timedelta(days=1)
 _CHUNK = 100
 
+#: A mail in one of these states has reached somebody, or will in a moment.
+_REACHING = frozenset({Status.QUEUED, Status.CLAIMED, Status.SENDING, Status.SENT, Status.UNCERTAIN})
+
 
 @dataclass(frozen=True)
 class Published:
@@ -308,7 +311,7 @@ def left_out_of_announcement(session: Session, language: Language, name: str, no
         for contact in page:
             delivery = had.get(contact.id)
             permission = may_send(Purpose.CAMPAIGN, standings[contact.id], now)
-            if delivery is not None and delivery.status not in {Status.SENT, Status.UNCERTAIN}:
+            if delivery is not None and delivery.status not in _REACHING:
                 found.append(LeftOut(contact, f"{delivery.status}: {delivery.because}".rstrip(": ")))
             elif delivery is None and not permission.is_allowed:
                 found.append(LeftOut(contact, permission.because))
@@ -320,18 +323,31 @@ def left_out_of_issue(session: Session, name: str, issue: str, now: datetime) ->
     campaign = campaigns.get_campaign(session, ISSUE, f"{name}/{issue}")
     slot = store.slot_of_issue(session, campaign.id)
     queued = {contact.id: delivery for delivery, contact in store.deliveries_of(session, name, issue)}
+    readers = store.list_readers(session, name)
+    topic = get_published(session, name).definition.topic
+    standings = consents.standings(session, [contact.id for _, contact in readers], topic)
     found = []
-    for reader, contact in store.list_readers(session, name):
+    for reader, contact in readers:
         delivery = queued.get(contact.id)
+        permission = may_send(Purpose.CAMPAIGN, standings[contact.id], now)
         if delivery is not None:
-            if delivery.status not in {Status.SENT, Status.UNCERTAIN}:
+            if delivery.status not in _REACHING:
                 found.append(LeftOut(contact, f"{delivery.status}: {delivery.because}".rstrip(": ")))
         elif slot is None:
             found.append(LeftOut(contact, "this issue has not gone out yet"))
         elif reader.first_issue_from > slot.slot_at:
             found.append(LeftOut(contact, f"their first issue comes from {reader.first_issue_from:%Y-%m-%d} on"))
-        elif reader.left_at is not None:
-            found.append(LeftOut(contact, f"left on {reader.left_at:%Y-%m-%d}"))
-        else:
+        elif not permission.is_allowed:
+            found.append(LeftOut(contact, permission.because))
+        elif _has_audience(session, slot):
             found.append(LeftOut(contact, "not in the audience of this issue"))
+        else:
+            found.append(LeftOut(contact, "had left when it went out"))
     return found
+
+
+def _has_audience(session: Session, slot: NewsletterSlot) -> bool:
+    """Whether the issue of a slot was for some of the readers only."""
+    return (
+        slot.version_id is not None and campaigns.get_content(session, slot.version_id)["front"]["audience"] is not None
+    )
