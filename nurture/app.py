@@ -108,7 +108,7 @@ class App:
         """Everything that can be published, in the order in which it is."""
         operators = frozenset(one["email"].lower() for one in self.declared.operators)
         return (
-            DeclaredKind(self.declared),
+            DeclaredKind(self.declared, frozenset(contact_fields.BUILT_IN)),
             ConsentKind(),
             SegmentsKind(),
             ScoringKind(),
@@ -271,4 +271,5 @@ def _segment_texts(folder: Path) -> dict[str, str]:
     except (YAMLError, UnicodeDecodeError):
         return {}
     segments = found.get("segments") if isinstance(found, dict) else None
-    return {name: text for name, text in (segments or {}).items() if isinstance(text, str)}
+    named = segments.items() if isinstance(segments, dict) else ()
+    return {name: text for name, text in named if isinstance(text, str)}

@@ -3,14 +3,15 @@
 Workers take it from the database, so that changing a sender or the postal address changes nothing before `publish`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nurture.campaigns import store
 from nurture.campaigns.reading import Problem, Problems, Unit, Workspace
 from nurture.database.engine import Session
-from nurture.errors import NotFound
+from nurture.errors import BadInput, NotFound
+from nurture.timing import get_zone, parse_days, parse_hours
 
 KIND = "settings"
 NAME = "settings"
@@ -84,42 +85,13 @@ class DeclaredKind:
 
     name = KIND
 
-    def __init__(self, declared: Declared) -> None:
+    def __init__(self, declared: Declared, built_in: frozenset[str] = frozenset()) -> None:
         self._declared = declared
+        self._built_in = built_in
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
-        self._check(problems)
+        _Check(workspace, self._declared, self._built_in, problems).run()
         return [Unit(KIND, NAME, FILE, self._declared.to_content())]
-
-    def _check(self, problems: Problems) -> None:
-        sender = self._declared.default_sender
-        if not sender.email:
-            problems.add(
-                Problem(FILE, 1, 1, "NS010", "senders.default.email is missing.", _add("email", "you@example.com"))
-            )
-        if not sender.postal_address.strip():
-            problems.add(
-                Problem(
-                    FILE, 1, 1, "NS011",
-                    "senders.default.postal_address is missing; the law wants it in every mail (CAN-SPAM, 16 CFR 316).",
-                    _add("postal_address", "Acme Inc., 12 Example Street, 10115 Berlin, Germany"),
-                )
-            )  # fmt: skip
-        if not self._declared.topics:
-            problems.add(
-                Problem(
-                    FILE, 1, 1, "NS012", "no topic is declared, so nobody could agree to one.",
-                    'Add [[topics]] with name = "insights" and label = "Insights".',
-                )
-            )  # fmt: skip
-        for named in (sender, *self._declared.senders.values()):
-            if named.email and self._declared.sender_domains and named.domain not in self._declared.sender_domains:
-                problems.add(
-                    Problem(
-                        FILE, 1, 1, "NS013", f"the sender {named.email} is not in one of senders.domains.",
-                        f'Add "{named.domain}" to senders.domains if that domain is yours.',
-                    )
-                )  # fmt: skip
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         return content
@@ -128,8 +100,74 @@ class DeclaredKind:
         return 0
 
 
-def _add(key: str, example: str) -> str:
-    return f'Add to settings.toml, below [senders.default]: {key} = "{example}"'
+#: What stands in an operator's settings and must be understood, or no lead of theirs would ever be due.
+_READ_BY: Mapping[str, Callable[[str], object]] = {"timezone": get_zone, "days": parse_days, "hours": parse_hours}
+
+
+class _Check:
+    """Says what is wrong with the declarations, each with the line of its section."""
+
+    def __init__(self, workspace: Workspace, declared: Declared, built_in: frozenset[str], problems: Problems) -> None:
+        path = workspace.folder / FILE
+        self._lines = path.read_text(encoding="utf-8-sig").splitlines() if path.exists() else []
+        self._declared = declared
+        self._built_in = built_in
+        self._problems = problems
+
+    def run(self) -> None:
+        sender = self._declared.default_sender
+        if not sender.email:
+            self._add_to_sender("NS010", "email is missing.", 'email = "you@example.com"')
+        if not sender.postal_address.strip():
+            self._add_to_sender(
+                "NS011",
+                "postal_address is missing; the law wants it in every mail (CAN-SPAM, 16 CFR 316).",
+                'postal_address = "Acme Inc., 12 Example Street, 10115 Berlin, Germany"',
+            )
+        if not self._declared.topics:
+            message = "no topic is declared, so nobody could agree to one."
+            self._complain("NS012", "", message, 'Add [[topics]] with name = "insights" and label = "Insights".')
+        for named in (sender, *self._declared.senders.values()):
+            if named.email and self._declared.sender_domains and named.domain not in self._declared.sender_domains:
+                message = f"the sender {named.email} is not in one of senders.domains."
+                hint = f'Add "{named.domain}" to senders.domains if that domain is yours.'
+                self._complain("NS013", "[senders]", message, hint)
+        self._check_operators()
+        self._check_fields()
+
+    def _complain(self, code: str, section: str, message: str, hint: str = "", turn: int = 0) -> None:
+        """Complain about a section; `turn` says which of several of that name."""
+        lines = [number for number, line in enumerate(self._lines, 1) if line.strip().startswith(section)]
+        line = lines[turn] if section and turn < len(lines) else 1
+        self._problems.add(Problem(FILE, line, 1, code, message, hint))
+
+    def _add_to_sender(self, code: str, what: str, line: str) -> None:
+        hint = f"Add to settings.toml, below [senders.default]: {line}"
+        self._complain(code, "[senders.default]", f"senders.default.{what}", hint)
+
+    def _check_operators(self) -> None:
+        seen: set[str] = set()
+        for number, one in enumerate(self._declared.operators):
+            for key, read in _READ_BY.items():
+                try:
+                    read(one[key])
+                except BadInput as error:
+                    self._complain("NS004", "[[operators]]", f"operators.{key}: {error}", turn=number)
+            if one["email"].lower() in seen:
+                message = f"operators.email: {one['email']} works here already."
+                self._complain("NS004", "[[operators]]", message, "Keep one of the two.", number)
+            seen.add(one["email"].lower())
+
+    def _check_fields(self) -> None:
+        for name in self._declared.fields:
+            section = f"[fields.{name}]"
+            if name in self._built_in:
+                message = f"fields.{name}: every contact has a {name} already."
+                self._complain("NS004", section, message, "Give the field another name.")
+            elif not (name.isidentifier() and name.isascii() and name == name.lower()):
+                message = f'fields."{name}": no condition could name it.'
+                hint = "Write small letters, digits and underscores, such as company_size; `label` is for people."
+                self._complain("NS004", f'[fields."{name}"]', message, hint)
 
 
 def find_declared(session: Session) -> Declared | None:

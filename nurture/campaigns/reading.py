@@ -5,24 +5,22 @@ words, with "did you mean". The rooms above each offer a `Kind`: they read their
 `publishing` freezes. Nothing here knows what a sequence or a newsletter is.
 """
 
-import re
-import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, Union, get_args, get_origin
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from nurture.campaigns.complaints import Path_, complaints
 from nurture.conditions import Condition, ConditionError, Words, parse
 from nurture.database.engine import Session
-from nurture.errors import BadInput, did_you_mean
-from nurture.rendering.source import TemplateProblem
+from nurture.errors import BadInput
+from nurture.rendering.scanning import Original
 
-Path_ = tuple[str | int, ...]
 FORMAT = 1
 
 
@@ -52,12 +50,6 @@ class Problems:
 
     def add(self, problem: Problem) -> None:
         self.found.append(problem)
-
-    def take_over(self, found: Iterable[TemplateProblem], *, from_: str = "") -> None:
-        """Add what rendering says about templates; `from_` is the file that asked for one that is not there."""
-        for one in found:
-            file = one.file or from_
-            self.add(Problem(file, one.line, one.column, one.code, one.message, one.hint, one.severity))
 
     @property
     def errors(self) -> list[Problem]:
@@ -164,6 +156,11 @@ class YamlFile:
             node = following
         return (self._first_line + mark.line, mark.column + 1) if mark else (self._first_line, 1)
 
+    def original(self, path: Path_, text: str) -> Original:
+        """A text that stands at `path`, with its place, for rooms that read it further."""
+        line, column = self.place(path)
+        return Original(self.name, text, line, column + (self._quote_width(path) or 0))
+
     def _quote_width(self, path: Path_) -> int | None:
         """Characters before the text of a scalar begins; None for a block, whose columns are not the text's."""
         node = self._root
@@ -192,7 +189,7 @@ class YamlFile:
             width = self._quote_width(path)
             if width is not None:
                 column += width + error.column - 1
-            message = f"{spell(path)}: {error}"
+            message = f"{spell(path)}: {sentence(str(error))}"
             self.problems.add(Problem(self.name, line, column, "NS005", message, error.hint))
             return None
 
@@ -236,12 +233,18 @@ def read_definition(
     file: YamlFile, model: type[AnyDefinition], at: Path_ = (), data: Any = None
 ) -> AnyDefinition | None:
     """Hold the data at `at` against a format; None after complaining about everything that does not fit."""
+    given = file.data if data is None else data
     try:
-        return model.model_validate(file.data if data is None else data)
+        return model.model_validate(given)
     except ValidationError as error:
-        for problem in error.errors():
-            _complain_about(file, model, at, problem)
+        for one in complaints(error, model, given):
+            file.complain(one.code, (*at, *one.path), one.message, one.hint, at_key=one.is_about_key)
         return None
+
+
+def sentence(text: str) -> str:
+    """The text with an end."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def spell(path: Path_) -> str:
@@ -250,69 +253,3 @@ def spell(path: Path_) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text
-
-
-def _complain_about(file: YamlFile, model: type[BaseModel], at: Path_, problem: Any) -> None:
-    path: Path_ = (*at, *problem["loc"])
-    given = problem["input"]
-    last = str(path[-1]) if path else ""
-    match problem["type"]:
-        case "extra_forbidden":
-            known = _keys_beside(model, problem["loc"])
-            hint = did_you_mean(last, known).strip() or f"Known here: {', '.join(sorted(known))}."
-            file.complain("NS002", path, "there is no such key.", hint, at_key=True)
-        case "missing":
-            file.complain("NS003", path[:-1], f'"{last}" is missing; add it.')
-        case "literal_error":
-            expected = [word.strip("' ") for word in re.split(r", | or ", problem["ctx"]["expected"])]
-            hint = did_you_mean(str(given), expected).strip()
-            file.complain("NS004", path, f'"{given}" is not one of {", ".join(expected)}.', hint)
-        case "value_error":
-            file.complain("NS004", path, str(problem["ctx"]["error"]))
-        case kind if kind in _EXPECTED:
-            file.complain("NS004", path, f"{_shown(given)} is not {_EXPECTED[kind]}.")
-        case _:
-            file.complain("NS004", path, f"{_shown(given)}: {problem['msg'][0].lower()}{problem['msg'][1:]}.")
-
-
-_EXPECTED = {
-    "string_type": "text; put it in quotes",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "dict_type": "a group of `key: value` lines",
-    "model_type": "a group of `key: value` lines",
-    "model_attributes_type": "a group of `key: value` lines",
-    "date_type": "a date such as 2026-01-31",
-    "date_parsing": "a date such as 2026-01-31",
-    "date_from_datetime_parsing": "a date such as 2026-01-31",
-}
-
-
-def _shown(value: object) -> str:
-    text = str(value)
-    return f'"{text}"' if len(text) <= 60 else f'"{text[:57]}…"'
-
-
-def _keys_beside(model: type[BaseModel], path: Path_) -> list[str]:
-    """The keys that could have stood where an unknown one stands."""
-    for step in path[:-1]:
-        if isinstance(step, str):
-            fields = {info.alias or name: info for name, info in model.model_fields.items()}
-            inner = list(_models_in(fields[step].annotation)) if step in fields else []
-            model = inner[0] if inner else model
-    return [info.alias or name for name, info in model.model_fields.items()]
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif get_origin(annotation) in {Union, types.UnionType, list, tuple, dict} or get_args(annotation):
-        for argument in get_args(annotation):
-            yield from _models_in(argument)

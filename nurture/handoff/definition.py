@@ -8,9 +8,10 @@ from pydantic import Field
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.notations import FixedLength
-from nurture.campaigns.reading import Definition, Problems, Unit, Workspace, open_yaml, read_definition
+from nurture.campaigns.reading import Definition, Problems, Unit, Workspace, YamlFile, open_yaml, read_definition
 from nurture.contacts.segments import rests_on
 from nurture.database.engine import Session
+from nurture.errors import did_you_mean
 from nurture.timing import parse_duration
 
 KIND = "handoff"
@@ -68,12 +69,16 @@ class HandoffKind:
         for number, rule in enumerate(definition.rules):
             if file.read_condition(("rules", number, "when"), rule.when, workspace.words) is not None:
                 good.append(rule.when)
-            if rule.route != "owner" and rule.route.lower() not in self._operators:
-                file.complain("NS320", ("rules", number, "route"), f'"{rule.route}" is no operator of settings.toml.')
-        if definition.fallback.lower() not in self._operators:
-            file.complain("NS320", ("fallback",), f'"{definition.fallback}" is no operator of settings.toml.')
+            if rule.route != "owner":
+                self._check_operator(file, ("rules", number, "route"), rule.route)
+        self._check_operator(file, ("fallback",), definition.fallback)
         content = {**definition.model_dump(mode="json"), "rests_on": rests_on(good, workspace.words)}
         return [Unit(KIND, NAME, file.name, content)]
+
+    def _check_operator(self, file: YamlFile, path: tuple[str | int, ...], email: str) -> None:
+        if email.lower() not in self._operators:
+            hint = did_you_mean(email.lower(), self._operators).strip()
+            file.complain("NS320", path, f'"{email}" is no operator of settings.toml.', hint)
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         rules = {f"rule {rule['when']}": rule for rule in content["rules"]}

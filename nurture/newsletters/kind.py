@@ -162,7 +162,7 @@ def _read_mail(
     name = workspace.name_of(path)
     reading = read_markdown(workspace.templates, path, default_layout=layout)
     about_mail = {"number", "subject"} if model is IssueFrontMatter else set()
-    mail = take_mail(workspace, reading, problems, asked_by=name, about_mail=about_mail)
+    mail = take_mail(workspace, reading, problems, asked_at=(name, 1, 1), about_mail=about_mail)
     if mail is None:
         return None, None
     file = FrontMatterFile(name, path.read_text(encoding="utf-8-sig"), problems)

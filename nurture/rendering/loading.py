@@ -97,13 +97,16 @@ def read_template(
     templates: Path,
     name: str,
     *,
-    subject: str | None = None,
-    preheader: str | None = None,
+    subject: str | Original | None = None,
+    preheader: str | Original | None = None,
     language: str = "en",
     default_layout: str = DEFAULT_LAYOUT,
     is_campaign: bool = True,
 ) -> Reading:
-    """The same with its warnings, and without raising: this is what `check` asks."""
+    """The same with its warnings, and without raising: this is what `check` asks.
+
+    A subject or preheader that stands in another file brings its place along.
+    """
     library, findings = Library(templates), Findings()
     path = _find(library, name, findings)
     if path is None:
@@ -154,8 +157,8 @@ def _find(library: Library, name: str, findings: Findings) -> Path | None:
 
 @dataclass(frozen=True)
 class _Wanted:
-    subject: str | None
-    preheader: str | None
+    subject: str | Original | None
+    preheader: str | Original | None
     language: str
     default_layout: str
     is_campaign: bool
@@ -225,8 +228,10 @@ class _Reader:
                 fillings[name] = Block(name, opening, list(escaped))
         return fillings
 
-    def _line(self, front: FrontMatter, name: str, given: str | None, shown: str) -> Original:
+    def _line(self, front: FrontMatter, name: str, given: str | Original | None, shown: str) -> Original:
         """The subject or preheader, with the place where it was written."""
+        if isinstance(given, Original):
+            return given
         if given is not None:
             return Original(shown, given.strip())
         return _original_at(shown, front.places.get(name), front.text(name) or "")

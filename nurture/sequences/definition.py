@@ -7,7 +7,7 @@ given or derived from what they do, by which branches, mails and later versions 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nurture.campaigns.notations import ContactOrZone, Days, FixedLength, HalfLife, Hours, Length
 from nurture.campaigns.reading import Definition, YamlFile, read_definition
@@ -25,6 +25,12 @@ class EnrollDefinition(Definition):
     again: Literal["never"] | FixedLength = Field(
         "never", description='"never", or how long after the end: "180 days".'
     )
+
+    @field_validator("again", mode="before")
+    @classmethod
+    def _without_after(cls, again: object) -> object:
+        """`after 180 days` reads well, too."""
+        return again.removeprefix("after ") if isinstance(again, str) else again
 
 
 class ExitDefinition(Definition):

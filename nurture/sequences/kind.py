@@ -84,17 +84,21 @@ def load_sequence(content: Mapping[str, Any], language: Language) -> Sequence:
 
 def _read_file(workspace: Workspace, path: Path, problems: Problems) -> Unit | None:
     file = open_yaml(workspace, path, problems)
-    definition = read_definition(file, SequenceDefinition) if file else None
-    if file is None or definition is None:
+    if file is None:
         return None
     before = len(problems.errors)
-    steps = read_steps(file, definition.steps)
+    definition = read_definition(file, SequenceDefinition)
+    # Whatever is wrong above them, the steps are looked at all the same.
+    raw = definition.steps if definition else file.data.get("steps")
+    steps = read_steps(file, raw) if isinstance(raw, list) else []
     every = [one for outer in steps for one in outer.walk()]
-    _check_names(file, definition, workspace)
     texts = _check_conditions(file, definition, every, workspace)
     mails = {one.id: mail for one in every if (mail := _read_mail(file, one, workspace, problems)) is not None}
     for one in every:
         _check_fields(file, one, workspace)
+    if definition is None:
+        return None
+    _check_names(file, definition, workspace)
     if len(problems.errors) > before:
         return None
     program = build(definition, steps, workspace.words)
@@ -119,15 +123,15 @@ def _check_names(file: YamlFile, definition: SequenceDefinition, workspace: Work
 
 
 def _check_conditions(
-    file: YamlFile, definition: SequenceDefinition, every: list[Numbered], workspace: Workspace
+    file: YamlFile, definition: SequenceDefinition | None, every: list[Numbered], workspace: Workspace
 ) -> list[str]:
     """Complain about conditions that cannot be read or ask about mails this file does not send; hand back the rest."""
     asked: list[tuple[tuple[str | int, ...], str]] = [
-        (("exit", number, "when"), one.when) for number, one in enumerate(definition.exit)
+        ((*one.path, "if"), one.step.if_) for one in every if isinstance(one.step, IfStep)
     ]
-    asked += [((*one.path, "if"), one.step.if_) for one in every if isinstance(one.step, IfStep)]
-    if definition.enroll.when:
-        asked.append((("enroll", "when"), definition.enroll.when))
+    if definition is not None:
+        asked += [(("exit", number, "when"), one.when) for number, one in enumerate(definition.exit)]
+        asked += [(("enroll", "when"), definition.enroll.when)] if definition.enroll.when else []
     mails = [one.id for one in every if isinstance(one.step, SendStep)]
     good = []
     for path, text in asked:
@@ -160,8 +164,14 @@ def _read_mail(file: YamlFile, one: Numbered, workspace: Workspace, problems: Pr
     if not isinstance(one.step, SendStep):
         return None
     step = one.step
-    reading = read_template(workspace.templates, step.send, subject=step.subject, preheader=step.preheader)
-    return take_mail(workspace, reading, problems, asked_by=file.name)
+    subject, preheader = (
+        file.original((*one.path, key), text.strip()) if text is not None else None
+        for key, text in (("subject", step.subject), ("preheader", step.preheader))
+    )
+    reading = read_template(workspace.templates, step.send, subject=subject, preheader=preheader)
+    asked_at = (file.name, *file.place((*one.path, "send")))
+    given = [line for line in (subject, preheader) if line is not None]
+    return take_mail(workspace, reading, problems, asked_at=asked_at, given=given)
 
 
 def _check_fields(file: YamlFile, one: Numbered, workspace: Workspace) -> None:
