@@ -1,11 +1,16 @@
 """docs/ covers everything there is, and what is generated is what would be generated now."""
 
+import pkgutil
+import re
+from pathlib import Path
+
 import pytest
 
 from nurture.sequences.definition import VERBS
 from tests.project import generated
 from tests.project.pages import checks, commands, formats, settings, words
 from tests.project.pages.mistakes import MISTAKES
+from tests.project.source import PACKAGE, REPOSITORY
 
 
 def test_the_generated_pages_are_up_to_date() -> None:
@@ -45,3 +50,38 @@ def test_every_key_of_every_format_says_what_it_means() -> None:
 def test_every_word_of_conditions_and_mails_is_explained(what: str) -> None:
     there, explained = words.explained()[what]
     assert there == explained, "tests/project/pages/words.py explains them"
+
+
+def test_every_word_of_the_glossary_exists_in_the_code() -> None:
+    text = (REPOSITORY / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| `([\w.]+)` \|$", text, re.MULTILINE)
+    words = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| word")]
+    assert len(rows) == len(words), "each word says where it lives"
+    for place in rows:
+        assert _exists(place), f"there is no nurture.{place}"
+
+
+def _exists(place: str) -> bool:
+    """`contacts.store.Contact.owner_id`: a module, then names in it."""
+    try:
+        pkgutil.resolve_name(f"nurture.{place}")
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def test_every_place_that_architecture_names_exists() -> None:
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for place in re.findall(r"`([\w/.]+(?:\.(?:py|yaml|mjml|css)|/))`", text):
+        assert any((folder / place).exists() for folder in (REPOSITORY, PACKAGE)), place
+
+
+def test_every_room_is_explained() -> None:
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text[text.index("| room |") : text.index("Most rooms share")]
+    rooms = {path.stem for path in PACKAGE.iterdir() if not path.name.startswith("_") and _is_room(path)}
+    assert rooms == set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE))))
+
+
+def _is_room(path: Path) -> bool:
+    return path.suffix == ".py" or (path / "__init__.py").exists()

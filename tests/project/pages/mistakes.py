@@ -9,15 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nurture.app import App, language
+from nurture.app import open_app
 from nurture.campaigns.publishing import read_workspace
 from nurture.campaigns.reading import Problem
-from nurture.clock import SystemClock
-from nurture.database.engine import Database, sqlite_url
 from nurture.delivery.notices import KIND as SERVICE
 from nurture.rendering.source import CODES
 from nurture.settings import read_settings
-from nurture.tokens import AddressHasher, TokenKeys
 from tests.support.workspaces import LETTER, SETTINGS, write
 
 SEQUENCE = "campaigns/sequences/welcome.yaml"
@@ -318,16 +315,8 @@ class Checker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
-        self._app = App(
-            folder,
-            read_settings(folder, {}),
-            Database(sqlite_url(folder / "never-opened.db")),
-            SystemClock(),
-            TokenKeys(["a secret"]),
-            AddressHasher("a key"),
-            "",
-            language(),
-        )
+        write(folder, {"settings.toml": SETTINGS})
+        self._app = open_app(folder, settings=read_settings(folder, {}))
 
     def close(self) -> None:
         self._app.close()

@@ -1,0 +1,86 @@
+"""Takes the pictures of the README: the overview of a demo that has run, and a mail as its reader sees it.
+
+`python -m tests.project.pictures` runs `nurture demo` and looks at it with Chromium, in about two minutes;
+`--url http://127.0.0.1:8000` looks at one that is up already.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+MOST_BYTES = 300_000
+_UP = re.compile(r"overview (http://\S+)")
+
+
+@contextmanager
+def running_demo() -> Iterator[str]:
+    """Where a demo that has lived through its weeks can be looked at."""
+    demo = subprocess.Popen([sys.executable, "-m", "nurture", "demo", "--port", "0"], stdout=subprocess.PIPE, text=True)
+    assert demo.stdout is not None
+    try:
+        for line in demo.stdout:
+            sys.stdout.write(line)
+            if "Look around" in line and (found := _UP.search(line)):
+                yield found[1]
+                return
+        raise RuntimeError("the demo ended before there was anything to look at")
+    finally:
+        demo.terminate()
+        demo.wait()
+
+
+def take(url: str) -> None:
+    """Both pictures, in the light scheme, twice as sharp as the page."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        _shoot(browser, url, PICTURES / "overview.png", width=960, height=1080)
+        _shoot(browser, f"{url}/inbox/{_a_mail(browser, url)}/html", PICTURES / "mail.png", width=640, height=900)
+        browser.close()
+
+
+def _a_mail(browser: Browser, url: str) -> str:
+    """The number of the newest mail with the first issue."""
+    page = browser.new_page()
+    page.goto(f"{url}/inbox?words=Five+questions")
+    address = page.locator("a[href*='/inbox/']").first.get_attribute("href") or ""
+    page.close()
+    return address.rstrip("/").rpartition("/")[2]
+
+
+def _shoot(browser: Browser, url: str, file: Path, *, width: int, height: int) -> None:
+    page = browser.new_page(
+        viewport={"width": width, "height": height}, device_scale_factor=2, color_scheme="light", locale="en-US"
+    )
+    page.goto(url)
+    page.screenshot(path=file)
+    page.close()
+    size = file.stat().st_size
+    sys.stdout.write(f"{file.name}: {size:,} bytes\n")
+    if size > MOST_BYTES:
+        raise RuntimeError(f"{file.name} has {size:,} bytes; make it smaller than {MOST_BYTES:,}")
+
+
+def main() -> None:
+    """Take the pictures of a demo that is up, or of one made for it."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--url", help="where a demo is up")
+    url = options.parse_args().url
+    if url:
+        take(url.rstrip("/"))
+    else:
+        with running_demo() as made:
+            take(made)
+
+
+if __name__ == "__main__":
+    main()
