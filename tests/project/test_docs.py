@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nurture import __version__
 from nurture.sequences.definition import VERBS
 from tests.project import generated
 from tests.project.pages import checks, commands, formats, settings, words
@@ -85,3 +86,9 @@ def test_every_room_is_explained() -> None:
 
 def _is_room(path: Path) -> bool:
     return path.suffix == ".py" or (path / "__init__.py").exists()
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    newest = re.search(r"^## \[([\d.]+)\]", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == __version__

@@ -81,6 +81,15 @@ def _options(command: Command) -> set[str]:
     return found | {"--help", "--workspace"}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_charts_hold_no_sign_that_ends_them(page: Path) -> None:
+    """In Mermaid a semicolon ends a statement, and a second colon a label."""
+    for _, language, block in _FENCED.findall(page.read_text(encoding="utf-8")):
+        for line in block.splitlines() if language == "mermaid" and "stateDiagram" in block else ():
+            assert ";" not in line, line
+            assert line.count(":") <= 1, line
+
+
 def _script(page: Path) -> str:
     return "\n".join(_RUN.findall(page.read_text(encoding="utf-8")))
 

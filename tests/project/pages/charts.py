@@ -15,7 +15,7 @@ _DELIVERY_WORDS: Mapping[tuple[str, str], str] = {
     ("claimed", "held"): "pause, window, cap, boundary",
     ("queued", "held"): "recheck",
     ("held", "queued"): "the reason has passed",
-    ("claimed", "sending"): "permission holds; intent committed",
+    ("claimed", "sending"): "permission holds, intent committed",
     ("sending", "sent"): "2xx",
     ("sending", "failed"): "5xx",
     ("sending", "queued"): "4xx, or lost before the final dot",
