@@ -1,11 +1,14 @@
 """The shape of the code: where SQL lives, how long a file is, what nothing is called."""
 
 import ast
+import importlib.metadata
 import re
+import sys
+import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatch
 
-from tests.project.source import PACKAGE, Module, every_module
+from tests.project.source import PACKAGE, REPOSITORY, Module, every_module
 
 #: Where statements are written.
 HOMES_OF_SQL = ("*/store.py", "reports/queries.py", "database/*")
@@ -24,6 +27,13 @@ LONG: Mapping[str, str] = {
     "newsletters/actions.py": "announcement, slots and who was left out read the same readers; who was left out may move",
 }
 _LONGEST = 350
+
+#: Packages that are imported and not declared, and whose part they are.
+COMES_WITH: Mapping[str, str] = {
+    "anyio": "the threads of starlette",
+    "dns": "the resolver of email-validator",
+    "markupsafe": "the strings of jinja2",
+}
 
 #: Words that say nothing about what a thing is.
 _EMPTY_WORDS = {"manager", "helper", "helpers", "util", "utils", "common", "base", "data", "info", "handler", "misc"}
@@ -83,6 +93,22 @@ def test_nothing_has_an_empty_name() -> None:
             if isinstance(node, ast.ClassDef):
                 words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", node.name)}
                 assert not words & _EMPTY_WORDS, f"{module.name}: {node.name}"
+
+
+def test_what_is_imported_is_declared() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {_distribution(one) for one in [*project["dependencies"], *project["optional-dependencies"]["postgres"]]}
+    named = importlib.metadata.packages_distributions()
+    beside = set()
+    for module in every_module():
+        packages = {name.split(".")[0] for name in module.imports()} - set(sys.stdlib_module_names) - {"nurture"}
+        beside |= {one for one in packages if not declared & {_distribution(name) for name in named.get(one, [])}}
+    assert beside == COMES_WITH.keys(), "declare it in pyproject.toml"
+
+
+def _distribution(text: str) -> str:
+    """`sqlalchemy>=2.1` and `SQLAlchemy` are one."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", text, maxsplit=1)[0]).lower()
 
 
 def test_rooms_are_packages_with_an_init() -> None:
