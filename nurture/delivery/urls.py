@@ -85,6 +85,11 @@ def read_way_out(keys: TokenKeys, token: str) -> WayOut | None:
     return _read_way_out(keys.read(TokenPurpose.LEAVE, token))
 
 
+def is_handed_out(local_part: str) -> bool:
+    """Whether this looks like an address that stands in our mails; only its token says whether it is one."""
+    return local_part.lower().startswith(("leave+", "reply+"))
+
+
 def read_local_part(keys: TokenKeys, local_part: str) -> WayOut | int | None:
     """What an address of ours that mail arrived at means: a way out, the delivery replied to, or nothing."""
     word, _, token = local_part.lower().partition("+")

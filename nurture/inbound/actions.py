@@ -1,6 +1,7 @@
 """What happens when mail comes back: a way out by mail is taken, a reply is recorded and its sequence looks again."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,7 +39,7 @@ def receive(
     A mail to a way out takes the person of the *token* off, whoever the sender claims to be (RFC 2369). A reply belongs
     to the delivery named by the address it went to, else by what it quotes in its headers.
     """
-    message_id = str(message.get("Message-ID", "")).strip()[:500] or f"sha256:{hashlib.sha256(content).hexdigest()}"
+    message_id = _name_of(message) or f"sha256:{hashlib.sha256(content).hexdigest()}"
     if store.is_known(session, message_id):
         return None
     matched = _match(session, keys, recipients, message)
@@ -72,6 +73,12 @@ def receive(
     return mail
 
 
+def _name_of(message: EmailMessage) -> str:
+    """The Message-ID as it was written: what is none, such as a lone `<`, cannot be read by the library."""
+    written = next((str(value) for name, value in message.raw_items() if name.lower() == "message-id"), "")
+    return re.sub(r"[^!-~]", "", written)[:500]
+
+
 def _match(session: Session, keys: TokenKeys, recipients: Sequence[str], message: EmailMessage) -> Matched:
     for recipient in recipients:
         meaning = read_local_part(keys, recipient.rpartition("@")[0])
@@ -97,6 +104,9 @@ def _take_reply(
     # Nothing of a sequence leaves before `advance` has looked at what they said.
     hold_for_recheck(session, contact.id)
     operator = contacts.list_operators(session).get(contact.owner_id or 0)
+    if operator is None or not operator.is_declared:
+        # Nobody here owns them, and they answered whoever wrote.
+        operator = contacts.find_operator(session, (delivery.facts or {}).get("sender", {}).get("email", ""))
     if operator is None or not operator.is_declared:
         return
     name = " ".join(part for part in (contact.first_name, contact.last_name) if part) or "Somebody"

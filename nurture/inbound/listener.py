@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
 
+from nurture.delivery.urls import is_handed_out
 from nurture.inbound.server import SmtpServer
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class _Reception:
     ) -> str:
         if address.rpartition("@")[2].lower() != self._domain:
             return "550 5.7.1 We take mail for our own domain only"
+        if not is_handed_out(address.rpartition("@")[0]):
+            return "550 5.1.1 Nobody reads mail to this address; write to the person who wrote to you"
         if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         envelope.rcpt_tos.append(address)

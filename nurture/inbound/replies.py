@@ -43,7 +43,9 @@ def read_reply(message: EmailMessage) -> Reply:
 
 def new_text(text: str) -> str:
     """What was written now, without the quoted mail and without the signature."""
-    parsed = EmailReplyParser(languages=_LANGUAGES).read(text[:_MOST_CHARACTERS])
+    # Neither a NUL nor half a character (UTF-7 can spell one) can be kept.
+    text = text[:_MOST_CHARACTERS].replace("\0", "").encode(errors="replace").decode()
+    parsed = EmailReplyParser(languages=_LANGUAGES).read(text)
     newest = parsed.latest_reply or ""
     lines = [line for line in newest.splitlines() if not line.lstrip().startswith(">")]
     return "\n".join(lines).strip()

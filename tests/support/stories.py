@@ -101,7 +101,7 @@ class Letter:
         return str(self.arrived.message["Reply-To"]).strip("<>")
 
 
-@dataclass
+@dataclass(repr=False)
 class Post(SmtpRelay):
     """A relay that keeps what it took with the story's time, and everything it was ever handed."""
 
@@ -120,7 +120,7 @@ class Post(SmtpRelay):
         return answer
 
 
-@dataclass
+@dataclass(repr=False)
 class Story:
     """One house and everybody around it."""
 
