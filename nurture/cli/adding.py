@@ -34,7 +34,11 @@ def row_of(
             case str() | int() | float() as value:
                 values[name] = value
     owner = str(values.pop("owner", ""))
-    return ImportRow(0, read_cell_address(email), values, owner, tuple(read_tag(tag) for tag in tags))
+    try:
+        address = read_cell_address(email)
+    except BadInput as error:
+        raise BadInput(f"{email}: {error}.") from None
+    return ImportRow(0, address, values, owner, tuple(read_tag(tag) for tag in tags))
 
 
 def add_contact(house: "App", row: "ImportRow", terms: "Terms", now: datetime) -> str:

@@ -6,19 +6,18 @@ from nurture.cli.output import say, warn
 
 if TYPE_CHECKING:
     from nurture.app import App
+    from nurture.database.engine import Session
 
 
 def brief(house: "App") -> None:
     """Say what is planned, what is held, and which files differ from what is published."""
     from nurture.campaigns import publishing
-    from nurture.database.installation import get_pause
     from nurture.delivery import store
     from nurture.newsletters import actions as newsletters
     from nurture.newsletters import store as readers
 
     with house.database.reading() as session:
-        if (pause := get_pause(session)) is not None:
-            warn(f"Sending is paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {pause[1]}.")
+        warn_of_pause(session)
         for newsletter in newsletters.list_published(session):
             outlook = newsletters.look_ahead(session, newsletter)
             slot = f"{outlook.slot_at.astimezone(newsletter.zone):%A %-d %B, %H:%M} ({newsletter.zone})"
@@ -37,6 +36,15 @@ def brief(house: "App") -> None:
                 names = ", ".join(f"{one.kind} {one.name}" for one in changed)
                 warn(f"These files differ from what is published, and change nobody until `nurture publish`: {names}.")
     _say_boundary(house)
+
+
+def warn_of_pause(session: "Session") -> None:
+    """Say that nothing is sent, why, and what ends that."""
+    from nurture.database.installation import get_pause
+
+    if (pause := get_pause(session)) is not None:
+        way_on = "" if "`nurture resume" in pause[1] else " `nurture resume` goes on."
+        warn(f"Sending is paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {pause[1]}.{way_on}")
 
 
 def _say_boundary(house: "App") -> None:

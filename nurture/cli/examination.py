@@ -150,6 +150,6 @@ def _uncertain(house: "App") -> Finding:
     if not count:
         return Finding("uncertain mail", True, "none")
     return Finding(
-        "uncertain mail", False, f"{count:,} mails whose arrival nobody confirmed",
+        "uncertain mail", False, f"{count:,} mail{'' if count == 1 else 's'} whose arrival nobody confirmed",
         "look with `nurture deliveries --status uncertain`, then `nurture deliveries resolve ID --as …`",
     )  # fmt: skip

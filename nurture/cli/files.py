@@ -31,9 +31,9 @@ def check(
 
     Example: nurture check campaigns/sequences
     """
+    wanted = [_find(path) for path in paths or []]
     with opened() as house:
         reading = house.read_files()
-    wanted = [path.resolve() for path in paths or []]
     problems = [one for one in reading.problems if not wanted or _is_below(one.file, wanted)]
     errors = sum(one.severity == "error" for one in problems)
     if as_json:
@@ -56,6 +56,16 @@ def check(
         say(_counted(problems, reading.files))
     if errors:
         raise typer.Exit(1)
+
+
+def _find(path: Path) -> Path:
+    """A file or folder as seen from here, or else from the workspace."""
+    from nurture.errors import NotFound
+
+    for place in (path, folder() / path):
+        if place.exists():
+            return place.resolve()
+    raise NotFound(f"{path}: there is no such file or folder.")
 
 
 def _is_below(file: str, wanted: list[Path]) -> bool:

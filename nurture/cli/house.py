@@ -33,7 +33,10 @@ def init(
 
     place = (target or folder()).resolve()
     written, kept = write_starter(place, postal_address)
-    say(f"{place}: wrote {len(written):,} files" + (f", left {len(kept):,} that were there." if kept else "."))
+    say(
+        f"{place}: wrote {len(written):,} file{'' if len(written) == 1 else 's'}"
+        + (f", left {len(kept):,} that were there." if kept else ".")
+    )
     cd = f"cd {target} && " if target else ""
     say("\nWhat next:")
     if not postal_address:

@@ -214,7 +214,7 @@ def report(done: Done) -> None:
     """What an import did, for people: a table, what was left out and why, and the three piles."""
     summary, name = done.summary, done.file.sheet.path.name
     would = "would be " if done.is_rehearsal else ""
-    say(f"{name}: {summary.read:,} rows in {done.seconds:.1f} s{_spelled(done.file)}")
+    say(f"{name}: {summary.read:,} row{'' if summary.read == 1 else 's'} in {done.seconds:.1f} s{_spelled(done.file)}")
     where = f"{done.refused_file.name} says why, line by line" if done.refused_file else "why: see below"
     counts = [
         (summary.created, f"{would}new", ""),

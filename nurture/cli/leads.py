@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.output import emit, say, shown, table
+from nurture.cli.output import emit, read_id, say, shown, table
 from nurture.cli.workspace import opened
 from nurture.timing import in_words
 
@@ -130,16 +130,14 @@ def lost(
 
 def _give(lead: str, verdict: str, *, reason: str = "", amount: float | None = None, as_json: bool) -> None:
     from nurture.contacts.store import Contact
-    from nurture.errors import NotFound
     from nurture.handoff import actions
     from nurture.handoff.rules import Verdict
 
-    if not lead.isdigit():
-        raise NotFound(f'"{lead}" is no lead; `nurture leads` lists them with their numbers.')
+    number = read_id(lead, "lead", "nurture leads")
     with opened() as house, house.database.writing() as session:
         agreement = actions.get(session, house.language)
         given = actions.give_verdict(
-            session, agreement, int(lead), Verdict(verdict), reason=reason, amount=amount, now=house.clock.now()
+            session, agreement, number, Verdict(verdict), reason=reason, amount=amount, now=house.clock.now()
         )
         contact = session.get_one(Contact, given.contact_id)
     if as_json:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.output import emit, say, table
+from nurture.cli.output import emit, read_id, say, table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:
-    deliveries = typer.Typer(help="Every mail to every person.", invoke_without_command=True)
+    deliveries = typer.Typer(invoke_without_command=True)
     deliveries.callback()(show_deliveries)
     deliveries.command("resolve")(resolve)
     app.add_typer(deliveries, name="deliveries")
@@ -92,12 +92,10 @@ def resolve(
     Example: nurture deliveries resolve 195964323924347425 --as sent
     """
     from nurture.delivery import actions
-    from nurture.errors import NotFound
 
-    if not delivery.isdigit():
-        raise NotFound(f'"{delivery}" is no delivery; `nurture deliveries` lists them.')
+    number = read_id(delivery, "delivery", "nurture deliveries")
     with opened() as house, house.database.writing(durable=True) as session:
-        settled = actions.resolve(session, int(delivery), verdict, house.clock.now())
+        settled = actions.resolve(session, number, verdict, house.clock.now())
     if as_json:
         emit({"id": str(settled.id), "status": settled.status})
     else:

@@ -8,6 +8,7 @@ import typer
 
 from nurture import __version__
 from nurture.cli import contacts, files, house, leads, mails, people, running, trying
+from nurture.cli.usage import keep_examples_whole, sentence_of
 from nurture.cli.workspace import remember
 from nurture.errors import NurtureError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     workspace: Annotated[
         Path, typer.Option("--workspace", "-w", help="The folder with settings.toml.", envvar="NURTURE_WORKSPACE")
     ] = Path(),
@@ -33,20 +35,28 @@ def main(
     if version:
         typer.echo(f"nurture {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
     remember(workspace)
 
 
 for module in (house, contacts, files, people, trying, mails, leads, running):
     module.register(app)
+keep_examples_whole(app)
 
 
 def run() -> None:
     """Run the command line; what went wrong is one sentence on stderr, exit 1 (2 for wrong usage)."""
     try:
-        app()
+        # Not standalone, so that wrong usage comes here and is told like everything else.
+        sys.exit(app(standalone_mode=False) or 0)
     except NurtureError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
+    except typer.TyperException as error:
+        sys.stderr.write(f"{sentence_of(error)}\n")
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

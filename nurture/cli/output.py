@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: Wide enough for every line: a pipe folds nothing.
+_PIPE = 10_000
+
 
 def console(*, on_stderr: bool = False) -> "Console":
     """Where words go."""
     from rich.console import Console
 
     stream = sys.stderr if on_stderr else sys.stdout
-    width = None if stream.isatty() else 200
+    width = None if stream.isatty() else _PIPE
     return Console(file=stream, highlight=False, soft_wrap=True, width=width)
 
 
@@ -39,6 +42,15 @@ def emit(document: Any) -> None:
     sys.stdout.write("\n")
 
 
+def read_id(text: str, what: str, listed_by: str) -> int:
+    """A number that names a row, as people copy it from a list."""
+    from nurture.errors import NotFound
+
+    if not (text.isascii() and text.isdigit() and int(text) < 2**63):
+        raise NotFound(f'"{text}" is no {what}; `{listed_by}` lists them with their numbers.')
+    return int(text)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """A table, or the sentence that says what would fill it."""
     from rich.box import SIMPLE_HEAD
@@ -55,7 +67,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     for row in rows:
         # As text, so that square brackets in somebody's name are no markup.
         grid.add_row(*(Text(shown(value)) for value in row))
-    console().print(grid)
+    target = console()
+    if target.is_terminal:
+        target.print(grid)
+        return
+    with target.capture() as captured:
+        target.print(grid)
+    # In a pipe one row is one line, without the blanks that only align.
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines() if line.strip())
 
 
 def shown(value: object) -> str:

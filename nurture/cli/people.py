@@ -53,12 +53,12 @@ def opt_out(
     """
     from nurture.consent import actions
     from nurture.contacts.actions import get_contact
-    from nurture.contacts.addresses import read_address
+    from nurture.contacts.addresses import get_address
     from nurture.errors import BadInput, did_you_mean
 
     with opened() as house:
         now = house.clock.now()
-        address = read_address(email)
+        address = get_address(email)
         with house.database.writing(durable=True) as session:
             if topic:
                 if topic not in house.declared.topics:
@@ -69,12 +69,12 @@ def opt_out(
             else:
                 address_hash = house.hasher.hash(address.key)
                 changed = actions.opt_out(session, address_hash, how="command line", now=now)
-        what = topic or "all topics"
+        what = f" about {topic}" if topic else ""
         if as_json:
             emit({"email": address.email, "topic": topic or None, "changed": changed})
         else:
             say(
-                f"{address.email} gets no more mail about {what}."
+                f"{address.email} gets no more mail{what}."
                 if changed
-                else f"{address.email} had left {what} before, or never came in; nothing changed."
+                else f"{address.email} got no mail{what} before; nothing changed."
             )

@@ -42,6 +42,7 @@ def run(
 
 
 def _run_once(house: "App", *, as_json: bool) -> None:
+    from nurture.cli.briefing import warn_of_pause
     from nurture.delivery import store
     from nurture.engines.local import run_once
 
@@ -50,6 +51,7 @@ def _run_once(house: "App", *, as_json: bool) -> None:
     with house.database.reading() as session:
         held = store.held_by_reason(session)
         refused = store.count_settled_at(session, now, "refused")
+        warn_of_pause(session)
     words = ("enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain")
     counts = {word: done.counts[word] for word in words}
     counts["refused"], counts["held"] = refused, sum(count for _, count, _ in held)

@@ -3,7 +3,6 @@
 import asyncio
 import getpass
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,11 +91,11 @@ def send_test(
     Example: nurture send-test weekly:announcement --to you@acme.example
     """
     from nurture.campaigns.publishing import freeze_draft
-    from nurture.contacts.addresses import read_address
+    from nurture.contacts.addresses import get_address
     from nurture.errors import NotAllowed
 
     with opened() as house:
-        address = read_address(to)
+        address = get_address(to)
         operators = {one["email"].lower() for one in house.declared.operators}
         if address.email.lower() not in operators and address.domain not in house.boundary.test_domains:
             raise NotAllowed(
@@ -147,7 +146,7 @@ def _send(house: "App", delivery_id: int) -> tuple[str, str]:
         relay_down = asyncio.run(drain(heart.worker))
     with house.database.reading() as session:
         delivery = get_delivery(session, delivery_id)
-        return delivery.status, relay_down or delivery.because or delivery.reply
+        return delivery.status, relay_down or delivery.reply or delivery.because
 
 
 def simulate(
@@ -171,21 +170,19 @@ def simulate(
     from nurture.sequences.simulate import simulate as live_through
     from nurture.timing import parse_length
 
+    habits = read_behavior(behavior) if behavior else Behavior()
+    lasting = parse_length(length)
+    begins_at = instant(start) if start else None
     with opened() as house:
-        begins_at = instant(start) if start else house.clock.now()
-        unit = _get_unit(house, "sequence", sequence)
+        units = _units(house, "sequence", "scoring")
+        unit = _get_sequence(units, sequence)
         with house.database.reading() as session:
             person = _person(session, house, contact)
-            program, surroundings, model = _rehearsal(session, house, unit, person)
+            program, surroundings, model = _rehearsal(session, house, units, unit, person)
+        begins_at = begins_at or house.clock.now()
         ending = live_through(
-            program,
-            surroundings,
-            read_behavior(behavior) if behavior else Behavior(),
-            start=begins_at,
-            length=parse_length(length),
-            seed=seed,
-            model=model,
-        )
+            program, surroundings, habits, start=begins_at, length=lasting, seed=seed, model=model
+        )  # fmt: skip
     if as_json:
         emit(
             {
@@ -205,7 +202,9 @@ def simulate(
     say(f"{person.email}: {ending.status}{f' ({ending.reason})' if ending.reason else ''}, {ending.mails} mails.")
 
 
-def _rehearsal(session: "Session", house: "App", unit: "Unit", person: "Contact") -> tuple[Any, Any, Any]:
+def _rehearsal(
+    session: "Session", house: "App", units: "list[Unit]", unit: "Unit", person: "Contact"
+) -> tuple[Any, Any, Any]:
     """The program, the person with what surrounds them, and the scoring, all from the files as they are now."""
     from nurture.consent.rules import ALLOWED
     from nurture.contacts.facts import ContactFacts
@@ -219,7 +218,7 @@ def _rehearsal(session: "Session", house: "App", unit: "Unit", person: "Contact"
     from nurture.timing import find_zone
 
     program = load_sequence(unit.content, house.language)
-    scoring = next((one for one in house.read_files().units if one.kind == "scoring"), None)
+    scoring = next((one for one in units if one.kind == "scoring"), None)
     is_known = session.get(type(person), person.id) is not None
     facts = (
         gather_facts(session, {person.id: person}, house.clock.now())[person.id]
@@ -246,20 +245,13 @@ def find_mail(house: "App", name: str) -> Wanted:
     from nurture.errors import NotFound, did_you_mean
 
     campaign, _, part = name.partition(":")
-    units = _good_units(house)
     if not part:
         return _template(house, name)
+    units = _units(house, "sequence", "newsletter", "issue")
     for unit in units:
-        mails: Mapping[str, Any] = unit.content.get("mails", {})
-        is_named = unit.name in {campaign, f"{campaign}/{part}"}
-        if unit.kind in {"sequence", "newsletter", "issue"} and is_named and part in mails:
+        if unit.name in {campaign, f"{campaign}/{part}"} and part in unit.content["mails"]:
             return Wanted(unit, part)
-    known = [
-        f"{unit.name.partition('/')[0]}:{mail}"
-        for unit in units
-        if unit.kind in {"sequence", "newsletter", "issue"}
-        for mail in unit.content.get("mails", {})
-    ]
+    known = [f"{unit.name.partition('/')[0]}:{mail}" for unit in units for mail in unit.content["mails"]]
     raise NotFound(f'there is no mail "{name}".{did_you_mean(name, known)} `nurture check` says what cannot be read.')
 
 
@@ -273,19 +265,23 @@ def _template(house: "App", name: str) -> Wanted:
     return Wanted(Unit("template", path, source.template, content), "mail")
 
 
-def _good_units(house: "App") -> list["Unit"]:
-    return list(house.read_files().units)
+def _units(house: "App", *kinds: str) -> list["Unit"]:
+    """What can be read of these kinds; a mistake elsewhere does not matter here."""
+    from nurture.campaigns.publishing import read_workspace
+
+    wanted = [kind for kind in house.kinds() if kind.name in kinds]
+    return list(read_workspace(house.workspace(), wanted).units)
 
 
-def _get_unit(house: "App", kind: str, name: str) -> "Unit":
+def _get_sequence(units: list["Unit"], name: str) -> "Unit":
     from nurture.errors import NotFound, did_you_mean
 
-    units = [unit for unit in _good_units(house) if unit.kind == kind]
-    found = next((unit for unit in units if unit.name == name), None)
-    if found is None:
-        known = did_you_mean(name, [unit.name for unit in units])
-        raise NotFound(f'there is no {kind} "{name}" without errors.{known} `nurture check` says more.')
-    return found
+    known = {unit.name: unit for unit in units if unit.kind == "sequence"}
+    if name not in known:
+        raise NotFound(
+            f'there is no sequence "{name}" without errors.{did_you_mean(name, known)} `nurture check` says more.'
+        )
+    return known[name]
 
 
 def _person(session: "Session", house: "App", email: str) -> "Contact":

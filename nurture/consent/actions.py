@@ -169,8 +169,9 @@ def choose_topic(
     """
     contacts.lock_contacts(session, [contact.id], exclusively=True)
     consent = store.consents_of(session, [contact.id]).get((contact.id, topic))
-    before, after = ("withdrawn", "given") if wanted else ("given", "withdrawn")
-    if consent is None or consent.state != before or (wanted and consent.basis is None):
+    # Somebody nobody had a basis for may leave as well: no basis that is found later brings them back.
+    before, after = ({"withdrawn"}, "given") if wanted else ({"given", "none"}, "withdrawn")
+    if consent is None or consent.state not in before or (wanted and consent.basis is None):
         return False
     consent.state = after
     consent.changed_at = now

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from nurture.contacts import store
-from nurture.contacts.addresses import Address, read_address
+from nurture.contacts.addresses import Address, get_address
 from nurture.contacts.store import Contact, ContactList, Operator, StageMove
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
@@ -46,7 +46,7 @@ def new_contact(address: Address, hasher: AddressHasher, now: datetime, **values
 
 def get_contact(session: Session, email: str) -> Contact:
     """The contact with that address, however it is spelled."""
-    contact = store.find_contact(session, read_address(email).key)
+    contact = store.find_contact(session, get_address(email).key)
     if contact is None:
         raise NotFound(f"{email}: there is no such contact; type `nurture contacts add {email}`.")
     return contact

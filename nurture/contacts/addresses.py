@@ -48,6 +48,14 @@ def read_address(text: str) -> Address:
     return Address(email=f"{local}@{domain}", key=f"{local.casefold()}@{domain}", domain=domain)
 
 
+def get_address(text: str) -> Address:
+    """The same for an address that somebody typed, so that what is wrong is said with it."""
+    try:
+        return read_address(text)
+    except BadInput as error:
+        raise BadInput(f"{text}: {error}.") from None
+
+
 def mask(email: str) -> str:
     """`a…@reader.example`: enough for its owner to recognize, too little for anybody else."""
     local, _, domain = email.rpartition("@")

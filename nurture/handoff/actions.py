@@ -200,7 +200,8 @@ def give_verdict(
     if found is None:
         raise NotFound(f"there is no lead {hand_off_id}; `nurture leads` lists them.")
     if verdict not in FOLLOWS[found.verdict]:
-        raise NotAllowed(f"lead {hand_off_id} is {found.verdict} already, so it cannot become {verdict}.")
+        following = " or ".join(sorted(FOLLOWS[found.verdict])) or "nothing else"
+        raise NotAllowed(f"lead {hand_off_id} is {found.verdict}, so it cannot become {verdict}, but {following}.")
     term = None
     if verdict in {Verdict.REJECTED, Verdict.LOST}:
         reason, term = _rejection(agreement.definition, reason)

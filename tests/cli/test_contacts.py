@@ -1,19 +1,15 @@
 """`nurture contacts`, as somebody types it: what it prints, what it writes, how it ends."""
 
 import csv
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nurture.cli import main
-from nurture.database.engine import Database, sqlite_url
-from tests.support.databases import Databases
 from tests.support.imports import what_is_known
-from tests.support.workspaces import SETTINGS, small_workspace
+from tests.support.terminals import Terminal
+from tests.support.workspaces import SETTINGS
 
 PEOPLE = """\
 Email Address,First Name,Last Name,Country,Opted In,Owner,Shoe Size
@@ -25,60 +21,8 @@ dan@reader.example,Dan,,US,no,,
 """
 
 
-@dataclass
-class Terminal:
-    """Types commands in a workspace; `here` is the folder the prompt stands in."""
-
-    workspace: Path
-    here: Path
-    capture: pytest.CaptureFixture[str]
-    patch: pytest.MonkeyPatch
-
-    def type(self, *words: str, code: int = 0) -> tuple[str, str]:
-        """Run a command; what it said on stdout and on stderr."""
-        self.patch.setattr("sys.argv", ["nurture", "--workspace", str(self.workspace), *words])
-        self.capture.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main.run()
-        out, err = self.capture.readouterr()
-        assert (ended.value.code or 0) == code, (out, err)
-        return out, err
-
-    def json(self, *words: str) -> Any:
-        return json.loads(self.type(*words, "--json")[0])
-
-    def write(self, text: str, name: str = "people.csv") -> str:
-        path = self.here / name
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-
-@pytest.fixture
-def make_terminal(
-    tmp_path: Path,
-    databases: Databases,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Terminal]:
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-
-    def make(name: str = "workspace", **files: str) -> Terminal:
-        workspace = small_workspace(tmp_path / name, **files)
-        with databases.sqlite(workspace / ".nurture" / "nurture.db"):
-            return Terminal(workspace, here, capsys, monkeypatch)
-
-    return make
-
-
-@pytest.fixture
-def terminal(make_terminal: Callable[..., Terminal]) -> Terminal:
-    return make_terminal()
-
-
 def known_to(terminal: Terminal) -> dict[str, Any]:
-    database = Database(sqlite_url(terminal.workspace / ".nurture" / "nurture.db"))
+    database = terminal.open_database()
     try:
         return what_is_known(database)
     finally:

@@ -1,0 +1,96 @@
+"""`nurture deliveries` and `nurture newsletter`: what went to whom, and who was left out."""
+
+import pytest
+
+from tests.cli.conftest import NUMBER
+from tests.support.terminals import Terminal
+
+
+def test_the_json_of_deliveries_is_what_scripts_rely_on(house: Terminal) -> None:
+    mails = house.json("deliveries")
+    newest_first = [mail["queued_at"] for mail in mails]
+    assert newest_first == sorted(newest_first, reverse=True)
+    [sent] = [mail for mail in mails if mail["status"] == "sent"]
+    assert {key: sent[key] for key in ("id", "email", "purpose", "campaign", "step", "message_id", "attempts", "reply")} == {
+        "id": str(NUMBER + 1),
+        "email": "ana@reader.example",
+        "purpose": "campaign",
+        "campaign": "sequence:evaluators",
+        "step": "report",
+        "message_id": f"<{NUMBER + 1}@acme.example>",
+        "attempts": 1,
+        "reply": "250 2.0.0 taken",
+    }  # fmt: skip
+    assert sent["settled_at"] is not None
+
+
+def test_a_note_to_a_colleague_is_listed_under_their_address(house: Terminal) -> None:
+    [note] = [mail for mail in house.json("deliveries") if mail["purpose"] == "internal"]
+    assert (note["email"], note["campaign"]) == ("luis@acme.example", "service:handoff")
+
+
+def test_deliveries_may_be_narrowed_to_a_person_and_a_state(house: Terminal) -> None:
+    assert house.json("deliveries", "--contact", "ben@reader.example") == []
+    assert {one["status"] for one in house.json("deliveries", "--contact", "ANA@reader.example")} >= {
+        "sent",
+        "uncertain",
+    }
+    [doubtful] = house.json("deliveries", "--status", "uncertain")
+    assert doubtful["id"] == str(NUMBER)
+    assert len(house.json("deliveries", "--limit", "1")) == 1
+    out, _ = house.type("deliveries", "--status", "uncertain")
+    [line] = [line for line in out.splitlines() if "reader.example" in line]
+    assert line.split()[:3] == [str(NUMBER), "ana@reader.example", "uncertain"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--status", "snet"], '"snet" is no state of a delivery. Did you mean "sent"? Known: queued, held,'),
+        (["--contact", "eve@reader.example"], "eve@reader.example: there is no such contact;"),
+        (["resolve", "one", "--as", "sent"], '"one" is no delivery; `nurture deliveries` lists them with their numbers.'),
+        (["resolve", "²", "--as", "sent"], '"²" is no delivery;'),
+        (["resolve", "9" * 40, "--as", "sent"], f'"{"9" * 40}" is no delivery;'),
+        (["resolve", "7", "--as", "sent"], "there is no delivery 7"),
+        (["resolve", str(NUMBER), "--as", "maybe"], '"maybe" is no verdict'),
+        (["resolve", str(NUMBER + 1), "--as", "sent"], f"delivery {NUMBER + 1} is sent; only an uncertain one"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_listed_or_resolved_ends_with_one_sentence(
+    house: Terminal, words: list[str], sentence: str
+) -> None:
+    assert house.refused("deliveries", *words).startswith(sentence)
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("sent", "sent"), ("failed", "failed"), ("resend", "queued")])
+def test_an_uncertain_mail_is_settled_by_what_somebody_found_out(house: Terminal, verdict: str, status: str) -> None:
+    assert house.json("deliveries", "resolve", str(NUMBER), "--as", verdict) == {"id": str(NUMBER), "status": status}
+    assert house.json("deliveries", "--status", "uncertain") == []
+
+
+def test_before_the_first_mail_it_is_said_what_would_make_one(terminal: Terminal) -> None:
+    assert terminal.type("deliveries")[0] == (
+        "No mail yet. Publish a newsletter or a sequence, then `nurture run`.\n"
+    )  # fmt: skip
+    assert terminal.json("deliveries") == []
+
+
+def test_a_newsletter_shows_its_readers_and_its_next_slot(house: Terminal) -> None:
+    shown = house.json("newsletter", "show", "weekly")
+    assert (shown["newsletter"], shown["readers"]) == ("weekly", 0)
+    assert set(shown) == {"newsletter", "readers", "next_slot_at", "next_issue"}
+    out, _ = house.type("newsletter", "show", "weekly")
+    assert out.startswith("The Planning Letter: 0 readers.\nNext slot Tuesday ")
+
+
+def test_whoever_is_left_out_is_named_with_the_reason(house: Terminal) -> None:
+    left_out = {one["email"]: one["because"] for one in house.json("newsletter", "left-out", "weekly")}
+    assert list(left_out) == ["cal@reader.example"]
+    assert left_out["cal@reader.example"]
+    assert "cal@reader.example" in house.type("newsletter", "left-out", "weekly")[0]
+    said = house.refused("newsletter", "left-out", "weekly", "--issue", "five-question")
+    assert 'Did you mean "weekly/five-questions"?' in said
+
+
+def test_a_newsletter_nobody_published_is_told_as_such(house: Terminal) -> None:
+    assert 'no newsletter "weakly" is published' in house.refused("newsletter", "show", "weakly")

@@ -1,0 +1,132 @@
+"""`nurture run`: the house at work, once or until somebody stops it."""
+
+import re
+import shutil
+import signal
+import threading
+import urllib.request
+
+import pytest
+
+from tests.cli.conftest import NUMBER
+from tests.support.commands import CommandLine
+from tests.support.relays import SmtpRelay
+from tests.support.terminals import Terminal
+
+WORDS = ["enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain"]
+
+
+@pytest.fixture
+def working(house: Terminal, relay: SmtpRelay) -> Terminal:
+    """A house with a relay, in which Ben's mail waits for no window."""
+    house.set(NURTURE_SMTP__PORT=str(relay.port), NURTURE_WEB__PORT="0")
+    house.edit(
+        "campaigns/sequences/evaluators.yaml", 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact}', ""
+    )
+    house.type("publish")
+    house.type("enroll", "evaluators", "ben@reader.example")
+    return house
+
+
+def test_running_once_does_what_is_due_and_counts_it(working: Terminal, relay: SmtpRelay) -> None:
+    done = working.json("run", "--once")
+    assert list(done) == WORDS
+    assert done["sent"] == 2  # Ben's first mail, and the note about the lead to her rep
+    assert len(relay.to("ben@reader.example")) == len(relay.to("luis@acme.example")) == 1
+    again = working.json("run", "--once")
+    assert (again["sent"], again["failed"], again["uncertain"]) == (0, 0, 0)
+
+
+def test_running_once_is_told_in_one_line(working: Terminal) -> None:
+    out, _ = working.type("run", "--once")
+    assert len(out.splitlines()) == 1
+    assert all(f" {word}" in out for word in WORDS)
+
+
+def test_a_pause_is_no_silence(working: Terminal) -> None:
+    working.type("pause", "--because", "wrong price")
+    out, err = working.type("run", "--once")
+    assert ", 0 sent, " in out
+    assert re.fullmatch(r"Sending is paused since .+ UTC: wrong price\. `nurture resume` goes on\.\n", err)
+    working.type("resume")
+    assert working.json("run", "--once")["sent"] == 2
+
+
+def test_mail_that_waits_is_counted_with_the_reason_and_until_when(working: Terminal) -> None:
+    assert working.json("run", "--once")["sent"] == 2
+    # Ben was written to today, and once a day is enough.
+    working.write(
+        "format: 1\nsequence: more\ntopic: product-insights\nsteps:\n  - {send: sequences/evaluators/report}\n",
+        "more.yaml",
+    )
+    shutil.copy(working.here / "more.yaml", working.workspace / "campaigns" / "sequences" / "more.yaml")
+    working.type("publish")
+    working.type("enroll", "more", "ben@reader.example")
+    out, err = working.type("run", "--once")
+    assert ", 1 held, " in out
+    assert re.fullmatch(r"1 held: cap, until \d{4}-\d\d-\d\d \d\d:\d\d UTC at the earliest\.\n", err)
+
+
+def test_failed_mail_and_a_relay_that_is_away_are_no_failure_of_the_run(working: Terminal, relay: SmtpRelay) -> None:
+    relay.on_rcpt = lambda address: "550 5.1.1 no such user" if address == "ben@reader.example" else None
+    done = working.json("run", "--once")
+    assert (done["sent"], done["failed"]) == (1, 1)
+    [failed] = working.json("deliveries", "--status", "failed")
+    assert failed["reply"] == "550 5.1.1 no such user"
+    working.set(NURTURE_SMTP__PORT="1")
+    working.type("enroll", "evaluators", "ana@reader.example")
+    working.type("run", "--once")
+
+
+def commands_at(working: Terminal, relay: SmtpRelay) -> CommandLine:
+    return CommandLine(working.workspace, {"NURTURE_SMTP__PORT": str(relay.port)})
+
+
+@pytest.mark.parametrize("with_", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_with_the_message_at_hand_finished(
+    working: Terminal, relay: SmtpRelay, with_: signal.Signals
+) -> None:
+    relay.hold_answers = threading.Event()
+    process = commands_at(working, relay).start("run", "--port", "0")
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    assert said.startswith("Listening on http://127.0.0.1:")
+    address = said.split()[2].rstrip(".")
+    assert urllib.request.urlopen(f"{address}/healthz", timeout=10).status == 200
+    assert relay.is_holding.wait(30)
+    process.send_signal(with_)
+    relay.hold_answers.set()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert out.endswith("Stopping: the messages at hand are finished first.\n")
+    mails = [mail for mail in working.json("deliveries") if mail["id"] != str(NUMBER)]
+    arrived = [one.rcpt_to for one in relay.arrived]
+    assert {mail["status"] for mail in mails} <= {"sent", "queued", "cancelled", "refused"}
+    assert sorted(arrived) == sorted(
+        mail["email"] for mail in mails if mail["status"] == "sent" and mail["id"] != str(NUMBER + 1)
+    )
+
+
+def test_a_run_says_what_is_planned_and_what_stands_in_the_way(working: Terminal, relay: SmtpRelay) -> None:
+    working.edit("campaigns/segments.yaml", "company_size >= 40", "company_size >= 50")
+    working.type("pause", "--because", "wrong price")
+    process = commands_at(working, relay).start("run", "--port", "0")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(4)]
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    said = "".join(lines) + out
+    assert "weekly: Tuesday " in said
+    assert "nothing leaves it." in said
+    assert "Sending is paused since " in err
+    assert ": wrong price." in err
+    assert "change nobody until `nurture publish`: segments segments" in err
+
+
+def test_a_port_that_is_taken_is_told_in_one_sentence(working: Terminal, relay: SmtpRelay) -> None:
+    out, err = commands_at(working, relay).run("run", "--port", str(relay.port), code=1)
+    assert out == ""
+    assert err == (
+        f"cannot listen on 127.0.0.1:{relay.port}: Address already in use; choose another with --host or --port.\n"
+    )
