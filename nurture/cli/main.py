@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nurture import __version__
-from nurture.cli import contacts, files, house, leads, mails, people, running, trying
+from nurture.cli import contacts, files, house, leads, mails, people, running, simulating, trying
 from nurture.cli.usage import keep_examples_whole, sentence_of
 from nurture.cli.workspace import remember
 from nurture.errors import NurtureError
@@ -41,7 +41,7 @@ def main(
     remember(workspace)
 
 
-for module in (house, contacts, files, people, trying, mails, leads, running):
+for module in (house, contacts, files, people, trying, simulating, mails, leads, running):
     module.register(app)
 keep_examples_whole(app)
 

@@ -1,15 +1,15 @@
-"""`nurture preview`, `send-test`, `simulate`: see what would happen before it does."""
+"""`nurture preview` and `send-test`: see a mail before anybody gets it."""
 
 import asyncio
 import getpass
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.output import emit, say, table
+from nurture.cli.output import emit, say
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ Someone = Annotated[str, typer.Option("--contact", help="As this contact would g
 def register(app: typer.Typer) -> None:
     app.command("preview")(preview)
     app.command("send-test")(send_test)
-    app.command("simulate")(simulate)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def preview(
     with opened() as house:
         wanted = find_mail(house, mail)
         with house.database.reading() as session:
-            person = _person(session, house, contact)
+            person = person_of(session, house, contact)
             delivery = _draft(house, wanted, person, version_id=0)
             compiled = composing.mail_of(wanted.unit.content, wanted.mail)
             delivery.facts = composing.gather_facts(
@@ -119,7 +118,7 @@ def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, conta
     from nurture.delivery import composing
     from nurture.delivery.store import add_delivery
 
-    person = _person(session, house, contact)
+    person = person_of(session, house, contact)
     delivery = _draft(house, wanted, person, version_id=version_id, to=to)
     uses = composing.mail_of(wanted.unit.content, wanted.mail).uses
     people = composing.gather_people(session, [person.id])
@@ -149,97 +148,6 @@ def _send(house: "App", delivery_id: int) -> tuple[str, str]:
         return delivery.status, relay_down or delivery.reply or delivery.because
 
 
-def simulate(
-    sequence: Annotated[str, typer.Argument(help="The sequence, as its file calls it.")],
-    contact: Someone = "",
-    start: Annotated[
-        str, typer.Option("--from", help="The instant they come in, such as 2026-03-02T09:00; default: now.")
-    ] = "",
-    length: Annotated[str, typer.Option("--for", help="How long to look ahead.")] = "60d",
-    behavior: Annotated[Path | None, typer.Option(help="A file that says what people do with mails.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another story.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Tell one contact's way through a sequence of the files, with the engine that production runs.
-
-    Example: nurture simulate evaluators --contact ana@reader.example --from 2026-03-02T09:00
-    """
-    from nurture.cli.leads import instant
-    from nurture.sequences.behavior import read_behavior
-    from nurture.sequences.simulate import Behavior
-    from nurture.sequences.simulate import simulate as live_through
-    from nurture.timing import parse_length
-
-    habits = read_behavior(behavior) if behavior else Behavior()
-    lasting = parse_length(length)
-    begins_at = instant(start) if start else None
-    with opened() as house:
-        units = _units(house, "sequence", "scoring")
-        unit = _get_sequence(units, sequence)
-        with house.database.reading() as session:
-            person = _person(session, house, contact)
-            program, surroundings, model = _rehearsal(session, house, units, unit, person)
-        begins_at = begins_at or house.clock.now()
-        ending = live_through(
-            program, surroundings, habits, start=begins_at, length=lasting, seed=seed, model=model
-        )  # fmt: skip
-    if as_json:
-        emit(
-            {
-                "contact": person.email, "status": ending.status, "reason": ending.reason, "mails": ending.mails,
-                "score": ending.score,
-                "timeline": [
-                    {"at": one.at, "step": one.step, "what": one.what, "why": one.why} for one in ending.timeline
-                ],
-            }
-        )  # fmt: skip
-        return
-    table(
-        ("when (UTC)", "step", "what", "why"),
-        [(one.at, one.step, one.what, one.why) for one in ending.timeline],
-        empty="Nothing happens.",
-    )
-    say(f"{person.email}: {ending.status}{f' ({ending.reason})' if ending.reason else ''}, {ending.mails} mails.")
-
-
-def _rehearsal(
-    session: "Session", house: "App", units: "list[Unit]", unit: "Unit", person: "Contact"
-) -> tuple[Any, Any, Any]:
-    """The program, the person with what surrounds them, and the scoring, all from the files as they are now."""
-    from nurture.consent.rules import ALLOWED
-    from nurture.contacts.facts import ContactFacts
-    from nurture.contacts.store import values_of
-    from nurture.contacts.zones import zone_of
-    from nurture.delivery import composing
-    from nurture.scoring.actions import gather_facts
-    from nurture.scoring.definition import model_of
-    from nurture.sequences.kind import load_sequence
-    from nurture.sequences.simulate import Person
-    from nurture.timing import find_zone
-
-    program = load_sequence(unit.content, house.language)
-    scoring = next((one for one in units if one.kind == "scoring"), None)
-    is_known = session.get(type(person), person.id) is not None
-    facts = (
-        gather_facts(session, {person.id: person}, house.clock.now())[person.id]
-        if is_known
-        else ContactFacts(values_of(person, None))
-    )
-    zone = zone_of(person)
-    links = {
-        step: [(link.label, _path(link.destination)) for link in composing.mail_of(unit.content, step).links]
-        for step in unit.content["mails"]
-    }
-    surroundings = Person(facts, zone, find_zone(program.window_zone) or zone, ALLOWED, links)
-    return program, surroundings, model_of(scoring.content, house.language) if scoring else None
-
-
-def _path(destination: str) -> str:
-    from urllib.parse import urlsplit
-
-    return urlsplit(destination).path or "/"
-
-
 def find_mail(house: "App", name: str) -> Wanted:
     """The mail of that name in the files, or what stands in the way of it."""
     from nurture.errors import NotFound, did_you_mean
@@ -247,7 +155,7 @@ def find_mail(house: "App", name: str) -> Wanted:
     campaign, _, part = name.partition(":")
     if not part:
         return _template(house, name)
-    units = _units(house, "sequence", "newsletter", "issue")
+    units = units_of(house, "sequence", "newsletter", "issue")
     for unit in units:
         if unit.name in {campaign, f"{campaign}/{part}"} and part in unit.content["mails"]:
             return Wanted(unit, part)
@@ -265,7 +173,7 @@ def _template(house: "App", name: str) -> Wanted:
     return Wanted(Unit("template", path, source.template, content), "mail")
 
 
-def _units(house: "App", *kinds: str) -> list["Unit"]:
+def units_of(house: "App", *kinds: str) -> list["Unit"]:
     """What can be read of these kinds; a mistake elsewhere does not matter here."""
     from nurture.campaigns.publishing import read_workspace
 
@@ -273,18 +181,7 @@ def _units(house: "App", *kinds: str) -> list["Unit"]:
     return list(read_workspace(house.workspace(), wanted).units)
 
 
-def _get_sequence(units: list["Unit"], name: str) -> "Unit":
-    from nurture.errors import NotFound, did_you_mean
-
-    known = {unit.name: unit for unit in units if unit.kind == "sequence"}
-    if name not in known:
-        raise NotFound(
-            f'there is no sequence "{name}" without errors.{did_you_mean(name, known)} `nurture check` says more.'
-        )
-    return known[name]
-
-
-def _person(session: "Session", house: "App", email: str) -> "Contact":
+def person_of(session: "Session", house: "App", email: str) -> "Contact":
     """The contact of that address, or somebody invented who has everything a mail may ask for."""
     from nurture.contacts.actions import get_contact, new_contact
     from nurture.contacts.addresses import read_address

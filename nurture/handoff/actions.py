@@ -200,8 +200,10 @@ def give_verdict(
     if found is None:
         raise NotFound(f"there is no lead {hand_off_id}; `nurture leads` lists them.")
     if verdict not in FOLLOWS[found.verdict]:
-        following = " or ".join(sorted(FOLLOWS[found.verdict])) or "nothing else"
-        raise NotAllowed(f"lead {hand_off_id} is {found.verdict}, so it cannot become {verdict}, but {following}.")
+        following = " or ".join(sorted(FOLLOWS[found.verdict]))
+        way_on = f"it can become {following}" if following else "that is final"
+        stands = found.verdict if found.verdict == WAITING else f"{found.verdict} already"
+        raise NotAllowed(f"lead {hand_off_id} is {stands}, so it cannot become {verdict}; {way_on}.")
     term = None
     if verdict in {Verdict.REJECTED, Verdict.LOST}:
         reason, term = _rejection(agreement.definition, reason)

@@ -1,21 +1,24 @@
 """One contact's way through a sequence, told beforehand: the production `advance` on a clock that jumps. Pure.
 
-Only what surrounds the engine is pretended here: mails leave at the next opening of the window, and the person behaves
-as `Behavior` says, with chance drawn from the seed by a hash, so that a replay tells the same story.
+Only what surrounds the engine is pretended here: mails leave in the window and under the caps, scores fade at midnight,
+whoever crosses the line is handed to a rep, and the person behaves as `Behavior` says, with chance drawn from the seed by
+a hash, so that a replay tells the same story.
 """
 
 import hashlib
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
-from nurture.consent.rules import Permission
+from nurture.consent.rules import Permission, SuppressionReason
 from nurture.contacts.facts import ContactFacts
-from nurture.delivery.rules import Status
-from nurture.scoring.rules import Model, compute
+from nurture.contacts.fields import STAGES
+from nurture.delivery.rules import Circumstances, Status, Stop, find_stop
+from nurture.handoff.rules import may_be_handed_off
+from nurture.scoring.rules import Given, Model, compute, is_over_the_line
 from nurture.sequences import engine
 from nurture.sequences.engine import Decision, Enrollment
 from nurture.sequences.facts import Mail, PersonFacts
@@ -62,6 +65,12 @@ class Person:
     permission: Permission
     #: Label and path of each link, by step: what a click can be on.
     links: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    # What came before, and the caps that mails of all campaigns count under.
+    deeds: Sequence[Deed] = ()
+    given: Sequence[Given] = ()
+    mailed_at: Sequence[datetime] = ()
+    cap_per_day: int = 1
+    cap_per_week: int = 2
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,11 @@ class _Life:
         self.contact = person.contact
         self.permission = person.permission
         self.mails: dict[str, Mail] = {}
-        self.deeds: list[Deed] = []
+        self.expires_at: dict[str, datetime | None] = {}
+        self.mailed_at = sorted(person.mailed_at)
+        self.deeds = list(person.deeds)
+        self.given = list(person.given)
+        self.scored_at = start
         self.timeline: list[Entry] = [Entry(start, sequence.first or "", "enrolled")]
         self._order = count()
         self._ahead: list[tuple[datetime, int, str, str, Habit | None]] = []
@@ -143,6 +156,9 @@ class _Life:
         return f"{(self.end - self.timeline[0].at).days} days"
 
     def _decide(self) -> None:
+        midnight = datetime.combine(self.now.date(), time(), self.now.tzinfo)
+        if self.scored_at < midnight:
+            self._score(midnight)
         decision: Decision = engine.advance(self.sequence, self.enrollment, self._facts(), self.now)
         self.enrollment = decision.enrollment
         for note in decision.notes:
@@ -173,23 +189,50 @@ class _Life:
                 self.contact = replace(self.contact, tags=self.contact.tags | {tag})
             case engine.FieldsSet(values):
                 self._set(dict(values))
-            case engine.PointsGiven(_, points):
-                self._set({"score": float(self.contact.values.get("score") or 0) + points})
+            case engine.PointsGiven(_, points, because, half_life):
+                self.given.append(Given(points, because, self.now, half_life))
+                if self.model is None:
+                    self._set({"score": float(self.contact.values.get("score") or 0) + points})
+                self._score(self.now)
             case engine.HandedOff():
                 self._set({"stage": "sales_ready"})
 
     def _set(self, values: Mapping[str, str | int | float | bool | None]) -> None:
         self.contact = replace(self.contact, values={**self.contact.values, **values})
 
+    def _score(self, at: datetime) -> None:
+        """What scoring makes of everything so far, and whether that is a reason to call a rep."""
+        if self.model is None:
+            return
+        self.scored_at = at
+        result = compute(self.model, self.deeds, self.given, self.contact, at)
+        self._set({"score": result.score, "fit": result.fit})
+        stage = str(self.contact.values.get("stage") or STAGES[0])
+        if result.score > 0 and stage == STAGES[0]:
+            stage = "lead"
+        is_engaged = is_over_the_line(self.model, result.score, result.fit)
+        is_mailable = self.permission.reason not in set(SuppressionReason)
+        if is_engaged and stage != "recycled" and may_be_handed_off(stage, is_mailable=is_mailable):
+            stage = "sales_ready"
+            self._note(self.enrollment.step or "", "handed to a rep", f"{result.score:g} points, fit {result.fit}")
+        elif stage in {STAGES[0], "lead"} and result.score >= self.model.threshold_score:
+            stage = "marketing_qualified"
+        self._set({"stage": stage})
+
     def _queue(self, step: str, key: str, expires_at: datetime | None) -> None:
-        leaves_at = self.now
-        if self.sequence.window is not None:
-            leaves_at = max(self.now, self.sequence.window.opening(self.now, self.person.window_zone).opens_at)
         self.mails[key] = Mail(1, Status.QUEUED)
-        what = "expire" if expires_at is not None and leaves_at >= expires_at else "leave"
-        self._expect(expires_at if what == "expire" and expires_at else leaves_at, what, key)
+        self.expires_at[key] = expires_at
+        self._plan(step, key, self.now, "waits for its window")
+
+    def _plan(self, step: str, key: str, at: datetime, waiting: str) -> None:
+        """Let a mail leave in the first opening at or after `at`; if it is too late by then, it turns out then."""
+        leaves_at, expires_at = at, self.expires_at[key]
+        if self.sequence.window is not None:
+            leaves_at = max(at, self.sequence.window.opening(at, self.person.window_zone).opens_at)
+        is_late = expires_at is not None and leaves_at >= expires_at
+        self._expect(leaves_at, "expire" if is_late else "leave", key)
         if leaves_at > self.now:
-            self._note(step, "waits for its window", f"until {leaves_at:%a %Y-%m-%d %H:%M} UTC")
+            self._note(step, waiting, f"until {leaves_at:%a %Y-%m-%d %H:%M} UTC")
 
     def _expect(self, at: datetime, what: str, key: str, habit: Habit | None = None) -> None:
         heapq.heappush(self._ahead, (at, next(self._order), what, key, habit))
@@ -216,11 +259,28 @@ class _Life:
     def _leave(self, step: str, key: str, at: datetime) -> None:
         if key not in self.mails or self.enrollment.is_over:
             return
+        stop = self._stop(at)
+        if stop is not None and stop.until is not None:
+            self._plan(step, key, stop.until, "waits for the cap")
+            return
+        self.mailed_at.append(at)
         self.mails[key] = replace(self.mails[key], status=Status.SENT, attempted_at=at)
         self._note(step, "mail leaves")
         for what, habit in self.behavior.habits(step).items():
             if self._chance(key, what) < habit.p:
                 self._expect(at + habit.after, what, key, habit)
+
+    def _stop(self, at: datetime) -> Stop | None:
+        recent = [one for one in self.mailed_at if one > at - timedelta(days=7)]
+        return find_stop(
+            Circumstances(
+                self.permission,
+                recent_at=recent,
+                cap_per_day=self.person.cap_per_day,
+                cap_per_week=self.person.cap_per_week,
+            ),
+            at,
+        )
 
     def _do(self, step: str, what: str, habit: Habit) -> None:
         links = self.person.links.get(step, ())
@@ -230,11 +290,9 @@ class _Life:
             return
         place = f"{self.sequence.name}/{step}"
         self.deeds.append(Deed(_KINDS[what], self.now, place, self.enrollment.id, label, path))
-        if self.model is not None:
-            result = compute(self.model, self.deeds, (), self.contact, self.now)
-            self._set({"score": result.score, "fit": result.fit})
         verbs = {"open": "they open it", "click": f"they click {path or label}", "reply": "they answer"}
         self._note(step, verbs[what])
+        self._score(self.now)
 
     def _note(self, step: str, what: str, why: str = "") -> None:
         self.timeline.append(Entry(self.now, step, what, why))

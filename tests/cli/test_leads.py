@@ -62,7 +62,7 @@ def test_a_no_says_when_the_contact_comes_back(house: Terminal) -> None:
         (["accept", "one"], '"one" is no lead; `nurture leads` lists them with their numbers.'),
         (["accept", "9" * 30], f'"{"9" * 30}" is no lead;'),
         (["accept", "7"], "there is no lead 7; `nurture leads` lists them."),
-        (["won", str(NUMBER)], f"lead {NUMBER} is waiting, so it cannot become won, but accepted or meeting or rejected."),
+        (["won", str(NUMBER)], f"lead {NUMBER} is waiting, so it cannot become won; it can become accepted or meeting or rejected."),
     ],
 )  # fmt: skip
 def test_what_is_no_verdict_ends_with_one_sentence(house: Terminal, words: list[str], sentence: str) -> None:
@@ -73,7 +73,7 @@ def test_what_is_no_verdict_ends_with_one_sentence(house: Terminal, words: list[
 def test_a_lead_that_is_closed_stays_closed(house: Terminal) -> None:
     house.type("lead", "reject", str(NUMBER), "--reason", "no_budget")
     said = house.refused("lead", "accept", str(NUMBER))
-    assert said == f"lead {NUMBER} is rejected, so it cannot become accepted, but nothing else."
+    assert said == f"lead {NUMBER} is rejected already, so it cannot become accepted; that is final."
 
 
 def test_without_leads_it_is_said_what_makes_one(terminal: Terminal) -> None:
