@@ -24,7 +24,7 @@ from nurture.database.columns import (
 )
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session, is_sqlite
-from nurture.database.statements import changed_rows, insert
+from nurture.database.statements import changed_rows, in_list_of, insert
 
 #: Who pulls changed contacts: each has rows of its own, so that a slow reader never hides a change from another.
 READERS = ("scoring", "sequences", "newsletters")
@@ -169,10 +169,25 @@ def find_by_hash(session: Session, address_hash: str) -> Contact | None:
     return session.scalars(sa.select(Contact).where(col(Contact.address_hash) == address_hash)).one_or_none()
 
 
+_CONTACTS = sa.select(Contact).where(in_list_of(Contact.id, "ids")).order_by(col(Contact.id))
+_OPERATORS = sa.select(Operator).order_by(col(Operator.name))
+_TAGS = sa.select(col(ContactTag.contact_id), col(ContactTag.tag)).where(in_list_of(ContactTag.contact_id, "ids"))
+_LISTS = (
+    sa.select(col(ListMember.contact_id), col(ContactList.name))
+    .join(ContactList, col(ContactList.id) == col(ListMember.list_id))
+    .where(in_list_of(ListMember.contact_id, "ids"))
+)
+_CHANGED = (
+    sa.select(col(ChangedContact.contact_id), col(ChangedContact.counter))
+    .where(col(ChangedContact.reader) == sa.bindparam("who"))
+    .order_by(col(ChangedContact.changed_at), col(ChangedContact.contact_id))
+    .limit(sa.bindparam("most"))
+)
+
+
 def list_contacts(session: Session, ids: Iterable[int]) -> dict[int, Contact]:
     """Contacts in the order of their identifiers; those that are gone are left out."""
-    found = session.scalars(sa.select(Contact).where(col(Contact.id).in_(list(ids))).order_by(col(Contact.id)))
-    return {contact.id: contact for contact in found}
+    return {contact.id: contact for contact in session.scalars(_CONTACTS, {"ids": list(ids)})}
 
 
 def list_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
@@ -223,7 +238,7 @@ def lock_contacts(session: Session, ids: Sequence[int], *, exclusively: bool) ->
 
 
 def list_operators(session: Session) -> dict[int, Operator]:
-    return {operator.id: operator for operator in session.scalars(sa.select(Operator).order_by(col(Operator.name)))}
+    return {operator.id: operator for operator in session.scalars(_OPERATORS)}
 
 
 def find_operator(session: Session, email: str) -> Operator | None:
@@ -242,20 +257,12 @@ def list_names(session: Session) -> list[str]:
 
 def tags_of(session: Session, ids: Sequence[int]) -> dict[int, frozenset[str]]:
     """Tags by contact."""
-    rows = session.execute(
-        sa.select(col(ContactTag.contact_id), col(ContactTag.tag)).where(col(ContactTag.contact_id).in_(ids))
-    )
-    return _grouped(rows.all())
+    return _grouped(session.execute(_TAGS, {"ids": list(ids)}).all())
 
 
 def lists_of(session: Session, ids: Sequence[int]) -> dict[int, frozenset[str]]:
     """Names of the lists each contact is a member of."""
-    rows = session.execute(
-        sa.select(col(ListMember.contact_id), col(ContactList.name))
-        .join(ContactList, col(ContactList.id) == col(ListMember.list_id))
-        .where(col(ListMember.contact_id).in_(ids))
-    )
-    return _grouped(rows.all())
+    return _grouped(session.execute(_LISTS, {"ids": list(ids)}).all())
 
 
 def _grouped(rows: Iterable[tuple[int, str]]) -> dict[int, frozenset[str]]:
@@ -299,11 +306,7 @@ def _write_marked(session: Session) -> None:
 
 def list_changed(session: Session, reader: str, limit: int) -> dict[int, int]:
     """The contacts a reader has to look at, the longest waiting first, with their counters."""
-    statement = sa.select(col(ChangedContact.contact_id), col(ChangedContact.counter)).where(
-        col(ChangedContact.reader) == reader
-    )
-    statement = statement.order_by(col(ChangedContact.changed_at), col(ChangedContact.contact_id)).limit(limit)
-    return dict(session.execute(statement).all())
+    return dict(session.execute(_CHANGED, {"who": reader, "most": limit}).all())
 
 
 def first_changed_at(reader: str) -> ColumnElement[Any]:
@@ -378,7 +381,7 @@ def _column(name: str, word: Word) -> ColumnElement[Any]:
     kept: Any = col(Contact.fields)[name]
     match word.type:
         case FieldType.NUMBER:
-            return kept.as_float()  # type: ignore[no-any-return]
+            return kept.as_float()  # type: ignore[no-any-return]  # SQLAlchemy's JSON paths are untyped
         case FieldType.FLAG:
             return kept.as_boolean()  # type: ignore[no-any-return]
     return kept.as_string()  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ from nurture.demo.chance import chance, pick
 
 PEOPLE = 312
 EVALUATORS = 48
+EVALUATOR_BATCHES = 4
 
 _FIRST = (
     "Ana", "Ben", "Chiara", "David", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jonas", "Katrin", "Liam", "Maya", "Noah",
@@ -55,12 +56,12 @@ def write_crm_export(path: Path, today: date) -> None:
     _write(path, (_row(number, today) for number in range(PEOPLE)))
 
 
-def write_evaluators(path: Path, today: date) -> None:
-    """The ones of them who later ask for the benchmark report."""
+def write_evaluators(path: Path, today: date, batch: int) -> None:
+    """The ones of them who later ask for the benchmark report, in `EVALUATOR_BATCHES` batches."""
     every = [_row(number, today) for number in range(PEOPLE)]
     good = [row for number, row in enumerate(every) if number not in _SAID_NO | _LEFT_BEFORE | {_BROKEN_ADDRESS}]
     chosen = sorted(good, key=lambda row: chance("evaluator", row[0]))[:EVALUATORS]
-    _write(path, iter(chosen))
+    _write(path, iter(chosen[batch::EVALUATOR_BATCHES]))
 
 
 def _write(path: Path, rows: Iterator[tuple[str, ...]]) -> None:

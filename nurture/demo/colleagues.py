@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _REJECTION = "no_budget"
 class Verdict:
     """What a rep said about a lead."""
 
-    who: str
+    lead: Arrival
     verdict: str
     until: datetime | None
 
@@ -45,7 +46,7 @@ class Marketing:
         for week in range(weeks):
             name = next(issues, None) if week != forgets else None
             if name is not None:
-                self._agenda.note(first_thursday + timedelta(weeks=week), lambda name=name: self._write(name))  # type: ignore[misc]
+                self._agenda.note(first_thursday + timedelta(weeks=week), partial(self._write, name))
 
     def _write(self, name: str) -> None:
         with as_file(files("nurture.demo").joinpath("issues", name)) as source:
@@ -74,11 +75,12 @@ class Reps:
         for lead in leads:
             self._leads += 1
             self.handed.append(lead)
-            hours = 1 + 2 * chance("rep", lead.subject)
+            # Most answer within hours, some only the day after.
+            hours = 1 + 24 * chance("rep", lead.subject) ** 2
             number = self._leads
             self._agenda.note(
                 lead.arrived_at + timedelta(hours=hours),
-                lambda lead=lead, number=number: self._answer(lead, number),  # type: ignore[misc]
+                partial(self._answer, lead, number),
             )
         return leads
 
@@ -91,5 +93,5 @@ class Reps:
         answer = self._command_line.run("lead", *verdict, "--json")
         until = answer["recycle_at"]
         self.verdicts.append(
-            Verdict(lead.subject, answer["verdict"], datetime.fromisoformat(until).astimezone(UTC) if until else None)
+            Verdict(lead, answer["verdict"], datetime.fromisoformat(until).astimezone(UTC) if until else None)
         )

@@ -56,7 +56,7 @@ class Inbox:
         self._lock = threading.Lock()
         self.arrivals: list[Arrival] = []
 
-    async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:  # noqa: N802 — aiosmtpd names its hooks after the commands
         """Aiosmtpd's hook for a mail that came in whole."""
         content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         for recipient in envelope.rcpt_tos:

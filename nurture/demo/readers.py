@@ -84,7 +84,7 @@ class Readers:
         if chance("apple", person) < 0.2:
             self._agenda.note(arrived_at + timedelta(minutes=10), lambda: self._prefetch(letter))
         keenness = _keenness(person)
-        if chance("leave", person, mail) < (0.06 if "every Tuesday" in mail else 0.013):
+        if chance("leave", person, mail) < (0.06 if "every Tuesday" in mail else 0.007):
             self._agenda.note(_later(arrived_at, "leave", person, mail), lambda: self._leave(letter))
             return
         if chance("open", person, mail) >= 0.25 + 0.65 * keenness:
@@ -93,7 +93,7 @@ class Readers:
         self._agenda.note(opens_at, lambda: self._open(letter))
         if chance("click", person, mail) < 0.55 * keenness**2 and letter.clicks:
             self._agenda.note(opens_at + timedelta(minutes=20), lambda: self._click(letter, keenness))
-        if letter.wishes and chance("wish", person) < 0.16 * keenness:
+        if letter.wishes and chance("wish", person) < 0.09 * keenness:
             self._agenda.note(opens_at + timedelta(minutes=40), lambda: self._wish(letter))
         if chance("answer", person, mail) < 0.012 * keenness:
             self._agenda.note(opens_at + timedelta(hours=1), lambda: self._answer(letter))

@@ -4,6 +4,7 @@ The house starts weeks before the present and arrives in it. A rep launches a ne
 writes an issue a week, readers read, scanners scan, some leave, a few become sales-ready.
 """
 
+import re
 import signal
 import socket
 import tempfile
@@ -11,6 +12,7 @@ import threading
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,9 +31,12 @@ from nurture.reports.results import result_of, totals
 _POSTAL_ADDRESS = "Acme, 12 Example Street, 10115 Berlin, Germany"
 _REPLY_DOMAIN = "reply.acme.example"
 _HOME = ZoneInfo("Europe/Berlin")
-_OPERATORS = frozenset({"dana@acme.example", "luis@acme.example", "mei@acme.example"})
+_OPERATORS = {"dana@acme.example": "Dana", "luis@acme.example": "Luis", "mei@acme.example": "Mei"}
 _NEWSLETTER = "newsletter:weekly"
 _LIST = "benchmark-report"
+
+_STANDING = re.compile(r"([\d.]+) points(, fit [A-D])?")
+_DUE = re.compile(r"yes or no by \*{0,2}(\w+ \d+ \w+, \d\d:\d\d)")
 
 #: Thursdays on which marketing writes nothing, counted from the first: the readers get nothing the Tuesday after.
 _FORGOTTEN_THURSDAY = 3
@@ -67,6 +72,7 @@ class Play:
         self.command_line = CommandLine(workspace, self.environment, self.clock)
         self.verdicts_told = 0
         self.arrivals_told = 0
+        self.left_told = 0
 
     def play(self, *, serve: bool) -> dict[str, Any]:
         """Prepare, live through the weeks, sum up, and stay if asked."""
@@ -82,7 +88,7 @@ class Play:
                 self.stage = stage
                 port = stage.house.settings.inbound.port
                 self.readers = Readers(inbox, self.clock, self.base_url, port, stage.agenda)
-                self.reps = Reps(inbox, self.command_line, stage.agenda, _OPERATORS)
+                self.reps = Reps(inbox, self.command_line, stage.agenda, frozenset(_OPERATORS))
                 self._plan()
                 stage.live_until(self.end, self._notice)
                 summary = self._summary()
@@ -108,14 +114,17 @@ class Play:
         first_slot = self._tuesday_after(self.start + timedelta(days=7))
         marketing = Marketing(self.command_line, self.workspace, agenda)
         marketing.plan(first_slot + timedelta(days=2, hours=6), self.weeks - 2, forgets=_FORGOTTEN_THURSDAY)
-        agenda.note(first_slot + timedelta(days=1, hours=1), self._import_evaluators)
-        agenda.note(min(first_slot, self.end) - timedelta(minutes=1), self._tell_announcement)
+        for batch in range(cast.EVALUATOR_BATCHES):
+            at = first_slot + timedelta(weeks=batch, days=1, hours=1)
+            agenda.note(at, partial(self._import_evaluators, batch))
+        agenda.note(min(self.start + timedelta(days=4), self.end), self._tell_announcement)
+        agenda.note(min(first_slot, self.end) - timedelta(minutes=1), self._tell_left)
         issues = ["five-questions", *(name.partition("-")[2].removesuffix(".md") for name in marketing.upcoming)]
         for number, issue in enumerate(issues, 1):
-            # Late in the week it was sent; the one for a forgotten Thursday comes a week later than it would have.
-            weeks = number - 1 + (number > _FORGOTTEN_THURSDAY + 1)
-            at = first_slot + timedelta(weeks=weeks, days=6, hours=20)
-            agenda.note(min(at, self.end), lambda issue=issue, number=number: self._tell_issue(issue, number))  # type: ignore[misc]
+            # Once most have read it; the one for a forgotten Thursday comes a week later than it would have.
+            slot_at = first_slot + timedelta(weeks=number - 1 + (number > _FORGOTTEN_THURSDAY + 1))
+            at = min(slot_at + timedelta(days=2, hours=20), self.end)
+            agenda.note(at, partial(self._tell_issue, issue, number, slot_at))
 
     def _tuesday_after(self, at: datetime) -> datetime:
         local = at.astimezone(_HOME).replace(hour=9, minute=0, second=0, microsecond=0)
@@ -123,9 +132,9 @@ class Play:
             local += timedelta(days=1)
         return local
 
-    def _import_evaluators(self) -> None:
-        file = self.workspace / "asked-for-the-report.csv"
-        cast.write_evaluators(file, self.clock.now().date())
+    def _import_evaluators(self, batch: int) -> None:
+        file = self.workspace / f"asked-for-the-report-{batch + 1}.csv"
+        cast.write_evaluators(file, self.clock.now().date(), batch)
         found = self.command_line.run("contacts", "import", str(file), "--list", _LIST, "--json")
         self._tell(
             f"{counted(found['read'], 'person', 'people')} asked for the benchmark report and start the sequence"
@@ -135,14 +144,18 @@ class Play:
         """Whenever the house has come to rest: readers look into their inboxes, and the story goes on."""
         self.readers.look()
         for lead in self.reps.look():
-            headline = lead.subject.partition(": ")
-            due = next((line for line in lead.text("plain").splitlines() if "yes or no by" in line), "")
-            self._tell(f"{headline[0]} became sales-ready: {headline[2]}{due and ' · ' + due.strip(' *.').lower()}")
+            who, _, reason = lead.subject.partition(": ")
+            standing = _STANDING.search(lead.text("plain"))
+            due = _DUE.search(lead.text("plain"))
+            self._tell(
+                f"{who} became sales-ready: {_shown(standing)}{reason} "
+                f"→ {_OPERATORS[lead.rcpt_to]}{', by ' + due[1] if due else ''}"
+            )
         for verdict in self.reps.verdicts[self.verdicts_told :]:
             self.verdicts_told += 1
-            who = verdict.who.partition(": ")[0]
-            back = f" → back into nurture until {verdict.until:%-d %B}" if verdict.until else ""
-            self._tell(f"the owner {verdict.verdict} {who}{': no budget this year' if back else ''}{back}")
+            who = verdict.lead.subject.partition(",")[0]
+            back = f": no budget this year → back into nurture until {verdict.until:%-d %B}" if verdict.until else ""
+            self._tell(f"{_OPERATORS[verdict.lead.rcpt_to]} {verdict.verdict} {who}{back}")
         for arrival in self.stage.inbox.arrivals[self.arrivals_told :]:
             self.arrivals_told += 1
             if arrival.rcpt_to in _OPERATORS and "did not go out" in arrival.subject:
@@ -153,11 +166,11 @@ class Play:
             now, self._week(), self.weeks, share, len(self.stage.inbox.arrivals), self.readers.machine_requests
         )
 
-    def _week(self) -> int:
-        return min(1 + (self.clock.now() - self.start).days // 7, self.weeks)
+    def _week(self, at: datetime | None = None) -> int:
+        return min(1 + ((at or self.clock.now()) - self.start).days // 7, self.weeks)
 
-    def _tell(self, text: str) -> None:
-        self.telling.week(self._week(), text)
+    def _tell(self, text: str, at: datetime | None = None) -> None:
+        self.telling.week(self._week(at), text)
 
     def _tell_announcement(self) -> None:
         result = self._result("announcement")
@@ -167,20 +180,24 @@ class Play:
         words += [f"{len(self.imported['refused'])} had no valid address"]
         rows = self.imported["read"]
         self._tell(f"announcement   {result.sent:,} of {rows:,} contacts   ({', '.join(words)})   {bar(1.0, 11)}")
+
+    def _tell_left(self) -> None:
         doors = Counter(left.door for left in self.readers.left.values())
         ways = {"one-click": "one-click", "page": "by the page", "reply": 'by replying "please remove me"'}
         told = ", ".join(f"{doors[door]} {ways[door]}" for door in DOORS if doors[door])
         self._tell(f"{sum(doors.values())} left before the first issue: {told or 'nobody'}")
-        self.left_before_first = sum(doors.values())
+        self.left_told = sum(doors.values())
 
-    def _tell_issue(self, issue: str, number: int) -> None:
+    def _tell_issue(self, issue: str, number: int, slot_at: datetime) -> None:
         result = self._result(issue)
         if result.sent:
             self._tell(
                 f"issue {number} “{issue.replace('-', ' ')}”   {result.sent:,} sent · "
                 f"{result.opened:,} of {result.tracked:,} tracked opened · {result.clicked:,} clicked · "
-                f"{len(self.readers.left):,} have left so far"
+                f"{len(self.readers.left) - self.left_told:,} left",
+                slot_at,
             )
+            self.left_told = len(self.readers.left)
 
     def _result(self, mail: str) -> Any:
         with self.stage.house.database.reading() as session:
@@ -206,8 +223,8 @@ class Play:
             f"{counted(len(self.readers.left), 'person', 'people')} left,"
         )
         say(
-            f"  {summary['sales_ready']} became sales-ready ({summary['accepted']} accepted, {summary['rejected']} rejected, "
-            f"{waiting} waiting)."
+            f"  {summary['sales_ready']} became sales-ready ({summary['accepted']} accepted, "
+            f"{summary['rejected']} rejected, {waiting} waiting)."
         )
         say(f"  Mails that reached someone after they left: {summary['mailed_after_opt_out']} (counted in the inbox).")
         for trouble, count in self.readers.troubles.items():
@@ -228,6 +245,10 @@ class Play:
             stopping.wait()
         finally:
             engine.stop()
+
+
+def _shown(standing: re.Match[str] | None) -> str:
+    return f"{float(standing[1]):.0f} points{standing[2] or ''}, " if standing else ""
 
 
 def _working_morning(at: datetime) -> datetime:
