@@ -192,7 +192,7 @@ def compose(mail: CompiledMail, delivery: Delivery, house: House, recipient: Rec
             Headers(
                 from_name=sender.name,
                 from_email=sender.email,
-                to_name=recipient.name,
+                to_name=facts.get("to_name", recipient.name),
                 to_email=recipient.email,
                 subject=f"[Test] {rendered.subject}" if delivery.purpose == Purpose.TEST else None,
                 date=datetime.fromisoformat(facts["rendered_at"]),

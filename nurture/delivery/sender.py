@@ -163,8 +163,9 @@ class Sender:
             content = get_content(session, delivery.version_id)
             mail = composing.get_mail(session, delivery)
             if delivery.facts is None or "rendered_at" not in delivery.facts:
-                delivery.facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses)
-                domain = delivery.facts["sender"]["email"].rpartition("@")[2]
+                facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses)
+                delivery.facts = {**facts, "to_name": recipient.name}
+                domain = facts["sender"]["email"].rpartition("@")[2]
                 delivery.message_id = message_id(self._house.keys, delivery.id, domain)
                 session.add(delivery)
             return Ready(delivery, recipient, mail, composing.email_of_contact(session, delivery))

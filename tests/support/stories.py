@@ -46,7 +46,7 @@ REPLY_DOMAIN = "reply.acme.example"
 
 _BASE_URL = "http://127.0.0.1:8000"
 #: How soon a sender that found no relay tries again.
-_RELAY_REST = timedelta(minutes=10)
+_RELAY_REST = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,10 @@ class Story:
     _runner: asyncio.Runner
     _sender: Any
     _relay: SmtpServer | None = None
+
+    def _repr_pretty_(self, printer: Any, _is_cycle: bool) -> None:
+        """How Hypothesis shows it when a property fails: not with everything in it."""
+        printer.text(f"<a story at {self.now:%Y-%m-%d %H:%M}>")
 
     @property
     def database(self) -> Database:
