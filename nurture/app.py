@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nurture.adapters.smtp import Relay, SmtpMailer
-from nurture.campaigns.declared import Declared, DeclaredKind, Sender, Topic
+from nurture.campaigns.declared import Declared, DeclaredKind, Sender, Topic, find_declared
 from nurture.campaigns.publishing import Change, Reading, publish, read_workspace
 from nurture.campaigns.reading import Kind, Workspace
 from nurture.clock import Clock, SystemClock
@@ -157,6 +157,8 @@ class App:
             limits=lambda per_day, per_week: Limits(per_day, per_week, self.give_up_after, self.resends_uncertain),
             connections=self.settings.smtp.connections,
             per_second=sending.per_second,
+            # Before the first publish only a test of what the files say can be in the outbox.
+            declared=lambda session: find_declared(session) or self.declared,
         )
 
     def workshop(self) -> Workshop:

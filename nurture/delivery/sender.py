@@ -75,6 +75,7 @@ class Sender:
         limits: Callable[[int, int], Limits],
         connections: int = 4,
         per_second: float = 0,
+        declared: Callable[[Session], Declared] = get_declared,
     ) -> None:
         self._database = database
         self._mailer = mailer
@@ -83,6 +84,7 @@ class Sender:
         self._house = house
         self._boundary = boundary
         self._limits_of = limits
+        self._declared = declared
         self._limits = limits(1, 1)
         self._pace = Pace(per_second)
         self._pool: list[Connection | None] = [None] * connections
@@ -147,7 +149,7 @@ class Sender:
             if not claimed:
                 return []
             self._has_claimed = True
-            declared = get_declared(session)
+            declared = self._declared(session)
             self._limits = self._limits_of(declared.cap_per_day, declared.cap_per_week)
             people = composing.gather_people(session, [delivery.contact_id for delivery in claimed])
             return [self._prepare(session, delivery, people, declared, now) for delivery in claimed]

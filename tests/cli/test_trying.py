@@ -71,6 +71,15 @@ def test_a_test_mail_reaches_a_colleague_marked_as_one(house: Terminal, relay: S
     assert out == "weekly:announcement is on its way to luis@acme.example.\n"
 
 
+def test_a_test_mail_may_be_sent_before_anything_is_published(terminal: Terminal, relay: SmtpRelay) -> None:
+    terminal.set(NURTURE_SMTP__PORT=str(relay.port))
+    assert terminal.json("send-test", "evaluators:report", "--to", "you@acme.example")["status"] == "sent"
+    [arrived] = relay.to("you@acme.example")
+    assert arrived.message["From"] == "Dana Reed <dana@acme.example>"
+    assert "Acme, 12 Example Street, Berlin" in arrived.part("plain")
+    assert {one["from"] for one in terminal.json("publish", "--plan")} == {None}  # it published nothing
+
+
 def test_a_test_mail_goes_to_no_stranger(house: Terminal, relay: SmtpRelay) -> None:
     house.set(NURTURE_SMTP__PORT=str(relay.port))
     said = house.refused("send-test", "evaluators:report", "--to", "ana@reader.example")
