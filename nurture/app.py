@@ -202,13 +202,18 @@ def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | N
     give_up_after = _length("sending.give_up_after", settings.sending.give_up_after)
     database = _database(folder, settings)
     keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
-    home = home_of(database.url, settings.database.machine, keys.fingerprint)
+    home, *earlier_homes = [home_of(database.url, settings.database.machine, one) for one in keys.fingerprints]
+    who: dict[str, Any] = {
+        "home": home,
+        "earlier_homes": earlier_homes,
+        "suppression_fingerprint": hasher.fingerprint,
+    }
     ensure_schema(database)
     with database.reading() as session:
-        is_at_home = is_settled(session, home=home, suppression_fingerprint=hasher.fingerprint)
-    if not is_at_home:
+        is_known = is_settled(session, **who)
+    if not is_known:
         with database.writing(durable=True) as session:
-            settle_in(session, home=home, suppression_fingerprint=hasher.fingerprint, now=clock.now())
+            settle_in(session, **who, now=clock.now())
     return App(folder, settings, database, clock, keys, hasher, home, language(), give_up_after)
 
 

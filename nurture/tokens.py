@@ -36,9 +36,9 @@ class TokenKeys:
         self._keys = [hashlib.blake2b(secret.encode(), digest_size=32).digest() for secret in secrets]
 
     @property
-    def fingerprint(self) -> str:
-        """Names the signing key without revealing it."""
-        return hashlib.blake2b(self._keys[0], digest_size=8, person=b"fingerprint").hexdigest()
+    def fingerprints(self) -> tuple[str, ...]:
+        """Name the keys without revealing them, the signing one first."""
+        return tuple(hashlib.blake2b(key, digest_size=8, person=b"fingerprint").hexdigest() for key in self._keys)
 
     def sign(self, purpose: TokenPurpose, payload: bytes) -> str:
         """URL-safe token for `payload`."""

@@ -53,13 +53,16 @@ def _database(house: "App") -> Finding:
 
 
 def _sending(house: "App") -> Finding:
-    from nurture.database.installation import get_pause
+    from nurture.database.installation import get_pause, is_at_home
 
     with house.database.reading() as session:
         pause = get_pause(session)
+        do = (
+            "`nurture resume`" if is_at_home(session, house.home) else "`nurture resume --here`, if no other copy sends"
+        )
     if pause is None:
         return Finding("sending", True, "is not paused")
-    return Finding("sending", False, f"paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {pause[1]}", "type `nurture resume`")
+    return Finding("sending", False, f"paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {pause[1]}", f"type {do}")
 
 
 def _files(house: "App") -> Finding:

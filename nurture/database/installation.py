@@ -7,6 +7,7 @@ for good, because with another key no opt-out would be recognized.
 
 import hashlib
 import platform
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from nurture.database.engine import Session
 from nurture.errors import Paused, WrongKey
 
 _ONLY = 1
+_MOVED = (
+    "this database was made elsewhere (another machine, URL or secret). If no other copy of it sends, "
+    "type `nurture resume --here`"
+)
 
 
 class Installation(SQLModel, table=True):
@@ -43,30 +48,44 @@ def home_of(url: str, machine: str, secret_fingerprint: str) -> str:
     return hashlib.sha256("\n".join([machine or _machine(), spot, secret_fingerprint]).encode()).hexdigest()[:16]
 
 
-def settle_in(session: Session, *, home: str, suppression_fingerprint: str, now: datetime) -> None:
-    """Write down who we are the first time; afterwards pause if this is not the same place."""
+def settle_in(
+    session: Session, *, home: str, suppression_fingerprint: str, now: datetime, earlier_homes: Collection[str] = ()
+) -> None:
+    """Write down who we are the first time; afterwards pause if this is not the same place.
+
+    `earlier_homes` are the names of this very place under keys that were replaced: one of them is no move, and gives way
+    to the name of now.
+    """
     installation = session.get(Installation, _ONLY)
     if installation is None:
         session.add(Installation(suppression_fingerprint=suppression_fingerprint, home=home, created_at=now))
         return
     if installation.suppression_fingerprint != suppression_fingerprint:
         raise WrongKey
+    if installation.home in earlier_homes:
+        installation.home = home
     if installation.home != home and installation.paused_at is None:
         installation.paused_at = now
-        installation.paused_because = (
-            "this database was made elsewhere (another machine, URL or secret). If no other copy of it sends, "
-            "type `nurture resume --here`"
-        )
+        installation.paused_because = _MOVED
 
 
-def is_settled(session: Session, *, home: str, suppression_fingerprint: str) -> bool:
+def is_settled(
+    session: Session, *, home: str, suppression_fingerprint: str, earlier_homes: Collection[str] = ()
+) -> bool:
     """Whether `settle_in` would change nothing, so that a command that only reads need not write."""
     installation = session.get(Installation, _ONLY)
     if installation is None:
         return False
     if installation.suppression_fingerprint != suppression_fingerprint:
         raise WrongKey
+    if installation.home in earlier_homes:
+        return False
     return installation.home == home or installation.paused_at is not None
+
+
+def is_at_home(session: Session, home: str) -> bool:
+    """Whether the database is where it was made, so that `resume` needs nobody to say so."""
+    return session.get_one(Installation, _ONLY).home == home
 
 
 def pause(session: Session, *, because: str, now: datetime) -> None:
@@ -81,7 +100,8 @@ def resume(session: Session, *, home: str, here: bool = False) -> None:
     installation = session.get_one(Installation, _ONLY)
     if installation.home != home:
         if not here:
-            raise Paused(f"Sending stays paused: {installation.paused_because}.")
+            because = installation.paused_because
+            raise Paused(f"Sending stays paused: {because}{'' if because == _MOVED else f'; and {_MOVED}'}.")
         installation.home = home
     installation.paused_at = None
     installation.paused_because = ""

@@ -3,6 +3,7 @@
 import re
 import shutil
 import stat
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,8 +79,44 @@ def test_a_copied_database_is_paused_until_somebody_says_that_it_is_the_one(hous
     assert refusal.startswith("Sending stays paused: this database was made elsewhere")
     assert "`nurture resume --here`" in refusal
     assert copy.json("run", "--once")["sent"] == 0
+    found = {one["check"]: one for one in copy.json("doctor", code=1)}
+    assert found["sending"]["do"] == "type `nurture resume --here`, if no other copy sends"
     assert copy.json("resume", "--here") == {"paused": False, "was_paused": True}
     assert house.json("resume") == {"paused": False, "was_paused": False}
+
+
+def test_a_copy_of_a_paused_database_needs_somebody_to_say_that_it_is_the_one_too(
+    house: Terminal, tmp_path: Path
+) -> None:
+    house.type("pause", "--because", "wrong price")
+    shutil.copytree(house.workspace, tmp_path / "copy")
+    copy = Terminal(tmp_path / "copy", house.here, house.capture, house.patch)
+    refusal = copy.refused("resume")
+    assert refusal.startswith("Sending stays paused: wrong price; and this database was made elsewhere")
+    assert "`nurture resume --here`" in refusal
+
+
+def test_a_new_secret_in_front_of_the_old_one_is_no_move_and_is_learned(house: Terminal) -> None:
+    found = {one["check"]: one["ok"] for one in house.json("doctor", code=1)}
+    assert found["sending"]
+    secrets = tomllib.loads((house.workspace / ".nurture" / "secrets").read_text(encoding="utf-8"))
+    for keys, is_at_home in [
+        (f"new, {secrets['secret']}", True),
+        ("newer, new", True),  # the database has learned the new one, so the first may go
+        (f"other, {secrets['secret']}", False),
+    ]:
+        house.set(NURTURE_SECRET=keys)
+        found = {one["check"]: one["ok"] for one in house.json("doctor", code=1)}
+        assert found["sending"] == is_at_home, keys
+
+
+def test_a_new_secret_is_learned_while_sending_is_paused(house: Terminal) -> None:
+    secrets = tomllib.loads((house.workspace / ".nurture" / "secrets").read_text(encoding="utf-8"))
+    house.type("pause")
+    house.set(NURTURE_SECRET=f"new, {secrets['secret']}")
+    house.type("doctor", code=1)
+    house.set(NURTURE_SECRET="new")
+    assert house.type("resume")[0] == "Sending goes on.\n"
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_type(house: Terminal, relay: SmtpRelay) -> None:
