@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from nurture.database.engine import Database
 from nurture.tokens import AddressHasher, TokenKeys
+from tests.support.browsers import NO_CHROMIUM, running_browser
 from tests.support.databases import Databases
 
 #: A Tuesday, ten in the morning in most of Europe.
@@ -28,6 +30,21 @@ def keys() -> TokenKeys:
 @pytest.fixture
 def hasher() -> AddressHasher:
     return AddressHasher("a suppression key for tests")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser, one for all tests of a process."""
+    with running_browser() as made:
+        yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Nobody shall take a run without a browser for a whole one."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(one.longrepr)]
+    if skipped:
+        terminalreporter.section("tests that did not run", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(skipped)} × {NO_CHROMIUM}", red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

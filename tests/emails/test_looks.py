@@ -4,21 +4,16 @@ Chromium stands in for the mail programs that are browsers inside. What it canno
 not) is held by the approved renderings.
 """
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, Route
 
 from tests.emails.approve import APPROVED
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 PAGES = sorted(path for path in APPROVED.glob("*.html") if ".nobody" not in path.name)
 
 #: Everything that shows text: its size, its contrast with what lies behind it (WCAG 1.4.3), and how tall links are.
@@ -48,17 +43,6 @@ MEASURE = """() => {
   });
   return {shown, links, width: document.documentElement.scrollWidth};
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("NO CHROMIUM: the looks of the mails were NOT checked. On Debian or Ubuntu: apt install chromium")
-    with sync_playwright() as playwright:
-        quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
-        yield running
-        running.close()
 
 
 def only_the_page(route: Route) -> None:

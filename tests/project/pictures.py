@@ -6,14 +6,15 @@
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
+
+from tests.support.browsers import running_browser
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 MOST_BYTES = 300_000
@@ -40,12 +41,9 @@ def running_demo() -> Iterator[str]:
 def take(url: str) -> None:
     """Both pictures, in the light scheme, twice as sharp as the page."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with running_browser() as browser:
         _shoot(browser, url, PICTURES / "overview.png", width=960, height=1080)
         _shoot(browser, f"{url}/inbox/{_a_mail(browser, url)}/html", PICTURES / "mail.png", width=640, height=900)
-        browser.close()
 
 
 def _a_mail(browser: Browser, url: str) -> str:

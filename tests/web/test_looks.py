@@ -1,9 +1,6 @@
 """How the pages look: contrast in both schemes, a phone, a keyboard, no JavaScript, paper."""
 
-import os
 import re
-import shutil
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from nurture.database.engine import Database
 from nurture.web.site import STYLE
@@ -20,7 +17,6 @@ from tests.web.houses import House, Mail, running_house
 
 Scheme: TypeAlias = Literal["light", "dark"]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SIZES = (320, 375, 1200)
 CSS = STYLE.decode()
 
@@ -63,21 +59,6 @@ def test_spacing_goes_in_steps_of_four_pixels() -> None:
     for value in re.findall(r"(?:margin|padding|gap)[a-z-]*: ([^;]+);", CSS):
         for pixels in re.findall(r"(\d+)px", value):
             assert int(pixels) % 4 == 0, value
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium as Debian has it. Where there is none these tests cannot run, and say so loudly; CI fails instead."""
-    if CHROMIUM is None:
-        message = "NO CHROMIUM: the browser tests did not run. apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        warnings.warn(message, stacklevel=1)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield made
-        made.close()
 
 
 @pytest.fixture(params=["light", "dark"])
