@@ -84,6 +84,11 @@ class Reps:
             )
         return leads
 
+    def unanswered(self) -> list[Arrival]:
+        """The leads nobody has said yes or no to."""
+        answered = {verdict.lead.number for verdict in self.verdicts}
+        return [lead for lead in self.handed if lead.number not in answered]
+
     def _answer(self, lead: Arrival, number: int) -> None:
         found = _ACCEPT.search(lead.text("plain"))
         assert found is not None

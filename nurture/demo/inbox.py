@@ -41,11 +41,20 @@ class Arrival:
 
     def header(self, name: str) -> str:
         """A header, unfolded and decoded; empty if there is none."""
-        return str(make_header(decode_header("".join(str(self._message.get(name, "")).splitlines()))))
+        return _readable(self._message.get(name, ""))
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All headers, in order, unfolded and decoded."""
+        return [(name, _readable(value)) for name, value in self._message.items()]
 
     @cached_property
     def subject(self) -> str:
         return self.header("Subject")
+
+
+def _readable(value: object) -> str:
+    return str(make_header(decode_header("".join(str(value).splitlines()))))
 
 
 class Inbox:

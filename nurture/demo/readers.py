@@ -29,6 +29,7 @@ class Left:
 DOORS = ("one-click", "page", "reply")
 
 _SCANNED_DOMAINS = 0.3
+_QUIET = 0.4
 _WRITTEN = (
     "Thank you, that was useful. Do you have the same figures for plants under a hundred people?",
     "We are rebuilding our planning this spring. Could you send me what the best quarter does differently?",
@@ -49,6 +50,7 @@ class Readers:
         self._browser = Browser(base_url)
         self._seen = 0
         self._marketing: list[Arrival] = []
+        self._may_wish: dict[str, Letter] = {}
         self.left: dict[str, Left] = {}
         self.machine_requests = 0
         self.replies = 0
@@ -62,6 +64,8 @@ class Readers:
             letter = open_letter(arrival, self._base_url)
             if letter.is_marketing:
                 self._marketing.append(arrival)
+                if letter.wishes:
+                    self._may_wish[letter.to] = letter
                 self._plan(letter)
         return len(fresh)
 
@@ -71,6 +75,12 @@ class Readers:
             arrival.rcpt_to in self.left and arrival.elapsed > self.left[arrival.rcpt_to].elapsed
             for arrival in self._marketing
         )
+
+    def ask_at_last(self) -> None:
+        """Somebody who has only read now and then goes back to an old mail and asks for a demonstration."""
+        quiet = [person for person in self._may_wish if person not in self.left and _keenness(person) < _QUIET]
+        if quiet:
+            self._wish(self._may_wish[max(quiet, key=_keenness)])
 
     def close(self) -> None:
         self._browser.close()
@@ -125,6 +135,7 @@ class Readers:
         self._browser.get(path, _agent(letter.to))
 
     def _wish(self, letter: Letter) -> None:
+        self._may_wish.pop(letter.to, None)
         page = self._browser.get(letter.wishes[0], _agent(letter.to))
         form = read_form(page.body)
         if form is None:

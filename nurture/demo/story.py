@@ -21,7 +21,7 @@ from nurture.clock import SteppedClock, SystemClock
 from nurture.demo import cast
 from nurture.demo.colleagues import Marketing, Reps
 from nurture.demo.commands import CommandLine
-from nurture.demo.inbox import Inbox
+from nurture.demo.inbox import Arrival, Inbox
 from nurture.demo.readers import DOORS, Readers
 from nurture.demo.stage import Stage
 from nurture.demo.telling import Telling, bar, counted
@@ -119,6 +119,7 @@ class Play:
             agenda.note(at, partial(self._import_evaluators, batch))
         agenda.note(min(self.start + timedelta(days=4), self.end), self._tell_announcement)
         agenda.note(min(first_slot, self.end) - timedelta(minutes=1), self._tell_left)
+        agenda.note(self.end - timedelta(minutes=50), self.readers.ask_at_last)
         issues = ["five-questions", *(name.partition("-")[2].removesuffix(".md") for name in marketing.upcoming)]
         for number, issue in enumerate(issues, 1):
             # Once most have read it; the one for a forgotten Thursday comes a week later than it would have.
@@ -146,10 +147,10 @@ class Play:
         for lead in self.reps.look():
             who, _, reason = lead.subject.partition(": ")
             standing = _STANDING.search(lead.text("plain"))
-            due = _DUE.search(lead.text("plain"))
+            due = _due(lead)
             self._tell(
                 f"{who} became sales-ready: {_shown(standing)}{reason} "
-                f"→ {_OPERATORS[lead.rcpt_to]}{', by ' + due[1] if due else ''}"
+                f"→ {_OPERATORS[lead.rcpt_to]}{', by ' + due if due else ''}"
             )
         for verdict in self.reps.verdicts[self.verdicts_told :]:
             self.verdicts_told += 1
@@ -215,6 +216,7 @@ class Play:
     def _tell_end(self, summary: dict[str, Any]) -> None:
         machines = summary["machine_opened"] + summary["machine_clicked"]
         waiting = summary["sales_ready"] - summary["accepted"] - summary["rejected"]
+        dues = [due for lead in self.reps.unanswered() if (due := _due(lead))]
         say = self.telling.line
         say()
         say(
@@ -224,7 +226,7 @@ class Play:
         )
         say(
             f"  {summary['sales_ready']} became sales-ready ({summary['accepted']} accepted, "
-            f"{summary['rejected']} rejected, {waiting} waiting)."
+            f"{summary['rejected']} rejected, {waiting} waiting{': due ' + ' and '.join(dues) if dues else ''})."
         )
         say(f"  Mails that reached someone after they left: {summary['mailed_after_opt_out']} (counted in the inbox).")
         for trouble, count in self.readers.troubles.items():
@@ -247,8 +249,14 @@ class Play:
             engine.stop()
 
 
+def _due(lead: Arrival) -> str:
+    found = _DUE.search(lead.text("plain"))
+    return found[1] if found else ""
+
+
 def _shown(standing: re.Match[str] | None) -> str:
-    return f"{float(standing[1]):.0f} points{standing[2] or ''}, " if standing else ""
+    """`72 points, fit B, `; nothing for somebody who asked before they had any points."""
+    return f"{float(standing[1]):.0f} points{standing[2] or ''}, " if standing and float(standing[1]) else ""
 
 
 def _working_morning(at: datetime) -> datetime:
