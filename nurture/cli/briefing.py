@@ -1,5 +1,7 @@
 """What `nurture run` says when it starts: what goes out when, to how many, and what stands in the way."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nurture.cli.output import say, warn
@@ -10,25 +12,17 @@ if TYPE_CHECKING:
 
 
 def brief(house: "App") -> None:
-    """Say what is planned, what is held, and which files differ from what is published."""
+    """Say what goes out next, what waits, and which files differ from what is published."""
     from nurture.campaigns import publishing
-    from nurture.delivery import store
-    from nurture.newsletters import actions as newsletters
-    from nurture.newsletters import store as readers
+    from nurture.delivery.waiting import list_waiting
 
+    now = house.clock.now()
     with house.database.reading() as session:
         warn_of_pause(session)
-        for newsletter in newsletters.list_published(session):
-            outlook = newsletters.look_ahead(session, newsletter)
-            slot = f"{outlook.slot_at.astimezone(newsletter.zone):%A %-d %B, %H:%M} ({newsletter.zone})"
-            count = readers.count_readers(session, newsletter.name)
-            what = f'"{outlook.issue}" to {count:,} readers' if outlook.issue else "nothing: no issue is ready"
-            say(f"{newsletter.name}: {slot}: {what}.")
-        queued = store.count_by_status(session).get("queued", 0)
-        say(f"{queued:,} mails are queued." if queued else "No mail is queued right now.")
-        for because, count, until in store.held_by_reason(session):
-            when = f", until {until:%Y-%m-%d %H:%M} UTC at the earliest" if until else ""
-            say(f"{count:,} held: {because}{when}.")
+        for line in (*_newsletters(session, house, now), *_on_the_way(session), *_queue(session, now)):
+            say(line)
+        for one in list_waiting(session, now):
+            say(str(one))
         reading = house.read_files()
         if not reading.errors:
             changed = [one for one in publishing.plan(session, house.kinds(), reading.units) if one.old != one.new]
@@ -36,6 +30,50 @@ def brief(house: "App") -> None:
                 names = ", ".join(f"{one.kind} {one.name}" for one in changed)
                 warn(f"These files differ from what is published, and change nobody until `nurture publish`: {names}.")
     _say_boundary(house)
+
+
+def _newsletters(session: "Session", house: "App", now: datetime) -> Iterator[str]:
+    """Whom each newsletter is still to be announced to, and its next issue."""
+    from nurture.newsletters import actions as newsletters
+    from nurture.reports.upcoming import next_issue
+
+    for newsletter in newsletters.list_published(session):
+        if count := newsletters.count_to_announce(session, house.language, newsletter, now):
+            window = newsletter.definition.announce_in
+            when = f"{window.days} {window.hours} where they are" if window else "now"
+            yield f"{newsletter.name}: the announcement goes to {_people(count)}, {when}."
+        issue, outlook = next_issue(session, newsletter, now), newsletters.look_ahead(session, newsletter)
+        slot = f"{issue.due_at.astimezone(newsletter.zone):%A %-d %B, %H:%M} ({newsletter.zone})"
+        if issue.people is None:
+            yield f"{newsletter.name}: {slot}: nothing: no issue is ready."
+        elif issue.people:
+            yield f'{newsletter.name}: {slot}: "{outlook.issue}" to {_people(issue.people)}.'
+        else:
+            yield f'{newsletter.name}: {slot}: nothing: nobody is due their first issue, and "{outlook.issue}" waits.'
+
+
+def _on_the_way(session: "Session") -> Iterator[str]:
+    from nurture.sequences.store import look_ahead
+
+    count, wake_at = look_ahead(session)
+    if count:
+        when = f", the next step at {wake_at:%Y-%m-%d %H:%M} UTC" if wake_at else ""
+        yield f"On the way through sequences: {_people(count)}{when}."
+
+
+def _queue(session: "Session", now: datetime) -> Iterator[str]:
+    from nurture.reports.upcoming import list_queued
+
+    queued = list_queued(session, now)
+    for one in queued:
+        when = "now" if one.due_at <= now else f"from {one.due_at:%Y-%m-%d %H:%M} UTC"
+        yield f"Queued: {one.what} to {_people(one.people or 0)}, {when}."
+    if not queued:
+        yield "No mail is queued yet."
+
+
+def _people(count: int) -> str:
+    return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
 def warn_of_pause(session: "Session") -> None:

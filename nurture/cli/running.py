@@ -44,24 +44,24 @@ def run(
 def _run_once(house: "App", *, as_json: bool) -> None:
     from nurture.cli.briefing import warn_of_pause
     from nurture.delivery import store
+    from nurture.delivery.waiting import list_waiting
     from nurture.engines.local import run_once
 
     now = house.clock.now()
     done = run_once(house.workshop(), now)
     with house.database.reading() as session:
-        held = store.held_by_reason(session)
+        waiting = list_waiting(session, now)
         refused = store.count_settled_at(session, now, "refused")
         warn_of_pause(session)
     words = ("enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain")
     counts = {word: done.counts[word] for word in words}
-    counts["refused"], counts["held"] = refused, sum(count for _, count, _ in held)
+    counts["refused"], counts["held"] = refused, sum(one.count for one in waiting)
     if as_json:
         emit(counts)
     else:
         say(", ".join(f"{counts[word]:,} {word}" for word in words) + ".")
-    for because, count, until in held:
-        when = f", until {until:%Y-%m-%d %H:%M} UTC at the earliest" if until else ""
-        warn(f"{count:,} held: {because}{when}.")
+    for one in waiting:
+        warn(str(one))
     if done.relay_down:
         warn(f"The relay cannot be reached, so mail waits in the queue: {done.relay_down}.")
 
@@ -80,14 +80,18 @@ def _run(house: "App", host: str, port: int) -> None:
     web = WebServer(make_asgi(house, recorder), host=host, port=port)
     inbound = house.settings.inbound
     listener = Listener(inbound.host, inbound.port, inbound.domain, house.take_mail) if inbound.domain else None
-    parts: list[Any] = [recorder, web, *([listener] if listener else []), LocalEngine(house.workshop())]
+    engine = LocalEngine(house.workshop())
+    doors: list[Any] = [recorder, web, *([listener] if listener else [])]
     started: list[Any] = []
     try:
-        for part in parts:
+        for part in doors:
             part.start()
             started.append(part)
         say(f"Listening on http://{host}:{web.port}. Ctrl-C stops.")
+        # What goes out next is said before any of it does.
         brief(house)
+        engine.start()
+        started.append(engine)
         stopping.wait()
         say("Stopping: the messages at hand are finished first.")
     finally:

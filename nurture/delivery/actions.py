@@ -111,7 +111,7 @@ def _permissions(session: Session, intentions: Sequence[Intention], now: datetim
 
 def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any]:
     window = _window_json(one)
-    due_at, closes_at = _opening(window, max(one.due_at, now))
+    due_at, closes_at = opening_from(window, max(one.due_at, now))
     return {
         "id": new_id(),
         "key": one.key,
@@ -154,7 +154,7 @@ def _window_json(one: Intention) -> dict[str, Any] | None:
     }
 
 
-def _opening(window: Mapping[str, Any] | None, at: datetime) -> tuple[datetime, datetime | None]:
+def opening_from(window: Mapping[str, Any] | None, at: datetime) -> tuple[datetime, datetime | None]:
     """From when to when a mail that is due `at` may leave."""
     if window is None:
         return at, None
@@ -222,7 +222,7 @@ def _circumstances(session: Session, delivery: Delivery, limits: Limits, now: da
         permission=permission,
         is_paused=get_pause(session) is not None,
         closes_at=delivery.closes_at,
-        next_opens_at=_opening(delivery.window, now)[0],
+        next_opens_at=opening_from(delivery.window, now)[0],
         expires_at=delivery.expires_at,
         recent_at=recent,
         cap_per_day=limits.cap_per_day,
@@ -306,7 +306,7 @@ def release_held(session: Session, now: datetime, limit: int = 500) -> int:
 
 
 def _reopened(delivery: Delivery, at: datetime) -> dict[str, Any]:
-    due_at, closes_at = _opening(delivery.window, at)
+    due_at, closes_at = opening_from(delivery.window, at)
     return {"due_at": due_at, "closes_at": closes_at}
 
 

@@ -439,6 +439,16 @@ def count_settled_at(session: Session, at: datetime, status: str) -> int:
     return session.scalar(statement.where(col(Delivery.status) == status, col(Delivery.settled_at) == at)) or 0
 
 
+def queued_by_window(session: Session, now: datetime) -> list[tuple[dict[str, Any], int, datetime]]:
+    """Queued deliveries that are to leave later and have a window: how many have it, and when the first is due."""
+    statement = (
+        sa.select(col(Delivery.window), sa.func.count(), sa.func.min(col(Delivery.due_at)))
+        .where(col(Delivery.status) == Status.QUEUED, col(Delivery.due_at) > now, col(Delivery.window).is_not(None))
+        .group_by(col(Delivery.window))
+    )
+    return [(window, count, due_at) for window, count, due_at in session.execute(statement)]
+
+
 def held_by_reason(session: Session) -> list[tuple[str, int, datetime | None]]:
     """How many deliveries are held, why, and until when the first of them is."""
     statement = (

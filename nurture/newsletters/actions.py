@@ -18,6 +18,7 @@ from nurture.contacts import store as contacts
 from nurture.contacts.segments import Language
 from nurture.contacts.store import Contact
 from nurture.contacts.zones import zone_of
+from nurture.database.conditions import Clause
 from nurture.database.engine import Session
 from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.notices import queue_notice
@@ -85,13 +86,12 @@ def announce(session: Session, language: Language, ids: Sequence[int], now: date
     queued = 0
     for newsletter in list_published(session):
         definition = newsletter.definition
-        may_be_mailed = consents.may_be_mailed(Purpose.CAMPAIGN, definition.topic, now)
+        may_be_mailed = _may_be_mailed(newsletter, now)
         _welcome(session, newsletter, ids)
         store.bring_back(session, newsletter.name, ids, may_be_mailed)
         if not newsletter.content["announcement_is_ready"]:
             continue
-        clause = language.clause(definition.audience, newsletter.content["rests_on"], now) & may_be_mailed
-        people = store.announceable(session, ids, newsletter.name, clause)
+        people = store.announceable(session, ids, newsletter.name, _may_be_announced_to(newsletter, language, now))
         window = definition.announce_in.to_window() if definition.announce_in else None
         intentions = [
             Intention(
@@ -113,6 +113,22 @@ def announce(session: Session, language: Language, ids: Sequence[int], now: date
         ]
         queued += len(queue_deliveries(session, intentions, now))
     return queued
+
+
+def count_to_announce(session: Session, language: Language, newsletter: Published, now: datetime) -> int:
+    """How many people the announcement is still to be queued for."""
+    if not newsletter.content["announcement_is_ready"]:
+        return 0
+    return store.count_announceable(session, newsletter.name, _may_be_announced_to(newsletter, language, now))
+
+
+def _may_be_announced_to(newsletter: Published, language: Language, now: datetime) -> Clause:
+    is_meant = language.clause(newsletter.definition.audience, newsletter.content["rests_on"], now)
+    return is_meant & _may_be_mailed(newsletter, now)
+
+
+def _may_be_mailed(newsletter: Published, now: datetime) -> Clause:
+    return consents.may_be_mailed(Purpose.CAMPAIGN, newsletter.definition.topic, now)
 
 
 def next_slot_at(session: Session, newsletter: Published, last: NewsletterSlot | None) -> datetime:
@@ -174,13 +190,15 @@ class Outlook:
 
     slot_at: datetime
     issue: str | None
+    number: int | None
 
 
 def look_ahead(session: Session, newsletter: Published) -> Outlook:
     """What would go out next, as things are now."""
     issue = _next_issue(session, newsletter)
     name = session.get_one(Campaign, issue.id).name.partition("/")[2] if issue else None
-    return Outlook(next_slot_at(session, newsletter, store.last_slots(session).get(newsletter.name)), name)
+    slot_at = next_slot_at(session, newsletter, store.last_slots(session).get(newsletter.name))
+    return Outlook(slot_at, name, issue.number if issue else None)
 
 
 def _next_issue(session: Session, newsletter: Published) -> Issue | None:

@@ -64,10 +64,19 @@ class NewsletterSlot(SQLModel, table=True):
 
 def announceable(session: Session, ids: Sequence[int], newsletter: str, clause: Clause) -> list[Contact]:
     """Of these contacts, those in the audience who have not had the announcement and may have it."""
+    statement = sa.select(Contact).where(col(Contact.id).in_(ids), clause, ~_has_had_announcement(newsletter))
+    return list(session.scalars(statement.order_by(col(Contact.id))))
+
+
+def count_announceable(session: Session, newsletter: str, clause: Clause) -> int:
+    """How many contacts are in the audience, have not had the announcement and may have it."""
+    statement = sa.select(sa.func.count()).select_from(Contact)
+    return session.scalar(statement.where(clause, ~_has_had_announcement(newsletter))) or 0
+
+
+def _has_had_announcement(newsletter: str) -> Clause:
     key = sa.literal(f"{ANNOUNCEMENT}:{newsletter}:").concat(sa.cast(col(Contact.id), sa.String))
-    had = sa.exists().where(col(Delivery.key) == key)
-    statement = sa.select(Contact).where(col(Contact.id).in_(ids), clause, ~had).order_by(col(Contact.id))
-    return list(session.scalars(statement))
+    return sa.exists().where(col(Delivery.key) == key)
 
 
 def announced_without_reader(session: Session, newsletter: str, ids: Sequence[int]) -> list[tuple[int, datetime]]:

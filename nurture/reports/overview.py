@@ -11,28 +11,15 @@ from nurture.campaigns.declared import find_declared
 from nurture.campaigns.reading import PublishedFile
 from nurture.database.engine import Session
 from nurture.database.installation import get_pause
-from nurture.newsletters import actions as newsletters
-from nurture.newsletters import store as newsletter_rows
-from nurture.newsletters.actions import Published
-from nurture.newsletters.kind import ISSUE
-from nurture.newsletters.rules import Issue, first_issue_from, next_issue
 from nurture.reports import queries
 from nurture.reports.queries import Stretch, Trouble, WaitingLead, Week
+from nurture.reports.upcoming import Upcoming, list_upcoming
 from nurture.sequences.definition import SendStep, WaitStep, read_steps
 from nurture.sequences.kind import KIND as SEQUENCE
-from nurture.timing import find_zone, parse_duration
+from nurture.timing import find_zone
 
 LOOK_BACK = timedelta(weeks=4)
 _WEEKS_SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Upcoming:
-    """Something that goes out by itself; `people` None: nothing is ready for that moment."""
-
-    what: str
-    due_at: datetime
-    people: int | None
 
 
 @dataclass(frozen=True)
@@ -86,49 +73,12 @@ def look(session: Session, now: datetime) -> Overview:
         paused_because=pause[1] if pause else "",
         lead_count=queries.count_waiting_leads(session),
         leads=tuple(queries.list_waiting_leads(session)),
-        upcoming=tuple(sorted(_upcoming(session, now), key=lambda one: one.due_at)),
+        upcoming=tuple(list_upcoming(session, now)),
         last_weeks=queries.stretch(session, now - LOOK_BACK, now),
         weeks=tuple(queries.list_weeks(session, now, zone, _WEEKS_SHOWN)),
         sequences=tuple(_standings(session)),
         troubles=tuple(queries.list_troubles(session, now - LOOK_BACK)),
     )
-
-
-def _upcoming(session: Session, now: datetime) -> list[Upcoming]:
-    """What is in the queue, and the next issue of each newsletter."""
-    queued = [
-        Upcoming(queries.title_of(session, one.version_id, one.mail), max(one.due_at, now), one.count)
-        for one in queries.list_queued(session)
-    ]
-    return [*queued, *(_next_slot(session, newsletter, now) for newsletter in newsletters.list_published(session))]
-
-
-def _next_slot(session: Session, newsletter: Published, now: datetime) -> Upcoming:
-    slot_at = newsletters.look_ahead(session, newsletter).slot_at
-    issue = _next_issue(session, newsletter.name)
-    title = newsletter.content["about"]["title"]
-    if issue is None:
-        return Upcoming(f"{title}: no issue is ready", slot_at, None)
-    wait = parse_duration(newsletter.definition.wait_after)
-    people = queries.count_readers_at(
-        session,
-        newsletter.name,
-        newsletter.definition.topic,
-        slot_at,
-        lambda announced_at: first_issue_from(announced_at, wait, newsletter.zone),
-        now,
-    )
-    return Upcoming(f"{title}, issue {issue.number}", slot_at, people)
-
-
-def _next_issue(session: Session, newsletter: str) -> Issue | None:
-    closed = newsletter_rows.closed_issues(session)
-    found = []
-    for campaign in campaigns.list_campaigns(session, ISSUE):
-        if campaign.name.partition("/")[0] == newsletter and campaign.version_id is not None:
-            front = campaigns.get_content(session, campaign.version_id)["front"]
-            found.append(Issue(campaign.id, front["number"], front["ready"], campaign.id in closed))
-    return next_issue(found)
 
 
 def _standings(session: Session) -> list[SequenceStanding]:

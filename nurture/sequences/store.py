@@ -99,6 +99,13 @@ def count_on_the_way(session: Session, sequence: str) -> int:
     return session.scalar(statement.where(*where)) or 0
 
 
+def look_ahead(session: Session) -> tuple[int, datetime | None]:
+    """How many are on their way through any sequence, and when the first of them is looked at again."""
+    statement = sa.select(sa.func.count(), sa.func.min(col(EnrollmentRow.wake_at)))
+    count, wake_at = session.execute(statement.where(col(EnrollmentRow.ended_at).is_(None))).one()
+    return count, wake_at
+
+
 def save_decided(session: Session, enrollment_id: int, seen_revision: int, **values: Any) -> bool:
     """Compare and set: False when somebody else decided meanwhile, and this decision must be thrown away."""
     mine = sa.update(EnrollmentRow).where(

@@ -5,9 +5,11 @@ import shutil
 import signal
 import threading
 import urllib.request
+from datetime import timedelta
 
 import pytest
 
+from nurture.clock import SystemClock
 from tests.cli.conftest import NUMBER
 from tests.support.commands import CommandLine
 from tests.support.relays import SmtpRelay
@@ -16,13 +18,20 @@ from tests.support.terminals import Terminal
 WORDS = ["enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain"]
 
 
+WINDOW = 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact}'
+
+
+def be_silent(house: Terminal) -> None:
+    """Announce nothing yet."""
+    house.edit("campaigns/newsletters/weekly/announcement.md", "layout: letter", "layout: letter\nready: false")
+
+
 @pytest.fixture
 def working(house: Terminal, relay: SmtpRelay) -> Terminal:
-    """A house with a relay, in which Ben's mail waits for no window."""
+    """A house with a relay, in which Ben's mail waits for no window and nothing is announced."""
     house.set(NURTURE_SMTP__PORT=str(relay.port), NURTURE_WEB__PORT="0")
-    house.edit(
-        "campaigns/sequences/evaluators.yaml", 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact}', ""
-    )
+    house.edit("campaigns/sequences/evaluators.yaml", WINDOW, "")
+    be_silent(house)
     house.type("publish")
     house.type("enroll", "evaluators", "ben@reader.example")
     return house
@@ -65,6 +74,25 @@ def test_mail_that_waits_is_counted_with_the_reason_and_until_when(working: Term
     out, err = working.type("run", "--once")
     assert ", 1 held, " in out
     assert re.fullmatch(r"1 held: cap, until \d{4}-\d\d-\d\d \d\d:\d\d UTC at the earliest\.\n", err)
+
+
+def test_mail_that_was_queued_for_a_window_that_opens_later_is_counted_as_held(
+    house: Terminal, relay: SmtpRelay
+) -> None:
+    house.set(NURTURE_SMTP__PORT=str(relay.port))
+    be_silent(house)
+    opens_on = SystemClock().now() + timedelta(days=3)
+    house.edit(
+        "campaigns/sequences/evaluators.yaml",
+        WINDOW,
+        f'window: {{days: {opens_on:%a}, hours: "09:00-17:00", timezone: UTC}}',
+    )
+    house.type("publish")
+    house.type("enroll", "evaluators", "ben@reader.example")
+    assert house.json("run", "--once")["held"] == 1
+    out, err = house.type("run", "--once")
+    assert ", 1 held, " in out
+    assert err == f"1 held: window, until {opens_on:%Y-%m-%d} 09:00 UTC at the earliest.\n"
 
 
 def test_failed_mail_and_a_relay_that_is_away_are_no_failure_of_the_run(working: Terminal, relay: SmtpRelay) -> None:
@@ -122,6 +150,33 @@ def test_a_run_says_what_is_planned_and_what_stands_in_the_way(working: Terminal
     assert "Sending is paused since " in err
     assert ": wrong price." in err
     assert "change nobody until `nurture publish`: segments segments" in err
+
+
+def test_a_run_right_after_the_first_publish_says_to_whom_what_goes_when(house: Terminal, relay: SmtpRelay) -> None:
+    process = commands_at(house, relay).start("run", "--port", "0")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(5)]
+    process.terminate()
+    process.communicate(timeout=30)
+    assert lines[1] == "weekly: the announcement goes to 2 people, mon-fri 08:00-18:00 where they are.\n"
+    assert re.fullmatch(
+        r'weekly: Tuesday .+, 09:00 \(Europe/Berlin\): nothing: nobody is due their first issue, and "five-questions" '
+        r"waits\.\n",
+        lines[2],
+    )
+    assert re.fullmatch(r"On the way through sequences: 1 person, the next step at \d{4}-.+ UTC\.\n", lines[3])
+    assert lines[4] == "No mail is queued yet.\n"
+
+
+def test_a_run_says_what_is_queued_and_for_when(working: Terminal, relay: SmtpRelay) -> None:
+    working.type("pause")
+    working.type("run", "--once")
+    process = commands_at(working, relay).start("run", "--port", "0")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(4)]
+    process.terminate()
+    process.communicate(timeout=30)
+    assert lines[3] == "Queued: Evaluators who asked for the benchmark report: report to 1 person, now.\n"
 
 
 def test_a_port_that_is_taken_is_told_in_one_sentence(working: Terminal, relay: SmtpRelay) -> None:

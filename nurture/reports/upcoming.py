@@ -1,0 +1,52 @@
+"""What goes out next by itself, when, and to how many people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from nurture.database.engine import Session
+from nurture.newsletters import actions as newsletters
+from nurture.newsletters.actions import Published
+from nurture.newsletters.rules import first_issue_from
+from nurture.reports import queries
+from nurture.timing import parse_duration
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """Something that goes out by itself; `people` None: nothing is ready for that moment."""
+
+    what: str
+    due_at: datetime
+    people: int | None
+
+
+def list_upcoming(session: Session, now: datetime) -> list[Upcoming]:
+    """What is in the queue, and the next issue of each newsletter; the next first."""
+    issues = [next_issue(session, newsletter, now) for newsletter in newsletters.list_published(session)]
+    return sorted([*list_queued(session, now), *issues], key=lambda one: one.due_at)
+
+
+def list_queued(session: Session, now: datetime) -> list[Upcoming]:
+    """Marketing mail in the queue, the next first."""
+    return [
+        Upcoming(queries.title_of(session, one.version_id, one.mail), max(one.due_at, now), one.count)
+        for one in queries.list_queued(session)
+    ]
+
+
+def next_issue(session: Session, newsletter: Published, now: datetime) -> Upcoming:
+    """The next slot of a newsletter, and what goes out then."""
+    outlook = newsletters.look_ahead(session, newsletter)
+    title = newsletter.content["about"]["title"]
+    if outlook.number is None:
+        return Upcoming(f"{title}: no issue is ready", outlook.slot_at, None)
+    wait = parse_duration(newsletter.definition.wait_after)
+    people = queries.count_readers_at(
+        session,
+        newsletter.name,
+        newsletter.definition.topic,
+        outlook.slot_at,
+        lambda announced_at: first_issue_from(announced_at, wait, newsletter.zone),
+        now,
+    )
+    return Upcoming(f"{title}, issue {outlook.number}", outlook.slot_at, people)
