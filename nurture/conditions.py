@@ -101,7 +101,10 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Missing:
+    """The field has no value of its type."""
+
     field: str
+    type: FieldType
 
 
 @dataclass(frozen=True)
@@ -145,15 +148,34 @@ def holds(condition: Condition, facts: Facts) -> bool:
             return any(holds(part, facts) for part in parts)
         case Not(part):
             return not holds(part, facts)
-        case Missing(name):
-            return facts.value(name) is None
+        case Missing(name, of_type):
+            return not _is_of(of_type, facts.value(name))
         case OneOf(name, values):
-            return facts.value(name) in values
+            known = facts.value(name)
+            return any(_is_comparable(known, value) and known == value for value in values)
         case Compare(name, operator, value):
             known = facts.value(name)
-            return known is not None and _COMPARISONS[operator](known, value)
+            return _is_comparable(known, value) and _COMPARISONS[operator](known, value)
         case Asks(predicate, arguments):
             return facts.answers(predicate, dict(arguments))
+
+
+def _is_of(type_: FieldType, value: Value | None) -> bool:
+    """Whether this is a value of that type; one from before a field changed its type is as good as missing."""
+    match type_:
+        case FieldType.NUMBER:
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case FieldType.FLAG:
+            return isinstance(value, bool)
+    return isinstance(value, str)
+
+
+def _is_comparable(known: Value | None, value: Value) -> bool:
+    """Whether a field holds something of the same kind as what it is compared with."""
+    of_type = (
+        FieldType.FLAG if isinstance(value, bool) else FieldType.TEXT if isinstance(value, str) else FieldType.NUMBER
+    )
+    return _is_of(of_type, known)
 
 
 _COMPARISONS: dict[str, Callable[..., bool]] = {
@@ -256,8 +278,7 @@ class _Parser:
         if isinstance(operator, ast.Is | ast.IsNot):
             if not (isinstance(left, ast.Name) and isinstance(right, ast.Constant) and right.value is None):
                 raise self._error(right, "`is` asks for a missing value", "write `country is None`, otherwise `==`.")
-            self._field(left, left.id)
-            missing = Missing(left.id)
+            missing = Missing(left.id, self._field(left, left.id).type)
             return missing if isinstance(operator, ast.Is) else Not(missing)
         if isinstance(operator, ast.In | ast.NotIn):
             return self._membership(left, right, is_negated=isinstance(operator, ast.NotIn))
@@ -288,7 +309,7 @@ class _Parser:
             raise self._error(right, "`in` has a field before it and a list behind it", '`country in ["DE", "AT"]`.')
         known = self._field(left, left.id)
         found = OneOf(left.id, tuple(self._value(item, left.id, known) for item in right.elts))
-        return AllOf((Not(found), Not(Missing(left.id)))) if is_negated else found
+        return AllOf((Not(found), Not(Missing(left.id, known.type)))) if is_negated else found
 
     def _field(self, node: ast.expr, name: str) -> Field:
         if name in self.words.fields:

@@ -20,6 +20,7 @@ from nurture.database.columns import (
     id_column,
     instant_column,
     json_column,
+    json_kind,
     reference,
 )
 from nurture.database.conditions import Vocabulary
@@ -379,12 +380,14 @@ def _column(name: str, word: Word) -> ColumnElement[Any]:
         column: ColumnElement[Any] = col(getattr(Contact, name))  # type: ignore[assignment]  # Mapped is one
         return column
     kept: Any = col(Contact.fields)[name]
+    kind = json_kind(kept)
+    # A value from before the field changed its type is as good as missing, and must not stop a query with its cast.
     match word.type:
         case FieldType.NUMBER:
-            return kept.as_float()  # type: ignore[no-any-return]  # SQLAlchemy's JSON paths are untyped
+            return sa.case((kind == "number", kept.as_float()))
         case FieldType.FLAG:
-            return kept.as_boolean()  # type: ignore[no-any-return]
-    return kept.as_string()  # type: ignore[no-any-return]
+            return sa.case((kind == "boolean", kept.as_boolean()))
+    return sa.case((kind == "string", kept.as_string()))
 
 
 def _has_tag(tag: str) -> ColumnElement[bool]:

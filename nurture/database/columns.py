@@ -12,6 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
 
@@ -108,6 +111,28 @@ def reference(target: str, *, nullable: bool = False, index: bool = False, on_de
 def instant_column(*, nullable: bool = False, index: bool = False) -> Any:
     """An aware UTC instant."""
     return Field(default=None if nullable else ..., sa_column=sa.Column(Instant, nullable=nullable, index=index))
+
+
+class json_kind(FunctionElement[str]):  # noqa: N801 — reads like an SQL function, because it is one
+    """What a value within a JSON column is: number, boolean, string, or something else."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(json_kind, "sqlite")
+def _sqlite_kind(element: FunctionElement[str], compiler: SQLCompiler, **options: Any) -> str:
+    (place,) = element.clauses
+    where = f"{compiler.process(place.left, **options)}, {compiler.process(place.right, **options)}"
+    return (
+        f"CASE json_type({where}) WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' WHEN 'true' THEN 'boolean'"
+        " WHEN 'false' THEN 'boolean' WHEN 'text' THEN 'string' END"
+    )
+
+
+@compiles(json_kind, "postgresql")
+def _postgres_kind(element: FunctionElement[str], compiler: SQLCompiler, **options: Any) -> str:
+    return f"jsonb_typeof({compiler.process(element.clauses, **options)})"
 
 
 def json_column() -> Any:

@@ -48,6 +48,8 @@ MAILS = ["evaluators/report", "weekly/five-questions", "report"]
 LABELS = ["", "see prices", "größe"]
 PATHS = ["", "/", "/pricing", "/Pricing"]
 
+#: Values that a field may hold from before it changed its type.
+STRAYS = ("about 50", True, 7, 2.5)
 #: The declared fields; one is called like a column that the table of contacts has for itself.
 DECLARED = {
     "company_size": FieldType.NUMBER, "industry": FieldType.TEXT, "renewal_on": FieldType.DATE,
@@ -190,7 +192,10 @@ people = st.fixed_dictionaries(
             }
         ),
         "fields": st.fixed_dictionaries(
-            {}, optional={name: maybe(values_of(name, Field(kind))) for name, kind in DECLARED.items()}
+            {},
+            optional={
+                name: maybe(values_of(name, Field(kind))) | st.sampled_from(STRAYS) for name, kind in DECLARED.items()
+            },
         ),
         "tags": st.sets(st.sampled_from(TAGS)),
         "lists": st.sets(st.sampled_from(LISTS[:2])),
