@@ -79,6 +79,8 @@ def promote(
 
 def hand_off_once(session: Session, agreement: Agreement, contact: Contact, now: datetime) -> HandOff | None:
     """What a `hand_off` step asks for; None when sales has them already or they want to be left alone."""
+    # Scoring, in another process, may be handing over the same person: it holds their row while it does.
+    contacts.lock_contacts(session, [contact.id], exclusively=True)
     past = store.hand_offs_of(session, [contact.id]).get(contact.id, [])
     is_suppressed = contact.address_hash in consents.suppressions_of(session, [contact.address_hash])
     is_open = any(one.verdict == WAITING for one in past)
