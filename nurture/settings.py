@@ -9,19 +9,18 @@ import os
 import re
 import secrets as randomness
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from nurture.errors import BadSettings, did_you_mean
+from nurture.toml import Place, line_of
 
 SETTINGS_FILE = "settings.toml"
 STATE_FOLDER = ".nurture"
 SECRETS_FILE = f"{STATE_FOLDER}/secrets"
-Place: TypeAlias = tuple[str | int, ...]
 _PREFIX = "NURTURE_"
 _SECRET_KEYS = ("secret", "suppression_key", "smtp.password")
 
@@ -107,6 +106,12 @@ class ClockSettings(_Section):
     offset: str = Field("", description='Rehearse: "21 days" moves the present. Loopback relays only.')
 
 
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What `nurture run` writes down on stderr; run --once never tells more than warnings."
+    )
+
+
 class OperatorSettings(_Section):
     name: str = Field(description="The person's name.")
     email: str = Field(description="Their address, as contacts' Owner columns have it.")
@@ -140,6 +145,7 @@ class Settings(_Section):
     inbound: InboundSettings = InboundSettings()
     tracking: TrackingSettings = TrackingSettings()
     clock: ClockSettings = ClockSettings()
+    log: LogSettings = LogSettings()
     operators: tuple[OperatorSettings, ...] = Field((), description="Who works here.")
     topics: tuple[TopicSettings, ...] = Field((), description="What contacts get mail about.")
     fields: dict[str, FieldSettings] = Field({}, description="What else is known about contacts.")
@@ -156,7 +162,7 @@ def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) 
         section, _, name = key.rpartition(".")
         if name in (tree.get(section, {}) if section else tree):
             raise BadSettings(
-                f"{SETTINGS_FILE}:{_line_of(text, (section, name))}: {key} is a secret; "
+                f"{SETTINGS_FILE}:{line_of(text, (section, name))}: {key} is a secret; "
                 f"move it to {SECRETS_FILE} or set {_variable(key)}."
             )
     origins: dict[Place, str] = {}
@@ -258,7 +264,7 @@ def _sentence(text: str, origins: Mapping[Place, str], problem: Any) -> str:
     """Where it was set, what is wrong with it, what to do."""
     place: Place = problem["loc"]
     origin = next((origins[place[:end]] for end in range(len(place), 0, -1) if place[:end] in origins), "")
-    line = _line_of(text, place)
+    line = line_of(text, place)
     where = origin or (f"{SETTINGS_FILE}:{line}" if line else SETTINGS_FILE)
     key = ".".join(str(step) for step in place if not isinstance(step, int))
     said = where if origin.startswith(_PREFIX) else f"{where}: {key}"
@@ -319,30 +325,3 @@ def _names_beside(place: Place) -> list[str]:
         sections = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
         model = sections[0] if sections else model
     return list(model.model_fields)
-
-
-def _line_of(text: str, place: Place) -> int | None:
-    """The line where a key stands, found by its section header and name; None when the file does not have it.
-
-    A number in the place is which of several sections of one name is meant.
-    """
-    wanted = [str(step) for step in place if step != "" and not isinstance(step, int)]
-    turn = next((step for step in place if isinstance(step, int)), 0)
-    section: list[str] = []
-    seen: Counter[str] = Counter()
-    header_line = None
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
-            section = [part.strip(" \"'") for part in header[1].split(".")]
-            seen[header[1]] += 1
-            is_meant = not header[0].lstrip().startswith("[[") or seen[header[1]] == turn + 1
-            if not is_meant:
-                section = []
-            elif section in (wanted, wanted[:-1]):
-                header_line = number
-            if section == wanted:
-                return number
-        elif (key := re.match(r"\s*([\w.-]+)\s*=", line)) and [*section, *key[1].split(".")] == wanted:
-            return number
-    # What is missing is missing in its section.
-    return header_line

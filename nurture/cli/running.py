@@ -34,11 +34,15 @@ def run(
 
     Example: nurture run --once --json
     """
+    from nurture.cli.logs import logging_on_stderr
+
     with opened() as house:
-        if once:
-            _run_once(house, as_json=as_json)
-        else:
-            _run(house, host or house.settings.web.host, house.settings.web.port if port < 0 else port)
+        level = house.settings.log.level
+        with logging_on_stderr("warning" if once and level != "error" else level):
+            if once:
+                _run_once(house, as_json=as_json)
+            else:
+                _run(house, host or house.settings.web.host, house.settings.web.port if port < 0 else port)
 
 
 def _run_once(house: "App", *, as_json: bool) -> None:

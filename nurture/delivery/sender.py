@@ -172,7 +172,7 @@ class Sender:
                 session.add(delivery)
             return Ready(delivery, recipient, mail, composing.email_of_contact(session, delivery))
         except (NurtureError, KeyError, ValueError) as error:
-            log.exception("delivery %s cannot be prepared", delivery.id)
+            log.exception("the mail cannot be prepared", extra={"delivery": delivery.id})
             return Ready(delivery, None, None, problem=f"it could not be prepared: {error}")
 
     async def _work(self, ready: deque[Ready], number: int) -> None:
@@ -216,7 +216,7 @@ class Sender:
                 self._rendering_thread, composing.compose, mail, delivery, self._house, recipient, one.email
             )
         except Exception as error:  # noqa: BLE001 — a template may raise anything; it fails alone and says why
-            log.warning("delivery %s cannot be rendered: %s", delivery.id, error)
+            log.warning("the mail cannot be rendered: %s", error, extra={"delivery": delivery.id})
             await self._fail(delivery, f"it could not be rendered: {error}")
             return None
 

@@ -153,7 +153,7 @@ class LocalEngine:
             log.exception("a job could not run")
             return
         if sum(done.values()):
-            log.info("jobs: %s", dict(done))
+            log.info("%s", _pairs(done))
 
     def _take_back(self, bench: Bench) -> None:
         try:
@@ -174,7 +174,7 @@ class LocalEngine:
                             log.warning("the relay cannot be reached: %s", relay_down)
                             rest = _RELAY_REST_SECONDS
                         elif sum(counts.values()):
-                            log.info("mail: %s", dict(counts))
+                            log.info("%s", _pairs(counts))
                 except Exception:
                     log.exception("sending stopped; it goes on in a moment")
                     rest = _RELAY_REST_SECONDS
@@ -185,3 +185,7 @@ class LocalEngine:
         assert self._heart is not None
         due_at = next_mail_at(self._workshop.bench(self._heart.worker))
         return due_at is not None and due_at <= self._workshop.clock.now()
+
+
+def _pairs(counts: Counter[str]) -> str:
+    return " ".join(f"{word}={count}" for word, count in counts.items() if count)

@@ -129,7 +129,7 @@ class Recorder:
                 self._store(batch[:half])
                 self._store(batch[half:])
                 return
-            log.exception("a hit on delivery %s can never be stored; it is dropped", batch[0].delivery_id)
+            log.exception("a hit can never be stored; it is dropped", extra={"delivery": batch[0].delivery_id})
         with self._lock:
             for _ in batch:
                 self._waiting.popleft()

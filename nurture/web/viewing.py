@@ -44,6 +44,6 @@ def show(site: Site, visit: Visit) -> Response:
             email = composing.email_of_contact(session, delivery)
             rendered = composing.render(mail, delivery, site.app.house, recipient, email)
         except NurtureError:
-            log.exception("the mail of delivery %s cannot be shown", delivery_id)
+            log.exception("the mail cannot be shown", extra={"delivery": delivery_id})
             return gone(site, "This mail can no longer be shown")
     return HTMLResponse(rendered.html, headers={"Content-Security-Policy": _POLICY.format(own=site.origin)})

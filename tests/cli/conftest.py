@@ -36,6 +36,9 @@ from tests.support.workspaces import small_workspace
 #: The number that stands in the examples of the help.
 NUMBER = 195964323924347425
 
+#: The hours of the starter's sequence.
+WINDOW = 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact}'
+
 
 @pytest.fixture(autouse=True)
 def nothing_set_outside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,3 +153,19 @@ def house(
         resume(session, home=opened.home, here=True)
     opened.close()
     return Terminal(folder, here, capsys, monkeypatch)
+
+
+def be_silent(house: Terminal) -> None:
+    """Announce nothing yet."""
+    house.edit("campaigns/newsletters/weekly/announcement.md", "layout: letter", "layout: letter\nready: false")
+
+
+@pytest.fixture
+def working(house: Terminal, relay: SmtpRelay) -> Terminal:
+    """A house with a relay, in which Ben's mail waits for no window and nothing is announced."""
+    house.set(NURTURE_SMTP__PORT=str(relay.port), NURTURE_WEB__PORT="0")
+    house.edit("campaigns/sequences/evaluators.yaml", WINDOW, "")
+    be_silent(house)
+    house.type("publish")
+    house.type("enroll", "evaluators", "ben@reader.example")
+    return house

@@ -10,31 +10,12 @@ from datetime import timedelta
 import pytest
 
 from nurture.clock import SystemClock
-from tests.cli.conftest import NUMBER
+from tests.cli.conftest import NUMBER, WINDOW, be_silent
 from tests.support.commands import CommandLine
 from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
 
 WORDS = ["enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain"]
-
-
-WINDOW = 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact}'
-
-
-def be_silent(house: Terminal) -> None:
-    """Announce nothing yet."""
-    house.edit("campaigns/newsletters/weekly/announcement.md", "layout: letter", "layout: letter\nready: false")
-
-
-@pytest.fixture
-def working(house: Terminal, relay: SmtpRelay) -> Terminal:
-    """A house with a relay, in which Ben's mail waits for no window and nothing is announced."""
-    house.set(NURTURE_SMTP__PORT=str(relay.port), NURTURE_WEB__PORT="0")
-    house.edit("campaigns/sequences/evaluators.yaml", WINDOW, "")
-    be_silent(house)
-    house.type("publish")
-    house.type("enroll", "evaluators", "ben@reader.example")
-    return house
 
 
 def test_running_once_does_what_is_due_and_counts_it(working: Terminal, relay: SmtpRelay) -> None:
