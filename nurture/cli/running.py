@@ -1,5 +1,6 @@
 """`nurture run` and `nurture demo`: the house at work."""
 
+import logging
 import signal
 import threading
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,10 @@ from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
     from nurture.app import App
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_SECONDS = 1.0
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -72,7 +77,6 @@ def _run_once(house: "App", *, as_json: bool) -> None:
 
 def _run(house: "App", host: str, port: int) -> None:
     from nurture.cli.briefing import brief
-    from nurture.engines.local import LocalEngine
     from nurture.inbound.listener import Listener
     from nurture.tracking.recorder import Recorder
     from nurture.web.server import WebServer, make_asgi
@@ -84,7 +88,6 @@ def _run(house: "App", host: str, port: int) -> None:
     web = WebServer(make_asgi(house, recorder), host=host, port=port)
     inbound = house.settings.inbound
     listener = Listener(inbound.host, inbound.port, inbound.domain, house.take_mail) if inbound.domain else None
-    engine = LocalEngine(house.workshop())
     doors: list[Any] = [recorder, web, *([listener] if listener else [])]
     started: list[Any] = []
     try:
@@ -94,14 +97,37 @@ def _run(house: "App", host: str, port: int) -> None:
         say(f"Listening on http://{host}:{web.port}. Ctrl-C stops.")
         # What goes out next is said before any of it does.
         brief(house)
-        engine.start()
-        started.append(engine)
-        stopping.wait()
+        _keep_working(house, started, stopping)
         say("Stopping: the messages at hand are finished first.")
     finally:
         # Nothing new is decided or sent first, then nobody is let in any more, then what they did is stored.
         for part in reversed(started):
             part.stop()
+
+
+def _keep_working(house: "App", started: list[Any], stopping: threading.Event) -> None:
+    """Decide and send until it is time to stop, as one worker after another if it must be."""
+    from nurture.engines.local import LocalEngine
+
+    def begin() -> LocalEngine:
+        engine = LocalEngine(house.workshop())
+        engine.start()
+        started.append(engine)
+        return engine
+
+    engine = begin()
+    while not stopping.wait(_LOOK_EVERY_SECONDS):
+        if engine.is_dead:
+            # The machine slept, or the database was away: nothing is wrong with this process. So it begins anew right
+            # here, while its pages go on taking opt-outs, and also where nobody would start it again. If even that
+            # fails, the error ends the process and systemd has its turn.
+            log.warning(
+                "another process declared this worker dead, since its heart had stopped; going on as a new one",
+                extra={"worker": engine.worker},
+            )
+            started.remove(engine)
+            engine.stop()
+            engine = begin()
 
 
 def demo(

@@ -102,7 +102,7 @@ class Heart:
                 log.exception("the heartbeat did not reach the database")
                 continue
             if not is_alive:
-                # Somebody declared us dead; what we do from here on is refused by the database anyway.
+                # Somebody declared us dead; what we do from here on is refused by the database. Whoever runs us looks.
                 self.is_dead.set()
 
 
@@ -127,10 +127,16 @@ class LocalEngine:
         self._take_back(bench)
         self._scheduler.start()
         self._sending.start()
+        log.info("at work", extra={"worker": self.worker})
+
+    @property
+    def worker(self) -> int:
+        """The incarnation it works as; 0 before it does."""
+        return self._heart.worker if self._heart else 0
 
     @property
     def is_dead(self) -> bool:
-        """Whether another worker declared this one dead, so that it must be started anew."""
+        """Whether another worker declared this one dead: nothing it does counts, and another engine must take over."""
         return self._heart is not None and self._heart.is_dead.is_set()
 
     def stop(self) -> None:

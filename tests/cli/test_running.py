@@ -3,13 +3,16 @@
 import re
 import shutil
 import signal
+import subprocess
 import threading
 import urllib.request
 from datetime import timedelta
+from typing import IO
 
 import pytest
 
 from nurture.clock import SystemClock
+from nurture.database.claiming import end_worker
 from tests.cli.conftest import NUMBER, WINDOW, be_silent
 from tests.support.commands import CommandLine
 from tests.support.relays import SmtpRelay
@@ -115,6 +118,41 @@ def test_a_signal_ends_a_run_with_the_message_at_hand_finished(
     assert sorted(arrived) == sorted(
         mail["email"] for mail in mails if mail["status"] == "sent" and mail["id"] != str(NUMBER + 1)
     )
+
+
+def test_a_run_that_was_declared_dead_says_so_and_goes_on_as_a_new_worker(working: Terminal, relay: SmtpRelay) -> None:
+    working.type("pause")
+    process = commands_at(working, relay).start("run", "--port", "0")
+    workers = [worker_at_work(process)]
+    database = working.open_database()
+    with database.writing() as session:
+        end_worker(session, workers[0])  # as a process does that no longer hears its heart
+    database.close()
+    assert process.stderr is not None
+    said = read_until("declared this worker dead", process.stderr)
+    assert f" worker={workers[0]} " in said
+    workers.append(worker_at_work(process))
+    assert workers[0] != workers[1]
+    working.type("resume")
+    read_until(" sent=", process.stderr)
+    process.terminate()
+    assert process.communicate(timeout=30)[0].endswith("Stopping: the messages at hand are finished first.\n")
+    assert process.returncode == 0
+    assert [mail["attempts"] for mail in working.json("deliveries", "--contact", "ben@reader.example")] == [1]
+
+
+def read_until(words: str, stream: IO[str]) -> str:
+    """The next line of a log with these words."""
+    while words not in (line := stream.readline()):
+        assert line, f"it ended without saying {words}"
+    return line
+
+
+def worker_at_work(process: "subprocess.Popen[str]") -> int:
+    assert process.stderr is not None
+    found = re.search(r" worker=(\d+) ", read_until("at work", process.stderr))
+    assert found
+    return int(found[1])
 
 
 def test_a_run_says_what_is_planned_and_what_stands_in_the_way(working: Terminal, relay: SmtpRelay) -> None:
