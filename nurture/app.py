@@ -108,7 +108,7 @@ class App:
         """Everything that can be published, in the order in which it is."""
         operators = frozenset(one["email"].lower() for one in self.declared.operators)
         return (
-            DeclaredKind(self.declared, frozenset(contact_fields.BUILT_IN)),
+            DeclaredKind(self.declared, frozenset(contact_fields.BUILT_IN), [one.name for one in self.settings.topics]),
             ConsentKind(),
             SegmentsKind(),
             ScoringKind(),

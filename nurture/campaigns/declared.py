@@ -3,7 +3,7 @@
 Workers take it from the database, so that changing a sender or the postal address changes nothing before `publish`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -85,12 +85,16 @@ class DeclaredKind:
 
     name = KIND
 
-    def __init__(self, declared: Declared, built_in: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, declared: Declared, built_in: frozenset[str] = frozenset(), topics: Sequence[str] | None = None
+    ) -> None:
+        """Hold what is declared; `built_in` are fields every contact has, `topics` all names as the file lists them."""
         self._declared = declared
         self._built_in = built_in
+        self._topics = list(declared.topics) if topics is None else topics
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
-        _Check(workspace, self._declared, self._built_in, problems).run()
+        _Check(workspace, self._declared, self._built_in, self._topics, problems).run()
         return [Unit(KIND, NAME, FILE, self._declared.to_content())]
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,11 +111,19 @@ _READ_BY: Mapping[str, Callable[[str], object]] = {"timezone": get_zone, "days":
 class _Check:
     """Says what is wrong with the declarations, each with the line of its section."""
 
-    def __init__(self, workspace: Workspace, declared: Declared, built_in: frozenset[str], problems: Problems) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        declared: Declared,
+        built_in: frozenset[str],
+        topics: Sequence[str],
+        problems: Problems,
+    ) -> None:
         path = workspace.folder / FILE
         self._lines = path.read_text(encoding="utf-8-sig").splitlines() if path.exists() else []
         self._declared = declared
         self._built_in = built_in
+        self._topics = topics
         self._problems = problems
 
     def run(self) -> None:
@@ -127,6 +139,10 @@ class _Check:
         if not self._declared.topics:
             message = "no topic is declared, so nobody could agree to one."
             self._complain("NS012", "", message, 'Add [[topics]] with name = "insights" and label = "Insights".')
+        for number, name in enumerate(self._topics):
+            if name in self._topics[:number]:
+                message = f'topics.name: "{name}" is declared already; one consent cannot be for two things.'
+                self._complain("NS004", "[[topics]]", message, "Give this one another name, or take it away.", number)
         for named in (sender, *self._declared.senders.values()):
             if named.email and self._declared.sender_domains and named.domain not in self._declared.sender_domains:
                 message = f"the sender {named.email} is not in one of senders.domains."

@@ -21,7 +21,7 @@ from nurture.database.engine import Session
 from nurture.errors import did_you_mean
 from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
 from nurture.newsletters.store import ANNOUNCEMENT, count_readers
-from nurture.rendering.loading import read_markdown
+from nurture.rendering.loading import layout_path, read_markdown
 from nurture.rendering.source import MailSource
 
 NEWSLETTER = "newsletter"
@@ -85,6 +85,12 @@ class NewsletterKind:
         if definition.owner.lower() not in operators:
             hint = did_you_mean(definition.owner.lower(), operators).strip()
             file.complain("NS320", ("owner",), f'"{definition.owner}" is no operator of settings.toml.', hint)
+        place = layout_path(definition.layout)
+        if not (workspace.templates / place).is_file():
+            # Told here, and not by the first issue weeks later.
+            known = sorted(one.stem for one in (workspace.templates / "layouts").glob("*.mjml"))
+            hint = did_you_mean(definition.layout, known).strip() or f"Write it, or one of: {', '.join(known)}."
+            file.complain("NS223", ("layout",), f"there is no layout templates/{place} for issues.", hint)
         return operators.get(definition.owner.lower())
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -130,6 +130,11 @@ def read_markdown(
     return _Reader(Library(templates), Findings(), wanted).read(path)
 
 
+def layout_path(layout: str) -> str:
+    """The file of a layout below templates/, as `layout:` names it."""
+    return layout if layout.endswith(".mjml") else f"layouts/{layout}.mjml"
+
+
 def _find(library: Library, name: str, findings: Findings) -> Path | None:
     """The file of a mail that is named without its ending."""
     shown = library.shown(library.folder / name)
@@ -208,7 +213,7 @@ class _Reader:
     def _markdown(self, rest: Original, tokens: list[Token], front: FrontMatter) -> Template:
         """Markdown as the content of its layout."""
         layout = front.text("layout") or self.wanted.default_layout
-        name = layout if layout.endswith(".mjml") else f"layouts/{layout}.mjml"
+        name = layout_path(layout)
         at = _original_at(rest.file, front.places.get("layout"), "")
         extends = Token(Kind.STATEMENT, f'{{% extends "{name}" %}}', at, 0, is_made=True)
         opening = Token(Kind.STATEMENT, f"{{% block {CONTENT} %}}", rest, 0, is_made=True)

@@ -164,6 +164,11 @@ MISTAKES = (
         _ISSUE, "two issues have one number", {**_AROUND_NEWSLETTER, "campaigns/newsletters/weekly/first.md": _ISSUE},
     ),
     Mistake(
+        "NS223", "Write the layout, or mend its name.", NEWSLETTER,
+        _NEWSLETTER.replace("layout: plain", "layout: plane"), "a newsletter names a layout that is not there",
+        _AROUND_NEWSLETTER,
+    ),
+    Mistake(
         "NS230", "Take a name that is known, or declare the field in settings.toml.", MAIL,
         mail('<mj-text>Hello {{ contact.frist_name | fallback("there") }}</mj-text>'),
         "a mail prints something nobody knows about the contact, the owner, the sender or the mail", _SENDING,
