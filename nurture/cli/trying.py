@@ -165,9 +165,14 @@ def find_mail(house: "App", name: str) -> Wanted:
 
 def _template(house: "App", name: str) -> Wanted:
     from nurture.campaigns.reading import Unit
+    from nurture.delivery.notices import FOLDER, KIND
     from nurture.rendering.loading import load_template
 
     path = name.removeprefix("templates/").removesuffix(".mjml").removesuffix(".md")
+    # A note to operators is its own unit, in the starter's words where the workspace has none.
+    for unit in units_of(house, KIND):
+        if path == f"{FOLDER}/{unit.name}":
+            return Wanted(unit, unit.name)
     source = load_template(house.workspace().templates, path, is_campaign=False)
     content = {"mails": {"mail": source.to_json()}, "about": {"title": path, "kind": "template"}}
     return Wanted(Unit("template", path, source.template, content), "mail")
@@ -207,6 +212,7 @@ def _draft(house: "App", wanted: Wanted, person: "Contact", *, version_id: int, 
     """A delivery of a mail that is not published: only shown, or sent to ourselves."""
     from nurture.consent.rules import Purpose
     from nurture.database.columns import new_id
+    from nurture.delivery.notices import KIND, NOTICES
     from nurture.delivery.rules import Priority
     from nurture.delivery.store import Delivery
 
@@ -214,10 +220,12 @@ def _draft(house: "App", wanted: Wanted, person: "Contact", *, version_id: int, 
     definition = content.get("definition", {})
     newsletter = content.get("newsletter") or definition.get("newsletter")
     now = house.clock.now()
+    is_note = wanted.unit.kind == KIND
+    purpose = Purpose.INTERNAL if is_note else Purpose.CAMPAIGN
     return Delivery(
         id=new_id(),
         key=f"test:{secrets.token_hex(8)}",
-        purpose=Purpose.TEST if to else Purpose.CAMPAIGN,
+        purpose=Purpose.TEST if to else purpose,
         campaign=f"newsletter:{newsletter}" if newsletter else f"{wanted.unit.kind}:{wanted.unit.name}",
         version_id=version_id,
         mail=wanted.mail,
@@ -228,4 +236,5 @@ def _draft(house: "App", wanted: Wanted, person: "Contact", *, version_id: int, 
         sender=definition.get("sender", "default"),
         queued_at=now,
         due_at=now,
+        facts={"mail": dict(NOTICES[wanted.mail])} if is_note else None,
     )

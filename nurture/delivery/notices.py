@@ -18,14 +18,38 @@ from nurture.rendering.loading import read_template
 KIND = "service"
 FOLDER = "service"
 
-#: The notes the product writes and what `mail.` knows in each; a workspace may word them in templates/service/.
-NOTICES: Mapping[str, frozenset[str]] = {
-    "handoff": frozenset(
-        {"first_name", "who", "headline", "why_now", "reads", "points", "came_in", "agreed", "lead", "due"}
-    ),
-    "reply": frozenset({"first_name", "name", "company", "text", "mail"}),
-    "reminder": frozenset({"first_name", "title", "newsletter", "slot", "readers"}),
-    "missed": frozenset({"first_name", "title", "newsletter", "slot", "readers"}),
+#: A newsletter whose slot has no issue.
+_SLOT = {
+    "first_name": "Dana",
+    "title": "The Planning Letter",
+    "newsletter": "weekly",
+    "slot": "Tuesday 10 March, 09:00",
+    "readers": "312",
+}
+#: The notes the product writes, and what `mail.` knows in each, as a preview shows it; a workspace may word them in
+#: templates/service/.
+NOTICES: Mapping[str, Mapping[str, Any]] = {
+    "handoff": {
+        "first_name": "Luis",
+        "who": "Ana Sample, Plant Manager at Sample & Sons, US",
+        "headline": "asked for a demonstration",
+        "why_now": 'Asked for a demonstration: 55 points, fit A. They said: "Next week would be good."',
+        "reads": ["9 Mar: clicked what it costs", "2 Mar: clicked the report"],
+        "points": ["+30  asked for a demonstration", "+15  clicked what it costs", "+10  clicked the report"],
+        "came_in": "Came in through the benchmark report on 24 February 2026.",
+        "agreed": "We may write to them as opt-in, since 24 February 2026.",
+        "lead": "195964323924347425",
+        "due": "Wednesday 11 March, 12:00 (America/New_York)",
+    },
+    "reply": {
+        "first_name": "Luis",
+        "name": "Ana Sample",
+        "company": "Sample & Sons",
+        "text": "Thank you. Could you show us how this works with three plants?",
+        "mail": "report",
+    },
+    "reminder": _SLOT,
+    "missed": _SLOT,
 }
 
 
@@ -36,13 +60,13 @@ class ServiceKind:
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         units = []
-        for name, about_mail in NOTICES.items():
+        for name, sample in NOTICES.items():
             # A workspace words the notes it wants to; the others are the starter's.
             own = any((workspace.templates / FOLDER / f"{name}{ending}").exists() for ending in (".md", ".mjml"))
             templates = workspace.templates if own else starter_folder() / "templates"
             reading = read_template(templates, f"{FOLDER}/{name}", default_layout="service", is_campaign=False)
             file = f"templates/{FOLDER}/{name}.md"
-            mail = take_mail(workspace, reading, problems, asked_at=(file, 1, 1), about_mail=about_mail)
+            mail = take_mail(workspace, reading, problems, asked_at=(file, 1, 1), about_mail=sample)
             if mail is not None:
                 content = {"mails": {name: mail.to_json()}, "about": {"title": name, "kind": KIND}}
                 units.append(Unit(KIND, name, file, content))

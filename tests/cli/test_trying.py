@@ -2,10 +2,12 @@
 
 import email
 import email.policy
+import re
 from pathlib import Path
 
 import pytest
 
+from nurture.delivery.notices import NOTICES
 from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
 
@@ -21,6 +23,26 @@ def test_a_mail_is_shown_as_somebody_would_read_it(house: Terminal, mail: str) -
     assert out.startswith("Subject: ")
     assert "12 Example Street" in out
     assert "{{" not in out
+
+
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_note_to_operators_is_shown_with_something_in_every_place(house: Terminal, name: str) -> None:
+    out, err = house.type("preview", f"templates/service/{name}")
+    assert err == ""
+    assert f"Hello {NOTICES[name]['first_name']}," in out
+    template = (house.workspace / "templates" / "service" / f"{name}.md").read_text(encoding="utf-8")
+    for fact in set(re.findall(r"\{\{ mail\.(\w+) \}\}", template)):
+        assert " ".join(NOTICES[name][fact].split()) in " ".join(out.split()), fact
+    assert house.type("preview", f"service/{name}.md") == (out, err)
+
+
+def test_a_note_that_the_workspace_does_not_word_is_shown_in_the_starters_words(
+    terminal: Terminal, relay: SmtpRelay
+) -> None:
+    terminal.set(NURTURE_SMTP__PORT=str(relay.port))
+    assert terminal.type("preview", "templates/service/reply")[0].startswith("Subject: Ana Sample answered")
+    terminal.type("send-test", "templates/service/reply", "--to", "you@acme.example")
+    assert "Could you show us" in relay.to("you@acme.example")[0].part("plain")
 
 
 def test_a_mail_is_shown_as_a_contact_would_get_it(house: Terminal) -> None:
