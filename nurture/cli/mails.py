@@ -139,14 +139,14 @@ def left_out(
 
     Example: nurture newsletter left-out weekly --issue five-questions
     """
-    from nurture.newsletters import actions
+    from nurture.newsletters.left_out import left_out_of_announcement, left_out_of_issue
 
     with opened() as house, house.database.reading() as session:
         now = house.clock.now()
         if issue:
-            people = actions.left_out_of_issue(session, name, issue, now)
+            people = left_out_of_issue(session, name, issue, now)
         else:
-            people = actions.left_out_of_announcement(session, house.language, name, now)
+            people = left_out_of_announcement(session, house.language, name, now)
     if as_json:
         emit([{"email": one.contact.email, "because": one.because} for one in people])
         return

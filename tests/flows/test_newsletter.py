@@ -9,7 +9,8 @@ import pytest
 from nurture.consent.rules import Basis
 from nurture.contacts.actions import move_stage
 from nurture.database.engine import Database
-from nurture.newsletters.actions import keep_schedule, left_out_of_announcement, left_out_of_issue
+from nurture.newsletters.actions import keep_schedule
+from nurture.newsletters.left_out import left_out_of_announcement, left_out_of_issue
 from tests.support.commands import CommandLine
 from tests.support.imports import Importer
 from tests.support.stories import Story, running_story

@@ -24,7 +24,6 @@ LONG: Mapping[str, str] = {
     "contacts/store.py": "the tables every other room points at",
     "conditions.py": "one language: its tree, its parser and its meaning",
     "sequences/engine.py": "one pure function and the values it speaks in",
-    "newsletters/actions.py": "announcement, slots and who was left out read the same readers; who was left out may move",
 }
 _LONGEST = 350
 
