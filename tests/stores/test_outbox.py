@@ -21,6 +21,7 @@ from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status, find_stop
 from nurture.delivery.store import Delivery
+from nurture.delivery.waiting import Waiting, list_waiting
 from nurture.errors import BadInput
 from nurture.timing import Window, parse_days, parse_hours
 from nurture.tokens import AddressHasher
@@ -165,6 +166,26 @@ def test_a_window_that_closed_meanwhile_holds_a_mail_until_it_opens_again(
         assert actions.release_held(session, tomorrow) == 1
         session.expire_all()
         assert store.get_delivery(session, delivery.id).closes_at == tomorrow.replace(hour=17)
+
+
+def test_what_waits_is_what_is_held_and_what_was_queued_for_another_opening(
+    house: Database, hasher: AddressHasher
+) -> None:
+    tomorrow = Window(frozenset({(NOW + timedelta(days=1)).weekday()}), *parse_hours("09:00-17:00"))
+    with house.writing() as session:
+        held = queue(session, hasher, "ana@reader.example")
+        store.move(session, [held.id], Status.HELD, now=NOW, because=HeldBecause.CAP, held_until=NOW + HOUR)
+        in_berlin = queue(session, hasher, "ben@reader.example", window=tomorrow, zone="Europe/Berlin")
+        queue(session, hasher, "cal@reader.example", window=tomorrow, zone="America/New_York")
+        # Nothing keeps these: one may leave now, one was meant for later, one is to be tried again in a while.
+        queue(session, hasher, "dan@reader.example", window=Window(parse_days("daily"), *parse_hours("00:00-24:00")))
+        queue(session, hasher, "eva@reader.example", due_at=NOW + 5 * HOUR)
+        today = Window(frozenset({NOW.weekday()}), *parse_hours("00:00-24:00"))
+        queue(session, hasher, "fay@reader.example", due_at=NOW + HOUR / 4, window=today)
+        assert list_waiting(session, NOW) == [
+            Waiting(HeldBecause.CAP, 1, NOW + HOUR),
+            Waiting(HeldBecause.WINDOW, 2, in_berlin.due_at),
+        ]
 
 
 def test_a_second_mail_on_one_day_is_held_until_the_cap_lets_it_go(house: Database, hasher: AddressHasher) -> None:
