@@ -25,6 +25,10 @@ format: $(VENV)/.dev ## lay the code out as `make check` wants it
 docs: $(VENV)/.dev ## write the generated parts of docs/ anew
 	@$(BIN)/python -m tests.project.generated --write
 
+bench: $(VENV)/.dev ## how fast mails leave and contacts come in, as ratios measured in one run
+	@$(BIN)/python -m benchmarks.sending
+	@$(BIN)/python -m benchmarks.imports
+
 lock: ## pin the dependencies anew (needs uv)
 	@requirements/lock
 

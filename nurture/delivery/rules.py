@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from urllib.parse import urlsplit
 
 from nurture.consent.rules import Permission
@@ -70,7 +70,7 @@ MAY_HAVE_ARRIVED = (Status.SENDING, Status.SENT, Status.UNCERTAIN, Status.BOUNCE
 STOPPABLE = (Status.QUEUED, Status.HELD, Status.CLAIMED)
 
 
-class Priority:
+class Priority(IntEnum):
     """A claim takes the lowest number first."""
 
     SERVICE = 0

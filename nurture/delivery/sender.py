@@ -95,7 +95,7 @@ class Sender:
         self._relay_down = ""
         self._is_stopping = False
         self._has_claimed = False
-        self._fixed_now: datetime | None = None
+        self._due_at: datetime | None = None
         self._only: Sequence[int] | None = None
 
     def stop(self) -> None:
@@ -107,11 +107,13 @@ class Sender:
     ) -> tuple[Counter[str], str]:
         """Send all that is due at `now` (default: as time goes by), or of that `only` some deliveries.
 
+        Whether each may leave is asked at the moment it does: a window may close while the mails before it go out.
+
         Returns counts, and why the relay could not be reached if it could not.
         """
         self._counts = Counter()
         self._relay_down = ""
-        self._fixed_now = now
+        self._due_at = now
         self._only = only
         self._has_claimed = False
         ready: deque[Ready] = deque()
@@ -135,14 +137,11 @@ class Sender:
         self._database_thread.shutdown()
         self._rendering_thread.shutdown()
 
-    def _now(self) -> datetime:
-        return self._fixed_now or self._clock.now()
-
     async def _in_database(self, work: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._database_thread, work)
 
     def _claim(self) -> list[Ready]:
-        now = self._now()
+        now = self._due_at or self._clock.now()
         with self._database.writing() as session:
             limit = _CLAIM_PER_CONNECTION * len(self._pool)
             claimed = actions.claim(session, self._worker, limit, now, only=self._only)
@@ -227,7 +226,7 @@ class Sender:
     async def _write(self, work: Callable[[Session, datetime], None]) -> None:
         def in_transaction() -> None:
             with self._database.writing() as session:
-                work(session, self._now())
+                work(session, self._clock.now())
 
         await self._in_database(in_transaction)
 
@@ -255,7 +254,7 @@ class Sender:
         def in_transaction() -> dict[int, Stop | None]:
             # Durable: after a power cut, what was being sent must still say so.
             with self._database.writing(durable=True) as session:
-                return actions.exchange(session, self._worker, ended, wanted, self._limits, self._now())
+                return actions.exchange(session, self._worker, ended, wanted, self._limits, self._clock.now())
 
         for left in reversed(range(_COMMIT_TRIES)):
             try:

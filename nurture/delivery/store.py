@@ -35,6 +35,7 @@ from nurture.delivery.rules import (
     SETTLED,
     STOPPABLE,
     HeldBecause,
+    Priority,
     Status,
 )
 
@@ -61,6 +62,7 @@ class Delivery(SQLModel, table=True):
             sqlite_where=_IS_HELD,
             postgresql_where=_IS_HELD,
         ),
+        sa.Index("ix_delivery_held_because", "because", sqlite_where=_IS_HELD, postgresql_where=_IS_HELD),
         sa.Index(
             "ix_delivery_in_hand",
             "worker_id",
@@ -109,6 +111,14 @@ class Delivery(SQLModel, table=True):
         # so that a retry, /view and "as sent" show the same bytes; erasure removes it
         description="what the mail takes from the contact and the sender, kept when it is first rendered",
     )
+
+
+# What the partial indexes are about, for queries: SQLite takes such an index only for a condition that says the same
+# word for word, not through a parameter (https://sqlite.org/partialindex.html). Without them the loops of the house
+# would walk through every mail ever sent.
+_QUEUED = col(Delivery.status) == sa.literal_column("'queued'")
+_HELD = col(Delivery.status) == sa.literal_column("'held'")
+_IN_HAND = col(Delivery.status).in_([sa.literal_column("'claimed'"), sa.literal_column("'sending'")])
 
 
 class Attempt(SQLModel, table=True):
@@ -190,19 +200,25 @@ def claim_due(
     session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
 ) -> list[Delivery]:
     """Take the most urgent deliveries for this worker; none while sending is paused."""
-    due = (
-        sa.select(col(Delivery.id))
-        .where(
-            col(Delivery.status) == Status.QUEUED,
-            col(Delivery.due_at) <= now,
-            is_running(),
-            is_alive(worker),
+    ids: list[int] = []
+    # One priority after the other, so that what is queued for later in the first is not walked through for the next.
+    for priority in Priority:
+        due = (
+            sa.select(col(Delivery.id))
+            .where(
+                _QUEUED,
+                col(Delivery.priority) == priority,
+                col(Delivery.due_at) <= now,
+                is_running(),
+                is_alive(worker),
+            )
+            .order_by(col(Delivery.due_at), col(Delivery.id))
+            .limit(limit - len(ids))
+            .with_for_update(skip_locked=True, of=Delivery)
         )
-        .order_by(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=Delivery)
-    )
-    ids = list(session.scalars(due if only is None else due.where(col(Delivery.id).in_(only))))
+        ids += session.scalars(due if only is None else due.where(col(Delivery.id).in_(only)))
+        if len(ids) == limit:
+            break
     if not ids:
         return []
     claimed = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.QUEUED)
@@ -335,6 +351,7 @@ def list_attempts(session: Session, delivery_id: int) -> list[Attempt]:
 def take_back_unsent(session: Session) -> int:
     """Claimed rows of dead workers go back into the queue: nothing was said about them."""
     orphaned = sa.update(Delivery).where(
+        _IN_HAND,
         col(Delivery.status) == Status.CLAIMED,
         col(Delivery.worker_id).in_(dead_workers()),
     )
@@ -346,6 +363,7 @@ def take_back_in_doubt(session: Session, now: datetime) -> dict[int, int | None]
     orphaned = (
         sa.update(Delivery)
         .where(
+            _IN_HAND,
             col(Delivery.status) == Status.SENDING,
             col(Delivery.worker_id).in_(dead_workers()),
         )
@@ -362,37 +380,47 @@ def take_back_in_doubt(session: Session, now: datetime) -> dict[int, int | None]
 
 def release_claims(session: Session, worker: int) -> int:
     """Give back what a worker claimed and did not begin to send."""
-    mine = sa.update(Delivery).where(col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id) == worker)
+    mine = sa.update(Delivery).where(
+        _IN_HAND, col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id) == worker
+    )
     return changed_rows(session, mine.values(status=Status.QUEUED, worker_id=None))
 
 
 def list_releasable(session: Session, now: datetime, limit: int) -> list[Delivery]:
     """Held deliveries whose reason may have passed."""
-    statement = sa.select(Delivery).where(col(Delivery.status) == Status.HELD, _may_be_released(now))
-    return list(session.scalars(statement.order_by(col(Delivery.id)).limit(limit)))
+    # Two questions, each with an index of its own, rather than one with an "or" that has none.
+    passed = sa.select(Delivery).where(_HELD, col(Delivery.held_until) <= now).limit(limit)
+    resumed = sa.select(Delivery).where(_HELD, _WAS_PAUSED, is_running()).limit(limit)
+    found = {one.id: one for statement in (passed, resumed) for one in session.scalars(statement)}
+    return list(found.values())[:limit]
 
 
 def next_release_at() -> ColumnElement[Any]:
     """Question: when the next held delivery may be released; the dawn of time if one already may."""
-    resumed = sa.select(sa.literal(1)).where(
-        col(Delivery.status) == Status.HELD, col(Delivery.because) == HeldBecause.PAUSED, is_running()
-    )
-    soonest = sa.select(sa.func.min(col(Delivery.held_until))).where(col(Delivery.status) == Status.HELD)
+    resumed = sa.select(sa.literal(1)).where(_HELD, _WAS_PAUSED, is_running())
+    soonest = sa.select(sa.func.min(col(Delivery.held_until))).where(_HELD)
     return sa.case((resumed.exists(), sa.literal(_LONG_AGO, Instant)), else_=soonest.scalar_subquery())
 
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def _may_be_released(now: datetime) -> ColumnElement[bool]:
-    is_paused = col(Delivery.because) == HeldBecause.PAUSED
-    return sa.or_(col(Delivery.held_until) <= now, sa.and_(is_paused, is_running()))
+_WAS_PAUSED = col(Delivery.because) == HeldBecause.PAUSED
 
 
 def next_due_at(session: Session) -> datetime | None:
     """When the next queued delivery is due; None while sending is paused, for nothing is then."""
-    soonest = sa.select(sa.func.min(col(Delivery.due_at))).where(col(Delivery.status) == Status.QUEUED, is_running())
-    return session.scalar(soonest)
+    return min((at for at in session.execute(_SOONEST_DUE).one() if at is not None), default=None)
+
+
+_SOONEST_DUE = sa.select(
+    *(
+        sa.select(col(Delivery.due_at))
+        .where(_QUEUED, col(Delivery.priority) == priority, is_running())
+        .order_by(col(Delivery.due_at))
+        .limit(1)
+        .scalar_subquery()
+        for priority in Priority
+    )
+)
 
 
 def stop_enrollments(session: Session, enrollment_ids: Sequence[int], because: str, now: datetime) -> int:
@@ -410,7 +438,7 @@ def hold_for_recheck(session: Session, contact_id: int) -> int:
     pending = sa.update(Delivery).where(
         col(Delivery.contact_id) == contact_id,
         col(Delivery.enrollment_id).is_not(None),
-        col(Delivery.status).in_((Status.QUEUED, Status.CLAIMED)),
+        col(Delivery.status).in_((Status.QUEUED, Status.CLAIMED, Status.HELD)),
     )
     held = pending.values(status=Status.HELD, because=HeldBecause.RECHECK, held_until=None, worker_id=None)
     return changed_rows(session, held)
@@ -443,7 +471,7 @@ def queued_by_window(session: Session, now: datetime) -> list[tuple[dict[str, An
     """Queued deliveries that are to leave later and have a window: how many have it, and when the first is due."""
     statement = (
         sa.select(col(Delivery.window), sa.func.count(), sa.func.min(col(Delivery.due_at)))
-        .where(col(Delivery.status) == Status.QUEUED, col(Delivery.due_at) > now, col(Delivery.window).is_not(None))
+        .where(_QUEUED, col(Delivery.due_at) > now, col(Delivery.window).is_not(None))
         .group_by(col(Delivery.window))
     )
     return [(window, count, due_at) for window, count, due_at in session.execute(statement)]
@@ -453,7 +481,7 @@ def held_by_reason(session: Session) -> list[tuple[str, int, datetime | None]]:
     """How many deliveries are held, why, and until when the first of them is."""
     statement = (
         sa.select(col(Delivery.because), sa.func.count(), sa.func.min(col(Delivery.held_until)))
-        .where(col(Delivery.status) == Status.HELD)
+        .where(_HELD)
         .group_by(col(Delivery.because))
     )
     return [(because, count, until) for because, count, until in session.execute(statement)]

@@ -20,6 +20,7 @@ from nurture.contacts.actions import change_contact, get_contact
 from nurture.database.engine import Database
 from nurture.database.installation import pause, resume
 from nurture.delivery.rules import SETTLED
+from nurture.engines.jobs import run_due
 from nurture.engines.local import run_once
 from nurture.sequences.actions import enroll
 from tests.support.stories import Story, running_story
@@ -274,3 +275,19 @@ def test_a_mail_is_shown_and_tried_again_as_it_was_first_made_whatever_is_publis
     [_, letter] = story.letters_to(ANA)
     assert (letter.arrived.mail_from, "Hello Anna" in letter.html) == ("dana@acme.example", True)
     assert story.ask(first.view).text == shown
+
+
+def test_a_window_that_closes_while_a_run_is_sending_holds_what_is_left(sqlite: Database, tmp_path: Path) -> None:
+    """`run --once` claims what was due when it began, but asks at the moment each mail leaves."""
+    sequence = SEQUENCE.replace("steps:", 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact}\nsteps:')
+    files = {**FILES, "campaigns/sequences/evaluators.yaml": sequence}
+    with running_story(tmp_path / "house", sqlite.url, START, files, **NO_CAPS) as story:
+        began_at = START.replace(hour=16, minute=59)
+        story.clock.step_to(began_at)
+        enter(story, ANA, timezone="UTC")
+        run_due(story.bench, began_at)
+        story.clock.step_to(began_at + timedelta(minutes=2))
+        assert story.send(as_of=began_at) == {"held": 1}
+        story.live(hours=20)
+        [letter] = story.letters_to(ANA)
+        assert letter.at == START + timedelta(days=1)

@@ -149,6 +149,19 @@ def test_a_mail_held_for_a_second_look_waits_for_it(house: Database, hasher: Add
         assert len(actions.claim(session, worker, 10, NOW)) == 1
 
 
+def test_a_mail_that_was_held_for_another_reason_waits_for_the_second_look_too(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        delivery = queue(session, hasher, enrollment_id=5)
+        assert delivery.contact_id is not None
+        tomorrow = NOW + timedelta(days=1)
+        store.move(session, [delivery.id], Status.HELD, now=NOW, because=HeldBecause.CAP, held_until=tomorrow)
+        assert store.hold_for_recheck(session, delivery.contact_id) == 1
+        assert actions.release_held(session, tomorrow) == 0
+        assert store.release_rechecked(session, [delivery.id], NOW) == 1
+
+
 def test_a_window_that_closed_meanwhile_holds_a_mail_until_it_opens_again(
     house: Database, hasher: AddressHasher
 ) -> None:

@@ -164,6 +164,11 @@ class Story:
                 mail_at = now + _RELAY_REST
             return min((at for at in (rest.next_due_at, mail_at) if at is not None), default=None)
 
+    def send(self, as_of: datetime) -> dict[str, int]:
+        """One pass of a sender that began at that instant."""
+        counts, _ = self._runner.run(self._sender.drain(as_of))
+        return dict(counts)
+
     def live_until(self, end: datetime) -> None:
         """Step from due instant to due instant, up to and including `end`."""
         while (next_at := self.settle()) is not None and next_at <= end:
