@@ -58,7 +58,8 @@ def import_file(
 ) -> None:
     """Bring in the contacts of a CSV file; importing it again changes nothing.
 
-    Headers are recognized in English, German, French and Spanish, whatever the encoding and delimiter. Refused rows
+    Headers are recognized in English, German, French and Spanish, whatever the encoding and delimiter. A column nobody
+    knows whose header may speak of permission refuses the file, until --map says what it is. Refused rows
     are written to refused.csv with their reasons. Nobody who opted out comes back, a no in the file beats every flag,
     and without a basis people come in but get no mail. Exits 0 with refused rows, 1 if nothing could be read.
 

@@ -38,10 +38,10 @@ _STATUSES: dict[str, SuppressionReason | Basis | None] = {
     for meaning, names in (
         (Basis.OPT_IN, ("subscribed", "confirmed", "opted in", "opt-in", "abonniert", "abonné", "suscrito")),
         # A customer record is "active" too, so this is no consent; it does not forbid one either.
-        (None, ("active", "enabled", "aktiv", "actif", "activo")),
+        (None, ("active", "enabled", "aktiv", "actif", "activo", "allow", "allowed", "ok", "valid")),
         (
             SuppressionReason.OPT_OUT,
-            ("unsubscribed", "unsubscribe", "opted out", "opt-out", "optout", "left", "removed", "do not email", "abgemeldet", "widerrufen", "désabonné", "désinscrit", "dado de baja", "baja"),
+            ("unsubscribed", "unsubscribe", "opted out", "opt-out", "optout", "left", "removed", "do not email", "do not contact", "do not allow", "not allowed", "abgemeldet", "widerrufen", "désabonné", "désinscrit", "dado de baja", "baja"),
         ),
         (
             SuppressionReason.MANUAL,
@@ -54,7 +54,7 @@ _STATUSES: dict[str, SuppressionReason | Basis | None] = {
         ),
         (
             SuppressionReason.HARD_BOUNCE,
-            ("cleaned", "bounced", "hard bounced", "hard bounce", "hardbounce", "undeliverable", "unzustellbar", "rebotado"),
+            ("cleaned", "bounced", "hard bounced", "hard bounce", "hardbounce", "hard", "undeliverable", "invalid", "unzustellbar", "rebotado"),
         ),
     )
     for name in names
@@ -65,10 +65,18 @@ _WITHOUT = frozenset(
     word(name)
     for name in (
         "inactive", "pending", "unconfirmed", "non-subscribed", "nonsubscribed", "not subscribed", "never subscribed",
-        "transactional", "archived", "disabled", "soft bounced", "soft bounce", "inaktiv", "unbestätigt", "inactif",
+        "transactional", "archived", "disabled", "soft bounced", "soft bounce", "soft", "inaktiv", "unbestätigt", "inactif",
         "inactivo",
     )
 )  # fmt: skip
+
+#: What a yes, or the day it happened, means in a column of those who can no longer be written to.
+_ENDS = {
+    "opted_out": SuppressionReason.OPT_OUT,
+    "bounced": SuppressionReason.HARD_BOUNCE,
+    "complained": SuppressionReason.COMPLAINT,
+    "blocked": SuppressionReason.MANUAL,
+}
 
 _NOT_UNDERSTOOD = (
     'not understood, so no consent is taken from the row; if the column is about something else, add --map "HEADER=-"'
@@ -145,8 +153,10 @@ class _Reading:
         match column:
             case "opted_in" | "basis":
                 self._consent(column, text)
-            case "opted_out":
-                self._way_out(text)
+            case "opted_out" | "bounced" | "complained" | "blocked":
+                self._way_out(column, text)
+            case "allowed":
+                self._allowed(column, text)
             case "status":
                 self._status(column, text)
             case "consent_on":
@@ -164,16 +174,27 @@ class _Reading:
             # "unsubscribed" under "Newsletter" says what it says in a status column.
             self._status(column, text)
 
-    def _way_out(self, text: str) -> None:
+    def _way_out(self, column: str, text: str) -> None:
         answer = read_yes_or_no(text)
-        # A column such as "unsubscribed at" has a date for those who left.
-        if answer is True or (answer is None and (read_date(text) or text[:4].isdigit())):
-            self.suppressions.add(SuppressionReason.OPT_OUT)
+        # A column such as "unsubscribed at" has a date for those who left, one such as "bounces" how often.
+        if answer is True or (answer is None and (read_date(text) or text[:4].isdigit() or _is_count(column, text))):
+            self.suppressions.add(_ENDS[column])
         elif answer is None:
-            had_yes = self.yes
-            self._status("opted_out", text)
-            # Not having left is no consent.
-            self.yes = had_yes
+            self._no_yes(column, text)
+
+    def _allowed(self, column: str, text: str) -> None:
+        """Whether mail may be sent at all: a no is a no, and a yes proves nothing."""
+        answer = read_yes_or_no(text)
+        if answer is False:
+            self.no = True
+        elif answer is None:
+            self._no_yes(column, text)
+
+    def _no_yes(self, column: str, text: str) -> None:
+        """A word in a column in which nothing is a consent: not having left is none."""
+        had_yes = self.yes
+        self._status(column, text)
+        self.yes = had_yes
 
     def _status(self, column: str, text: str) -> None:
         given = word(text)
@@ -195,6 +216,10 @@ class _Reading:
             self.notes.append(Note("consent_on", "a day still to come; taken without a date", text))
         else:
             self.given_on = max(day, self.given_on or day)
+
+
+def _is_count(column: str, text: str) -> bool:
+    return column != "opted_out" and text[0] in "123456789"
 
 
 def _read_cells(cells: Iterable[tuple[str, str]], row: ImportRow, today: date) -> Statement:

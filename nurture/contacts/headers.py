@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nurture.contacts.cells import fold, read_text
+from nurture.contacts.doubt import may_say_no
 from nurture.contacts.fields import DeclaredField
 from nurture.errors import BadInput, did_you_mean
 
 #: What a column may say about permission; `consent.statements` reads the cells.
-PERMISSION = ("opted_in", "opted_out", "basis", "consent_on", "status")
+PERMISSION = (
+    "opted_in", "opted_out", "allowed", "bounced", "complained", "blocked", "basis", "consent_on", "status",
+)  # fmt: skip
 
 _SYNONYMS: Mapping[str, str] = {
     "email": """email; email address; mail; mail address; primary email; work email; business email; contact email;
@@ -46,11 +49,39 @@ _SYNONYMS: Mapping[str, str] = {
         consented; email consent; marketing consent; gdpr consent; subscribed; permission; email permission;
         accepts marketing; accepts email marketing; einwilligung; zustimmung; eingewilligt; werbeeinwilligung;
         newsletter-einwilligung; consentement; consentimiento; suscrito; abonné""",
+    "allowed": """allowed; newsletter; newsletters; mailing; mailings; allow email; allow emails; email allowed;
+        emails allowed; may email; may be emailed; can email; contactable; mailable; emailable; receives newsletter;
+        receive newsletter; newsletter ja/nein; werbung; werbung erlaubt; e-mail-werbung; e-mail erlaubt; kontakt erlaubt;
+        infolettre; newsletter autorisée; boletín; publicidad""",
     "opted_out": """opted out; opt-out; opt out; email opt out; email opt-out; has opted out of email; unsubscribed;
         unsubscribed from all email; unsubscribed at; unsubscribed on; unsubscribe date; unsubscribe time; unsub time;
         opted out at; opted out on; opt-out date; opt-out time; do not email; no email; suppressed; blocklisted;
-        blacklisted; abgemeldet; abgemeldet am; werbesperre; werbewiderspruch; désabonné; désinscrit;
-        dado de baja""",
+        blacklisted; opted out of email; opted out of emails; email opted out; global unsubscribe; globally unsubscribed;
+        unsubscribe; unsubscribed from emails; unsubscribed from marketing; newsletter unsubscribed; newsletter opt-out;
+        marketing opt-out; do not contact; do not mail; do not e-mail; do not send; do not send marketing; do not market;
+        do not allow email; do not allow emails; do not allow bulk email; do not allow bulk emails; do not bulk email;
+        donotcontact; donotemail; donotbulkemail; don't contact; don't email; don't mail; never email; never contact;
+        no contact; no emails; no mail; no mailing; no mailings; no newsletter; no marketing; stop email; stop emails; dnc;
+        dne; robinson; robinson list; robinsonliste; abgemeldet; abgemeldet am; abmeldung; abmeldung am; abmeldedatum;
+        newsletter abgemeldet; newsletter-abmeldung; vom newsletter abgemeldet; werbesperre; werbewiderspruch;
+        widerspruch; widerspruch am; keine werbung; keine e-mails; keine e-mail; keine mails; kein newsletter;
+        keine newsletter; kein mailing; keine mailings; kein kontakt; nicht kontaktieren; nicht anschreiben;
+        kontaktsperre; mailsperre; e-mail-sperre; désabonné; désabonné le; désabonnement; désinscrit; désinscrit le;
+        désinscription; ne pas contacter; ne pas envoyer; pas de newsletter; pas d'e-mail; liste robinson;
+        opposition; dado de baja; baja; fecha de baja; no contactar; no enviar; no enviar correos; lista robinson""",
+    "bounced": """bounced; bounce; bounces; bounced at; bounced on; bounce date; email bounced; email bounced date;
+        email bounce; hard bounce; hard bounced; hard bounces; hard-bounced at; email hard bounced; is email bounced;
+        invalid email; invalid email address; email invalid; email is invalid; undeliverable; unreachable; unzustellbar;
+        e-mail unzustellbar; e-mail ungültig; ungültige e-mail; ungültige e-mail-adresse; adresse invalide;
+        e-mail invalide; non distribuable; rebotado; correo rebotado; correo inválido""",
+    "complained": """complained; complaint; complaints; complained at; complaint date; spam; spam complaint;
+        spam complaints; spam report; spam reports; spam reported; reported spam; reported as spam; marked as spam;
+        marked email as spam; abuse; abuse complaint; beschwerde; spam-beschwerde; plainte; queja""",
+    "blocked": """blocked; block; block list; blocklist; blacklist; black list; blacklisted at; blocked at; blocked on;
+        denylist; suppression; suppression list; suppressed at; sperre; gesperrt; gesperrt am; sperrliste;
+        sperrvermerk; gdpr erased; gdpr deleted; gdpr erasure; gdpr delete; gdpr forgotten; erased; erased at; deleted;
+        is deleted; deleted at; dsgvo gelöscht; gelöscht; gelöscht am; bloqué; liste noire; supprimé; bloqueado;
+        lista negra; eliminado; borrado""",
     "basis": """basis; consent basis; legal basis; lawful basis; legal basis for processing contact's data;
         rechtsgrundlage; base légale; base legal; base jurídica""",
     "consent_on": """consent on; consent date; consent time; consented on; consented at; opt-in date; opt-in time;
@@ -117,6 +148,19 @@ def count_recognized(headers: Sequence[str], declared: Mapping[str, DeclaredFiel
     """How many of these headers mean something; tells a right delimiter from a wrong one."""
     known = _known(declared)
     return len({known[folded] for header in headers if (folded := fold(header)) in known})
+
+
+def refuse_doubtful(name: str, columns: Columns) -> None:
+    """Refuse a file of which a column that may say no would be left out."""
+    doubtful = [header for header in columns.unknown if may_say_no(header)]
+    if doubtful:
+        one = len(doubtful) == 1
+        raise BadInput(
+            f"{name}: {_quoted(doubtful)} may say who must not be mailed, and no field is called so; "
+            f'say what {"it is" if one else "they are"} with --map, such as --map "{doubtful[0]}=opted_out" '
+            f"(or opted_in, allowed, bounced, complained, blocked, status), or leave {'it' if one else 'each'} out with "
+            f'--map "{doubtful[0]}=-".'
+        )
 
 
 def without_address(names: Sequence[str], sample: Sequence[Sequence[str]]) -> str:

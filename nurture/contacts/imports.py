@@ -21,7 +21,7 @@ from nurture.contacts.addresses import AROUND, Address, read_address
 from nurture.contacts.cells import read_text, unguard
 from nurture.contacts.columns import Noted, Reader, readers_of, split_name
 from nurture.contacts.fields import DeclaredField
-from nurture.contacts.headers import Columns, count_recognized, recognize, without_address
+from nurture.contacts.headers import Columns, count_recognized, recognize, refuse_doubtful, without_address
 from nurture.contacts.sheets import Sheet, open_sheet
 from nurture.errors import BadInput
 
@@ -84,6 +84,7 @@ def survey(path: Path, declared: Mapping[str, DeclaredField], mapping: Mapping[s
     columns = recognize(sheet.headers, declared, mapping)
     if "email" not in columns.fields.values():
         raise BadInput(f"{path.name}: {without_address(columns.headers, sheet.sample())}")
+    refuse_doubtful(path.name, columns)
     place = columns.email
     # Eight bytes a row, so that a million rows fit in memory; two addresses with one hash only wait for each other.
     keys = array("q", (_hash_of(cells[place] if place < len(cells) else "") for _, cells in sheet.rows()))

@@ -113,6 +113,34 @@ def test_what_cannot_be_imported_ends_with_one_sentence_and_nothing_else(
     assert known_to(terminal)["people"] == []
 
 
+@pytest.mark.parametrize(
+    ("header", "cell"),
+    [
+        ("Do not contact", "yes"), ("Do not allow Bulk Emails", "Do Not Allow"), ("Blacklist", "yes"),
+        ("Email bounced", "2025-11-03"), ("Spam complaint", "yes"), ("Keine Werbung", "ja"), ("GDPR erased", "yes"),
+        ("Newsletter", "no"),
+    ],
+)  # fmt: skip
+def test_a_row_that_says_no_under_any_name_beats_the_flag(terminal: Terminal, header: str, cell: str) -> None:
+    file = terminal.write(f"email,country,{header}\nana@reader.example,US,{cell}\nben@reader.example,US,\n")
+    done = terminal.json("contacts", "import", file, "--consent", "customer", "--consent-on", "2026-01-31")
+    assert (done["may_announce"], done["never"], done["left_out"]) == (1, 1, [])
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_file_with_a_column_that_may_say_no_is_refused_until_somebody_says_what_it_is(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    file = terminal.write("email,country,Mail ban,Newsletter B\nana@reader.example,US,yes,no\n")
+    refusal = terminal.refused("contacts", "import", file, "--consent", "customer", *words)
+    assert refusal.startswith('people.csv: "Mail ban", "Newsletter B" may say who must not be mailed')
+    assert '--map "Mail ban=-"' in refusal
+    assert known_to(terminal)["people"] == []
+    mapped = ("--map", "Mail ban=blocked", "--map", "Newsletter B=-")
+    done = terminal.json("contacts", "import", file, "--consent", "customer", *mapped, *words)
+    assert done["opted_out"] == 1
+
+
 def test_a_file_that_is_not_there_is_named(terminal: Terminal) -> None:
     assert "nowhere.csv: there is no such file" in terminal.type("contacts", "import", "nowhere.csv", code=1)[1]
 

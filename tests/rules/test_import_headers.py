@@ -4,7 +4,7 @@ import pytest
 
 from nurture.conditions import FieldType
 from nurture.contacts.fields import DeclaredField
-from nurture.contacts.headers import recognize, without_address
+from nurture.contacts.headers import recognize, refuse_doubtful, without_address
 from nurture.errors import BadInput
 
 DECLARED = {
@@ -78,3 +78,50 @@ def test_a_file_without_a_column_of_addresses_is_told_what_to_do(
     headers: list[str], sample: list[list[str]], advice: str
 ) -> None:
     assert advice in without_address(headers, sample)
+
+
+NO_BY_OTHER_NAMES = {
+    "opted_out": "Do not contact,Don't email,Do not allow Emails,Do not allow Bulk Emails,Opted out of email,"
+    "Global unsubscribe,DNC,Robinson,Keine Werbung,Newsletter abgemeldet,Kontaktsperre,Ne pas contacter,Baja",
+    "bounced": "Bounced,Email bounced,Hard bounce,Invalid email address,Unzustellbar,Rebotado",
+    "complained": "Spam complaint,Marked as spam,Beschwerde",
+    "blocked": "Blacklist,Blocked,GDPR erased,Deleted,Gesperrt,Liste noire",
+    "allowed": "Newsletter,Mailing,Allow emails,Werbung erlaubt",
+}
+
+
+@pytest.mark.parametrize(
+    ("header", "field"), [(header, field) for field, names in NO_BY_OTHER_NAMES.items() for header in names.split(",")]
+)
+def test_a_no_is_known_by_the_names_other_systems_give_it(header: str, field: str) -> None:
+    assert recognize(["email", header], {}).read_as() == {"email": "email", header: field}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Opt status", "doNotEmailFlag", "Unsub reason", "Bounce reason", "Is blocked by", "Blacklist note", "Contact me",
+        "Spam score", "DNC since", "GDPR", "Erase on", "To delete", "Sperrgrund", "Werbung OK?", "Abmeldegrund",
+        "Robinson 2024", "Newsletter B", "Mailing wanted", "Consent text", "Permission level", "Nicht mehr anschreiben",
+    ],
+)  # fmt: skip
+def test_a_column_nobody_knows_that_may_say_no_refuses_the_file(header: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        refuse_doubtful("people.csv", recognize(["email", header, "Shoe size"], {}))
+    assert str(refused.value).startswith(f'people.csv: "{header}" may say who must not be mailed')
+    assert f'--map "{header}=-"' in str(refused.value)
+    refuse_doubtful("people.csv", recognize(["email", header], {}, {header: "-"}))
+    refuse_doubtful("people.csv", recognize(["email", header], {}, {header: "opted_out"}))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Phone", "Contact ID", "Last contacted", "Mailing Street", "Mailing Zip/Postal Code", "Option", "Adoption date",
+        "Customer No.", "No", "Email 2", "Topic", "Industry", "Website",
+    ],
+)  # fmt: skip
+def test_a_column_about_something_else_refuses_nothing(header: str) -> None:
+    columns = recognize(["email", header], {})
+    refuse_doubtful("people.csv", columns)
+    assert columns.unknown == (header,)

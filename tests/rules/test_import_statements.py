@@ -93,6 +93,42 @@ def test_a_column_of_opt_outs_that_nobody_understands_is_no_yes() -> None:
     assert not said({"opted_out": "Newsletter B", "opted_in": "yes"}).bases
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "reason"),
+    [
+        ("opted_out", "Do Not Allow", SuppressionReason.OPT_OUT),
+        ("bounced", "yes", SuppressionReason.HARD_BOUNCE),
+        ("bounced", "2025-11-03", SuppressionReason.HARD_BOUNCE),
+        ("bounced", "3", SuppressionReason.HARD_BOUNCE),
+        ("bounced", "hard", SuppressionReason.HARD_BOUNCE),
+        ("complained", "yes", SuppressionReason.COMPLAINT),
+        ("blocked", "yes", SuppressionReason.MANUAL),
+    ],
+)
+def test_a_column_of_those_who_can_no_longer_be_written_to_ends_it_for_its_own_reason(
+    column: str, cell: str, reason: SuppressionReason
+) -> None:
+    assert said({column: cell, "opted_in": "yes"}).suppressions == {reason}
+    assert said({column: "no"}) == Statement()
+
+
+def test_a_word_nobody_knows_in_such_a_column_lets_no_flag_decide() -> None:
+    for column, cell in (
+        ("bounced", "soft"),
+        ("bounced", "mailbox full"),
+        ("blocked", "perhaps"),
+        ("allowed", "weekly"),
+    ):
+        statement = said({column: cell})
+        assert not statement.is_silent, column
+        assert not statement.bases, column
+
+
+def test_being_allowed_to_mail_is_no_consent_and_not_being_allowed_is_a_no() -> None:
+    assert said({"allowed": "yes"}) == said({"allowed": "subscribed"}) == said({"allowed": "Allow"}) == Statement()
+    assert said({"allowed": "no", "basis": "customer"}).is_no
+
+
 @pytest.mark.parametrize("cell", ["no", "false", "subscribed", "active"])
 def test_not_having_left_is_no_consent(cell: str) -> None:
     assert said({"opted_out": cell}) == Statement()
