@@ -5,19 +5,36 @@ campaign knows. A name nobody could fill is found here, and not by the first rea
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from nurture.campaigns.reading import Problem, Problems, Workspace, sentence
+from nurture.conditions import Field, FieldType, Value
 from nurture.errors import did_you_mean
-from nurture.rendering.compiling import compile_mail
+from nurture.rendering.compiling import Urls, compile_mail
 from nurture.rendering.loading import Reading
 from nurture.rendering.scanning import Original, Place
-from nurture.rendering.source import MailSource, TemplateProblem
+from nurture.rendering.source import MailSource, RenderError, TemplateProblem
 
 _OWNER = frozenset({"name", "email", "signature"})
 _SENDER = frozenset({"name", "email", "postal_address", "signature"})
 
 _NO_SUBJECT = "NT110"
+
+_SAMPLES: Mapping[FieldType, Value] = {
+    FieldType.TEXT: "sample", FieldType.NUMBER: 7, FieldType.DATE: "2026-01-31", FieldType.FLAG: True,
+}  # fmt: skip
+_OURS = "https://news.example"
+_SAMPLE_URLS = Urls(
+    is_tracked=True,
+    open=f"{_OURS}/o/sample.gif",
+    click=lambda number: f"{_OURS}/c/sample/{number}",
+    leave=f"{_OURS}/u/sample",
+    preferences=f"{_OURS}/preferences/sample",
+    view=f"{_OURS}/view/sample",
+    wish=lambda kind: f"{_OURS}/wish/sample/{kind}",
+)
 
 #: What every mail of a campaign knows about itself.
 CAMPAIGN_MAIL = frozenset({"title", "kind", "reason", "topic_label"})
@@ -30,11 +47,12 @@ def take_mail(
     *,
     asked_at: Place,
     given: Sequence[Original] = (),
-    about_mail: Iterable[str] = (),
+    about_mail: Mapping[str, Any] = MappingProxyType({}),
 ) -> MailSource | None:
     """What was read, unless it has errors.
 
-    `asked_at` is where it was named, `given` what was written beside that, `about_mail` what `mail.` knows in addition.
+    `asked_at` is where it was named, `given` what was written beside that, `about_mail` what `mail.` knows in addition,
+    with a value of each. A mail that cannot be rendered for somebody who has every field is one nobody would get.
     """
     for one in reading.problems:
         problems.add(_as_seen_from(asked_at, one, workspace))
@@ -52,7 +70,28 @@ def take_mail(
         message = f'nothing called "{name}" is known about the {root}.'
         hint = did_you_mean(name, known[root]).strip() or f"Known: {', '.join(sorted(known[root]))}."
         problems.add(Problem(*place, "NS230", message, hint))
-    return None if unknown else reading.source
+    if unknown:
+        return None
+    problem = _try_out(reading.source, workspace.words.fields, about_mail)
+    if problem is None:
+        return reading.source
+    problems.add(Problem(reading.source.template, 1, 1, "NS231", sentence(problem), "Make it simpler."))
+    return None
+
+
+def _try_out(source: MailSource, fields: Mapping[str, Field], about_mail: Mapping[str, Any]) -> str | None:
+    """Why the mail cannot be rendered for somebody who has every field, if it cannot."""
+    context = {
+        "contact": {name: _SAMPLES[field.type] for name, field in fields.items()},
+        "owner": dict.fromkeys(_OWNER, "sample"),
+        "sender": dict.fromkeys(_SENDER, "sample"),
+        "mail": {**dict.fromkeys(CAMPAIGN_MAIL, "sample"), **about_mail},
+    }
+    try:
+        compile_mail(source).render(context, _SAMPLE_URLS)
+    except RenderError as error:
+        return str(error).removeprefix(f"{source.template}: ")
+    return None
 
 
 def _as_seen_from(asked_at: Place, one: TemplateProblem, workspace: Workspace) -> Problem:

@@ -135,6 +135,12 @@ def get_version(session: Session, version_id: int) -> CampaignVersion:
     return session.get_one(CampaignVersion, version_id)
 
 
+def version_of_now(session: Session, version_id: int) -> int:
+    """The version of now of what this is a version of."""
+    campaign = session.get_one(Campaign, get_version(session, version_id).campaign_id)
+    return campaign.version_id or version_id
+
+
 def latest_version(session: Session, campaign_id: int) -> CampaignVersion | None:
     newest = sa.select(CampaignVersion).where(col(CampaignVersion.campaign_id) == campaign_id)
     return session.scalars(newest.order_by(col(CampaignVersion.number).desc()).limit(1)).one_or_none()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import Declared
 from nurture.consent import store as consents
 from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
@@ -311,18 +312,30 @@ def _reopened(delivery: Delivery, at: datetime) -> dict[str, Any]:
 
 
 def resolve(session: Session, delivery_id: int, verdict: str, now: datetime) -> Delivery:
-    """What a person found out about an uncertain delivery: `sent`, `failed`, or to be sent again."""
+    """What a person found out about an uncertain delivery: `sent`, `failed`, or to be sent again.
+
+    A mail that failed before any relay heard of it, since it could not be rendered, may be sent again too: as it is
+    published now.
+    """
     targets = {"sent": Status.SENT, "failed": Status.FAILED, "resend": Status.QUEUED}
     delivery = store.find_delivery(session, delivery_id)
     if delivery is None:
         raise NotFound(f"there is no delivery {delivery_id}; `nurture deliveries` lists them.")
     if verdict not in targets:
         raise BadInput(f'"{verdict}" is no verdict; say sent, failed or resend.')
-    if delivery.status != Status.UNCERTAIN:
-        raise BadInput(f"delivery {delivery_id} is {delivery.status}; only an uncertain one can be resolved.")
+    was_never_tried = delivery.status == Status.FAILED and not delivery.attempts and delivery.enrollment_id is None
+    if delivery.status != Status.UNCERTAIN and not (was_never_tried and verdict == "resend"):
+        raise BadInput(
+            f"delivery {delivery_id} is {delivery.status}; only an uncertain one can be resolved, and one that could "
+            "not be rendered sent again."
+        )
     values: dict[str, Any] = {"because": "resolved by hand"}
     if verdict == "resend":
         values |= {**_reopened(delivery, now), "settled_at": None}
+    if was_never_tried:
+        # What a note to an operator says was given when it was queued; everything else is taken anew.
+        given = {"mail": (delivery.facts or {}).get("mail", {})} if delivery.purpose == Purpose.INTERNAL else None
+        values |= {"version_id": campaigns.version_of_now(session, delivery.version_id), "facts": given}
     store.move(session, [delivery_id], targets[verdict], now=now, **values)
     session.refresh(delivery)
     if delivery.contact_id:

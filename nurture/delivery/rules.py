@@ -50,7 +50,7 @@ ARROWS: Mapping[Status, frozenset[Status]] = {
     Status.BOUNCED: frozenset(),
     Status.COMPLAINED: frozenset(),
     Status.REFUSED: frozenset(),
-    Status.FAILED: frozenset(),
+    Status.FAILED: frozenset({Status.QUEUED}),  # only what never reached a relay, by hand, once its template is mended
     Status.CANCELLED: frozenset(),
     Status.EXPIRED: frozenset(),
 }  # fmt: skip

@@ -167,7 +167,7 @@ def _read_mail(
     """The front matter and the mail of a Markdown file; None for what could not be read, after complaining."""
     name = workspace.name_of(path)
     reading = read_markdown(workspace.templates, path, default_layout=layout)
-    about_mail = {"number", "subject"} if model is IssueFrontMatter else set()
+    about_mail = {"number": 1, "subject": "sample"} if model is IssueFrontMatter else {}
     mail = take_mail(workspace, reading, problems, asked_at=(name, 1, 1), about_mail=about_mail)
     if mail is None:
         return None, None

@@ -305,6 +305,23 @@ def test_only_an_uncertain_mail_can_be_resolved_by_hand(house: Database, hasher:
             actions.resolve(session, ana.id, "maybe", NOW)
 
 
+def test_a_mail_that_could_not_be_rendered_is_sent_again_by_hand_and_none_that_a_relay_heard_of(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        worker = register_worker(session)
+        broken = queue(session, hasher)
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        actions.fail_unsendable(session, claimed, "it could not be rendered", NOW)
+        assert actions.resolve(session, broken.id, "resend", NOW).status == Status.QUEUED
+        [claimed] = actions.claim(session, worker, 10, NOW)
+        assert actions.exchange(session, worker, [], [claimed], LIMITS, NOW) == {broken.id: None}
+        actions.exchange(session, worker, [Ended(claimed, Outcome(Heard.REJECTED, 550, "no"))], [], LIMITS, NOW)
+        assert status_of(session, broken.id)[0] == Status.FAILED
+        with pytest.raises(BadInput, match="is failed; only an uncertain one"):
+            actions.resolve(session, broken.id, "resend", NOW)
+
+
 situations = st.fixed_dictionaries(
     {
         "is_paused": st.booleans(),

@@ -22,6 +22,7 @@ _DELIVERY_WORDS: Mapping[tuple[str, str], str] = {
     ("sending", "uncertain"): "no answer to the final dot",
     ("uncertain", "sent"): "evidence, or a person",
     ("uncertain", "queued"): "resend",
+    ("failed", "queued"): "resend, if it was never tried",
 }
 
 

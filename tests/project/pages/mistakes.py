@@ -174,6 +174,11 @@ MISTAKES = (
         "a mail prints something nobody knows about the contact, the owner, the sender or the mail", _SENDING,
     ),
     Mistake(
+        "NS231", "Make it simpler; the message says what was too much, or went wrong.", MAIL,
+        mail("<mj-text>{% for one in range(2000) %}x{% endfor %}</mj-text>"),
+        "a mail cannot be rendered even for somebody who has every field", _SENDING,
+    ),
+    Mistake(
         "NS310", "Ask about something people do, or move the rule to `fit`.", SCORING,
         "format: 1\nactivities:\n  - {when: company_size > 50, points: 10}\n",
         "a rule for activities asks about none",
