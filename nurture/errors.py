@@ -37,6 +37,10 @@ class SchemaMismatch(NurtureError):
     """The database was made by another version of nurture; type `nurture database upgrade`."""
 
 
+class DatabaseFailed(NurtureError):
+    """The database cannot be used as it is."""
+
+
 class WrongKey(NurtureError):
     """The suppression key is not the one this database was made with, so opt-outs could not be recognized.
 

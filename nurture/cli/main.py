@@ -1,5 +1,6 @@
 """The command line: one module per noun, gathered here. Everything heavy is imported by the command that needs it."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,3 +64,31 @@ def run() -> None:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        sentence = _of_the_machine(error)
+        if sentence is None:
+            raise
+        sys.stderr.write(f"{sentence}\n")
+        sys.exit(1)
+
+
+_OF_FILES = {
+    errno.EACCES: "this user may not read or write it; give them the right to",
+    errno.EPERM: "this user may not read or write it; give them the right to",
+    errno.EROFS: "the disk is mounted read-only; mount it for writing",
+    errno.ENOSPC: "the disk is full; make room, then type this again",
+    errno.EDQUOT: "the disk quota is used up; make room, then type this again",
+}
+
+
+def _of_the_machine(error: Exception) -> str | None:
+    """The sentence for a disk or a database that fails us, None if the error is a bug of ours."""
+    if isinstance(error, OSError):
+        what = _OF_FILES.get(error.errno or 0)
+        return f"{error.filename or 'the disk'}: {what}." if what else None
+    if "sqlalchemy" not in sys.modules:
+        return None
+    from nurture.database.failing import failure_of
+
+    failure = failure_of(error)
+    return str(failure) if failure else None

@@ -13,11 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Engine, ExceptionContext, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import StatementError
 from sqlmodel import Session, SQLModel
 
 from nurture.database.columns import NAMING
+from nurture.database.failing import place_of
 from nurture.errors import BadSettings
 
 __all__ = ["Database", "Session", "is_sqlite"]
@@ -34,6 +36,7 @@ class Database:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _open_sqlite(url) if self.is_sqlite else _open_postgres(url)
+        _say_where(self.engine, place_of(url))
         self._writers = self.engine.execution_options(is_writing=True)
         self._durable_writers = self.engine.execution_options(is_writing=True, is_durable=True)
         # Threads of one process queue for the write lock in order, instead of polling for it as SQLite would.
@@ -64,6 +67,15 @@ def is_sqlite(session: Session) -> bool:
 def sqlite_url(path: Path) -> str:
     """The URL of a SQLite file."""
     return f"sqlite:///{path.resolve()}"
+
+
+def _say_where(engine: Engine, place: str) -> None:
+    """Every error of the database names it; `database.failing` makes a sentence of it."""
+
+    @event.listens_for(engine, "handle_error")
+    def add_place(context: ExceptionContext) -> None:
+        if isinstance(context.sqlalchemy_exception, StatementError):
+            context.sqlalchemy_exception.add_detail(place)
 
 
 def _open_sqlite(url: str) -> Engine:

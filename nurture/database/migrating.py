@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from nurture.database.engine import Database
+from nurture.database.failing import place_of
 from nurture.errors import SchemaMismatch
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -17,14 +18,26 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 def newest_revision() -> str:
     """The revision this code was written for: revisions are numbered, so it is the last file name."""
-    return max(path.name for path in (_FOLDER / "versions").glob("[0-9]*.py"))[:4]
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    return {path.name[:4] for path in (_FOLDER / "versions").glob("[0-9]*.py")}
 
 
 def current_revision(connection: Connection) -> str | None:
     """The revision of the database, None when it is empty."""
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    # Asked first: whoever is creating the database right now commits the tables with their revision.
+    has_tables = sa.inspect(connection).has_table("installation")
+    found: list[str] = []
+    if sa.inspect(connection).has_table("alembic_version"):
+        found = list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+    if len(found) > 1 or (has_tables and not found):
+        raise SchemaMismatch(
+            f"{place_of(str(connection.engine.url))}: the table alembic_version has {len(found)} rows instead of one, so "
+            "nobody knows which revision this database is at; restore the last backup with its .nurture/secrets."
+        )
+    return found[0] if found else None
 
 
 def ensure_schema(database: Database) -> bool:
@@ -44,6 +57,13 @@ def ensure_schema(database: Database) -> bool:
 
 def upgrade(database: Database, to: str = "head") -> None:
     """Run the migrations that are missing, in one transaction, one process at a time."""
+    with database.engine.connect() as connection:
+        found = current_revision(connection)
+    if found is not None and found not in _revisions():
+        raise SchemaMismatch(
+            f"The database is at revision {found}, which this nurture does not know: its own newest is "
+            f"{newest_revision()}. Install the version of nurture that made the database, or a newer one."
+        )
     # Alembic takes 0.7 s to import, and only this command needs it.
     from alembic import command
     from alembic.config import Config
