@@ -60,7 +60,7 @@ def _run_once(house: "App", *, as_json: bool) -> None:
     done = run_once(house.workshop(), now)
     with house.database.reading() as session:
         waiting = list_waiting(session, now)
-        refused = store.count_settled_at(session, now, "refused")
+        refused = store.count_settled_since(session, now, "refused")
         warn_of_pause(session)
     words = ("enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain")
     counts = {word: done.counts[word] for word in words}

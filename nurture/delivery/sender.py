@@ -93,14 +93,14 @@ class Sender:
         self._commits = SharedCommits(self._exchange)
         self._counts: Counter[str] = Counter()
         self._relay_down = ""
-        self._is_stopping = False
+        self.is_stopping = False
         self._has_claimed = False
         self._due_at: datetime | None = None
         self._only: Sequence[int] | None = None
 
     def stop(self) -> None:
         """Finish the messages at hand and take no more; safe to call from any thread."""
-        self._is_stopping = True
+        self.is_stopping = True
 
     async def drain(
         self, now: datetime | None = None, *, only: Sequence[int] | None = None
@@ -118,7 +118,7 @@ class Sender:
         self._has_claimed = False
         ready: deque[Ready] = deque()
         try:
-            while not self._is_stopping and not self._relay_down:
+            while not self.is_stopping and not self._relay_down:
                 ready.extend(await self._in_database(self._claim))
                 if not ready:
                     break
@@ -177,7 +177,7 @@ class Sender:
     async def _work(self, ready: deque[Ready], number: int) -> None:
         """Carry messages over connection `number` until none is ready."""
         ended: Ended | None = None
-        while ready and not self._is_stopping and not self._relay_down:
+        while ready and not self.is_stopping and not self._relay_down:
             one = ready.popleft()
             composed = await self._compose(one)
             if composed is None:

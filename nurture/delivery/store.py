@@ -461,10 +461,10 @@ def count_by_status(session: Session, *, campaign: str | None = None) -> dict[st
     return dict(session.execute(statement).all())
 
 
-def count_settled_at(session: Session, at: datetime, status: str) -> int:
-    """How many deliveries were settled with this status at that very instant."""
+def count_settled_since(session: Session, since: datetime, status: str) -> int:
+    """How many deliveries were settled with this status from that instant on."""
     statement = sa.select(sa.func.count()).select_from(Delivery)
-    return session.scalar(statement.where(col(Delivery.status) == status, col(Delivery.settled_at) == at)) or 0
+    return session.scalar(statement.where(col(Delivery.status) == status, col(Delivery.settled_at) >= since)) or 0
 
 
 def queued_by_window(session: Session, now: datetime) -> list[tuple[dict[str, Any], int, datetime]]:

@@ -7,6 +7,7 @@ one of its own stores run jobs twice.
 
 import asyncio
 import logging
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -49,7 +50,7 @@ class Done:
 
 
 def run_once(workshop: Workshop, now: datetime) -> Done:
-    """Enroll, score, advance and send until nothing is due at `now`."""
+    """Enroll, score, advance and send until nothing is due at `now`, or SIGTERM asks to stop."""
     with Heart(workshop.database) as heart:
         return asyncio.run(_run_once(workshop, heart.worker, now))
 
@@ -58,6 +59,9 @@ async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
     bench, sender = workshop.bench(worker), workshop.sender(worker)
     counts: Counter[str] = Counter()
     relay_down = ""
+    if threading.current_thread() is threading.main_thread():
+        # As a worker that runs on does: the messages at hand are finished, so that none of them stays in doubt.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sender.stop)
     try:
         take_back(bench, now)
         while True:
@@ -65,7 +69,7 @@ async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
             sent, relay_down = await sender.drain(now)
             counts += worked + sent
             # What was sent may have moved a sequence on to something that is due at this very instant.
-            if relay_down or not (sum(worked.values()) or sum(sent.values())):
+            if relay_down or sender.is_stopping or not (sum(worked.values()) or sum(sent.values())):
                 return Done(counts, relay_down)
     finally:
         await sender.close()

@@ -1,5 +1,6 @@
 """`nurture run`: the house at work, once or until somebody stops it."""
 
+import json
 import re
 import shutil
 import signal
@@ -118,6 +119,18 @@ def test_a_signal_ends_a_run_with_the_message_at_hand_finished(
     assert sorted(arrived) == sorted(
         mail["email"] for mail in mails if mail["status"] == "sent" and mail["id"] != str(NUMBER + 1)
     )
+
+
+def test_a_signal_leaves_nothing_in_doubt_when_running_once(working: Terminal, relay: SmtpRelay) -> None:
+    relay.hold_answers = threading.Event()
+    process = commands_at(working, relay).start("run", "--once", "--json")
+    assert relay.is_holding.wait(30)
+    process.send_signal(signal.SIGTERM)
+    relay.hold_answers.set()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    done = json.loads(out)
+    assert (done["sent"], done["uncertain"]) == (len(relay.arrived), 0)
 
 
 def test_a_run_that_was_declared_dead_says_so_and_goes_on_as_a_new_worker(working: Terminal, relay: SmtpRelay) -> None:
