@@ -268,7 +268,7 @@ def _length(key: str, text: str) -> timedelta:
 def _segment_texts(folder: Path) -> dict[str, str]:
     """The texts of segments.yaml as far as they can be read; its own kind complains about the rest."""
     path = folder / "campaigns" / SEGMENTS_FILE
-    if not path.exists():
+    if not path.is_file():
         return {}
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

@@ -210,6 +210,10 @@ class PublishedFile(YamlFile):
 def open_yaml(workspace: Workspace, path: Path, problems: Problems) -> YamlFile | None:
     """Read a YAML file of the workspace; None when nothing in it can be used."""
     name = workspace.name_of(path)
+    if not path.is_file():
+        # A pipe would be waited for, a device may never end.
+        problems.add(Problem(name, 1, 1, "NS001", "this is no file with text in it; put one in its place."))
+        return None
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -51,8 +51,13 @@ class NewsletterKind:
         before = len(problems.errors)
         operator = self._check_names(file, definition, workspace, path)
         good = file.read_condition(("audience",), definition.audience, workspace.words) is not None
+        if not _is_bare(definition.announcement):
+            file.complain(
+                "NS224", ("announcement",), "name a file in this folder, such as announcement.md, without any folder."
+            )
+            return None
         place = path.parent / definition.announcement
-        if not place.exists():
+        if not place.is_file():
             file.complain("NS220", ("announcement",), f"there is no file {definition.announcement} in this folder.")
             return None
         front, mail = _read_mail(workspace, place, "letter", AnnouncementFrontMatter, problems)
@@ -112,7 +117,7 @@ class IssueKind:
         # The newsletter's own kind complains about its file; here it is only asked for names.
         file = open_yaml(workspace, path, Problems())
         definition = read_definition(file, NewsletterDefinition) if file else None
-        if definition is None:
+        if definition is None or not _is_bare(definition.announcement):
             return []
         units: list[Unit] = []
         numbers: dict[int, str] = {}
@@ -161,11 +166,21 @@ def _files(workspace: Workspace) -> list[Path]:
     return sorted((workspace.campaigns / FOLDER).glob("*/newsletter.y*ml"))
 
 
+def _is_bare(name: str) -> bool:
+    """Whether this names a file and no way to one: whatever is read here is mailed."""
+    return name == Path(name).name and "\0" not in name and "\\" not in name
+
+
 def _read_mail(
     workspace: Workspace, path: Path, layout: str, model: type[FrontMatter], problems: Problems
 ) -> tuple[FrontMatter | None, MailSource | None]:
     """The front matter and the mail of a Markdown file; None for what could not be read, after complaining."""
     name = workspace.name_of(path)
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        problems.add(
+            Problem(name, 1, 1, "NS224", "this is a link that leads out of its folder; put the text itself here.")
+        )
+        return None, None
     reading = read_markdown(workspace.templates, path, default_layout=layout)
     about_mail = {"number": 1, "subject": "sample"} if model is IssueFrontMatter else {}
     mail = take_mail(workspace, reading, problems, asked_at=(name, 1, 1), about_mail=about_mail)

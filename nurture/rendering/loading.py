@@ -140,7 +140,7 @@ def _find(library: Library, name: str, findings: Findings) -> Path | None:
     shown = library.shown(library.folder / name)
     names = [name] if name.endswith(_ENDINGS) else [name + ending for ending in _ENDINGS]
     paths = [library.folder / each for each in names]
-    if Path(name).is_absolute() or not paths[0].resolve().is_relative_to(library.root):
+    if Path(name).is_absolute() or not all(path.resolve().is_relative_to(library.root) for path in paths):
         findings.add((shown, 1, 1), "NT102", f'"{name}" leads outside {library.folder.name}/', "name a mail inside it")
         return None
     found = [path for path in paths if path.is_file()]
@@ -177,6 +177,10 @@ class _Reader:
 
     def read(self, path: Path) -> Reading:
         shown = self.library.shown(path)
+        if path.exists() and not path.is_file():
+            # A pipe would be waited for, a device may never end.
+            self.findings.add((shown, 1, 1), "NT101", "this is no file with text in it", "put one in its place")
+            return self._done(None, FrontMatter())
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:

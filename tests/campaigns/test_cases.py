@@ -1,12 +1,16 @@
 """Every file format, by example: what is right is read without a word, what is wrong is told exactly."""
 
+import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from nurture.campaigns.reading import Problem
-from tests.campaigns.cases import Case, House, cases, open_for_reading, said
+from tests.campaigns.cases import ANNOUNCEMENT, STARTER, Case, House, cases, open_for_reading, said
+from tests.support.workspaces import small_workspace
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,78 @@ def test_a_file_that_is_no_text_is_told_and_no_other_suffers(house: House) -> No
     reading = house.read(**{"campaigns/sequences/binary.yaml": "\x00\x01"})
     assert [problem.file for problem in reading.problems] == ["campaigns/sequences/binary.yaml"]
     assert "campaigns/sequences/evaluators.yaml" in {unit.file for unit in reading.units}
+
+
+WEEKLY = (
+    'format: 1\nnewsletter: weekly\ntopic: insights\nowner: dana@acme.example\naudience: stage != "disqualified"\n'
+    'schedule: {on: tue, at: "09:00"}\n'
+)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["../../../settings.toml", "/etc/passwd", "../weekly/announcement.md", "./announcement.md", '"a\\0b"'],
+)
+def test_an_announcement_is_a_file_of_its_own_folder(house: House, place: str) -> None:
+    [problem] = told(house, **{"campaigns/newsletters/weekly/newsletter.yaml": f"{WEEKLY}announcement: {place}\n"})
+    assert str(problem) == (
+        "campaigns/newsletters/weekly/newsletter.yaml:7:15: announcement: "
+        "name a file in this folder, such as announcement.md, without any folder. [NS224]"
+    )
+
+
+@pytest.fixture
+def weekly(tmp_path: Path) -> Path:
+    """A workspace with a newsletter, to be broken by hand."""
+    shutil.copytree(STARTER / "templates", tmp_path / "templates")
+    return small_workspace(
+        tmp_path,
+        **{
+            "campaigns/newsletters/weekly/newsletter.yaml": WEEKLY,
+            "campaigns/newsletters/weekly/announcement.md": ANNOUNCEMENT,
+        },
+    )
+
+
+@pytest.mark.parametrize("name", ["announcement.md", "first.md"])
+def test_no_link_leads_out_of_the_folder_of_a_newsletter(house: House, weekly: Path, name: str) -> None:
+    place = weekly / "campaigns" / "newsletters" / "weekly" / name
+    place.unlink(missing_ok=True)
+    place.symlink_to(weekly / "settings.toml")
+    [problem] = house.look_at(weekly).problems
+    assert str(problem) == (
+        f"campaigns/newsletters/weekly/{name}:1:1: "
+        "this is a link that leads out of its folder; put the text itself here. [NS224]"
+    )
+
+
+def test_a_link_inside_the_folder_is_as_good_as_the_file(house: House, weekly: Path) -> None:
+    place = weekly / "campaigns" / "newsletters" / "weekly" / "announcement.md"
+    place.rename(place.with_name("text.txt"))
+    place.symlink_to("text.txt")
+    assert house.look_at(weekly).problems == ()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("campaigns/sequences/pipe.yaml", "NS001"),
+        ("campaigns/segments.yaml", "NS001"),
+        ("campaigns/newsletters/weekly/newsletter.yaml", "NS001"),
+        ("campaigns/newsletters/weekly/pipe.md", "NT101"),
+        ("campaigns/newsletters/weekly/announcement.md", "NS220"),
+        ("templates/report.mjml", "NT101"),
+        ("templates/layouts/letter.mjml", "NT101"),
+    ],
+)
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_told_and_not_waited_for(
+    house: House, weekly: Path, name: str, code: str, make: Callable[[Path], None]
+) -> None:
+    place = weekly / name
+    place.unlink(missing_ok=True)
+    make(place)
+    assert code in {problem.code for problem in house.look_at(weekly).problems}
 
 
 def test_windows_line_ends_and_a_byte_order_mark_move_no_column(house: House) -> None:

@@ -169,6 +169,11 @@ MISTAKES = (
         _AROUND_NEWSLETTER,
     ),
     Mistake(
+        "NS224", "Name the announcement's file alone, and put its text there instead of a link.", NEWSLETTER,
+        _NEWSLETTER + "announcement: ../monthly/announcement.md\n", "an announcement or issue lies outside its folder",
+        _LAYOUT_AND_MAIL,
+    ),
+    Mistake(
         "NS230", "Take a name that is known, or declare the field in settings.toml.", MAIL,
         mail('<mj-text>Hello {{ contact.frist_name | fallback("there") }}</mj-text>'),
         "a mail prints something nobody knows about the contact, the owner, the sender or the mail", _SENDING,
