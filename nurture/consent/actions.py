@@ -138,12 +138,28 @@ def suppress(
     return True
 
 
-def undo_opt_out(session: Session, address_hash: str, *, how: str, now: datetime) -> bool:
-    """Take an opt-out back within 30 days, on the word of the person; lifts nothing else. False if there is none."""
-    opted_out_at = store.suppressions_of(session, [address_hash]).get(address_hash, {}).get(SuppressionReason.OPT_OUT)
-    if opted_out_at is None:
+def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> datetime | None:
+    """Until when an opt-out may be taken back on the pages of that mail; None if it was not there that they left.
+
+    Newsletters get forwarded: whoever holds an old one shall not undo what somebody else said elsewhere, or told us.
+    """
+    left_at = store.suppressions_of(session, [address_hash]).get(address_hash, {}).get(SuppressionReason.OPT_OUT)
+    event = store.last_event(session, address_hash, "opted_out")
+    if left_at is None or event is None or event.delivery_id != delivery_id:
+        return None
+    return left_at + UNDO_WITHIN
+
+
+def undo_opt_out(
+    session: Session, address_hash: str, *, how: str, now: datetime, delivery_id: int | None = None
+) -> bool:
+    """Take an opt-out back, as `undo_until` allows; lifts nothing else. False if there is none."""
+    if SuppressionReason.OPT_OUT not in store.suppressions_of(session, [address_hash]).get(address_hash, {}):
         return False
-    if now > opted_out_at + UNDO_WITHIN:
+    last = undo_until(session, address_hash, delivery_id)
+    if last is None:
+        raise NotAllowed("That was not done here; sign up again to hear from us.")
+    if now > last:
         raise NotAllowed("That was more than 30 days ago; sign up again to hear from us.")
     contact = contacts.find_by_hash(session, address_hash)
     store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from nurture.campaigns.declared import Sender
 from nurture.consent import store as consents
-from nurture.consent.actions import UNDO_WITHIN, opt_out, undo_opt_out
+from nurture.consent.actions import opt_out, undo_opt_out, undo_until
 from nurture.consent.rules import Purpose, SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.addresses import mask
@@ -39,10 +39,7 @@ class Standing:
     is_silent_anyway: bool  # something beside an opt-out keeps us from writing
     sender: Sender | None
     preferences: str  # path of the page where less than everything is chosen
-
-    @property
-    def undo_until(self) -> datetime | None:
-        return self.left_at + UNDO_WITHIN if self.left_at else None
+    undo_until: datetime | None
 
 
 def show(site: Site, visit: Visit) -> Response:
@@ -88,10 +85,16 @@ def _undo(site: Site, way_out: WayOut) -> Response:
     """Take the opt-out back within 30 days: a new event in the ledger, never lifting a bounce or a complaint."""
     try:
         with site.app.database.writing(durable=True) as session:
-            undo_opt_out(session, way_out.address_hash, how="undo on the page", now=site.app.clock.now())
+            undo_opt_out(
+                session,
+                way_out.address_hash,
+                how="undo on the page",
+                now=site.app.clock.now(),
+                delivery_id=way_out.delivery_id,
+            )
     except NotAllowed:
         return site.message(
-            "You left more than 30 days ago, so this page cannot bring you back.",
+            "This page cannot bring you back: you left more than 30 days ago, or not through this mail.",
             "You still get no mail from us. To hear from us again, sign up as you did the first time, "
             "or answer one of our mails and say so.",
             status=409,
@@ -127,6 +130,7 @@ def _look_up(site: Site, session: Session, way_out: WayOut) -> Standing:
         is_silent_anyway=bool(reasons.keys() - {SuppressionReason.OPT_OUT}),
         sender=sender_of(session, delivery),
         preferences=f"{site.root}/preferences/{token}" if contact and delivery else "",
+        undo_until=undo_until(session, way_out.address_hash, way_out.delivery_id),
     )
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from nurture.campaigns.declared import Sender, find_declared
 from nurture.consent import store as consents
-from nurture.consent.actions import UNDO_WITHIN, choose_topic, choose_tracking
+from nurture.consent.actions import choose_topic, choose_tracking, undo_until
 from nurture.consent.definition import get_table
 from nurture.consent.rules import Purpose, SuppressionReason, is_tracked
 from nurture.contacts.addresses import mask
@@ -50,10 +50,7 @@ class Choices:
     left_at: datetime | None
     leave: str  # path of the way out
     sender: Sender | None
-
-    @property
-    def undo_until(self) -> datetime | None:
-        return self.left_at + UNDO_WITHIN if self.left_at else None
+    undo_until: datetime | None = None
 
 
 def show(site: Site, visit: Visit) -> Response:
@@ -134,6 +131,7 @@ def _find(site: Site, session: Session, delivery_id: int) -> Choices | None:
         left_at=reasons.get(SuppressionReason.OPT_OUT),
         leave=leave_url(site.app.keys, site.root, Via.BODY, delivery.id, contact.address_hash),
         sender=sender_of(session, delivery),
+        undo_until=undo_until(session, contact.address_hash, delivery.id),
     )
 
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from nurture.consent import store as consents
-from nurture.consent.actions import suppress
+from nurture.consent.actions import opt_out, suppress
 from nurture.consent.rules import SuppressionReason
 from nurture.delivery.urls import Via, leave_url
 from tests.support.schema import METADATA
@@ -179,6 +179,15 @@ def test_after_thirty_days_the_page_says_kindly_what_else_helps(house: House, ma
     answer = house.http.post(mail.leave, data={"undo": "yes"})
     assert answer.status_code == 409
     assert "sign up as you did the first time" in answer.text
+    assert house.suppressions() == [(mail.address_hash, "opt_out", True)]
+
+
+def test_nobody_with_another_mail_undoes_what_was_said_here_or_told_us(house: House, mail: Mail) -> None:
+    """Newsletters get forwarded, and an opt-out may have come by the telephone."""
+    with house.app.database.writing(durable=True) as session:
+        opt_out(session, mail.address_hash, how="command line", now=house.clock.now())
+    assert "<button" not in house.http.get(mail.leave).text
+    assert house.http.post(mail.leave, data={"undo": "yes"}).status_code == 409
     assert house.suppressions() == [(mail.address_hash, "opt_out", True)]
 
 

@@ -119,7 +119,7 @@ def test_the_one_button_for_everything_leads_through_the_way_out(house: House, m
 
 def test_whoever_left_everything_is_told_so_and_may_come_back(house: House, mail: Mail) -> None:
     with house.app.database.writing() as session:
-        opt_out(session, mail.address_hash, how="a test", now=house.clock.now())
+        opt_out(session, mail.address_hash, how="page", now=house.clock.now(), delivery_id=mail.id)
     page = house.http.get(mail.preferences)
     assert "a…@reader.example gets no mail from us" in words(page)
     action = page.text.partition('action="')[2].partition('"')[0]
