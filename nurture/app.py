@@ -24,7 +24,7 @@ from nurture.contacts.segments import FILE as SEGMENTS_FILE
 from nurture.contacts.segments import Language, SegmentsKind
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, sqlite_url
-from nurture.database.installation import home_of, is_settled, settle_in
+from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
 from nurture.database.migrating import ensure_schema
 from nurture.delivery.actions import Limits
 from nurture.delivery.composing import House
@@ -197,10 +197,11 @@ def language() -> Language:
 def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | None = None) -> App:
     """Open a workspace: read its settings, create or check its database, and see whether it is where it was."""
     folder = folder.resolve()
-    settings = ensure_secrets(folder, settings or read_settings(folder))
+    settings = settings or read_settings(folder)
     clock = clock or SystemClock(_offset(settings))
     give_up_after = _length("sending.give_up_after", settings.sending.give_up_after)
     database = _database(folder, settings)
+    settings = ensure_secrets(folder, settings, lambda: is_in_use(database))
     keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
     home, *earlier_homes = [home_of(database.url, settings.database.machine, one) for one in keys.fingerprints]
     who: dict[str, Any] = {
@@ -220,6 +221,20 @@ def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | N
 def database_of(folder: Path) -> Database:
     """The database of a workspace as it is, whatever its schema."""
     return _database(folder.resolve(), read_settings(folder))
+
+
+def make_secrets(folder: Path) -> None:
+    """Give a new workspace its secrets; one that has lived keeps its own or says that they are missing."""
+    settings = read_settings(folder)
+
+    def is_database_in_use() -> bool:
+        database = _database(folder, settings)
+        try:
+            return is_in_use(database)
+        finally:
+            database.close()
+
+    ensure_secrets(folder, settings, is_database_in_use)
 
 
 def _database(folder: Path, settings: Settings) -> Database:

@@ -48,6 +48,13 @@ class WrongKey(NurtureError):
     """
 
 
+class MissingSecrets(NurtureError):
+    """.nurture/secrets: this database was used with secrets that are not here; restore .nurture/secrets from your backup.
+
+    With new ones no opt-out would be recognized and no link in a mail would work, so none were made.
+    """
+
+
 class Paused(NurtureError):
     """Sending is paused; type `nurture resume` to go on."""
 

@@ -9,13 +9,13 @@ import os
 import re
 import secrets as randomness
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from nurture.errors import BadSettings, did_you_mean
+from nurture.errors import BadSettings, MissingSecrets, did_you_mean
 from nurture.toml import Place, line_of
 
 SETTINGS_FILE = "settings.toml"
@@ -176,8 +176,11 @@ def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) 
         raise BadSettings("\n".join(dict.fromkeys(sentences))) from None
 
 
-def ensure_secrets(workspace: Path, settings: Settings) -> Settings:
-    """The settings with both secrets; what is missing is made and written to `.nurture/secrets` (0600)."""
+def ensure_secrets(workspace: Path, settings: Settings, is_in_use: Callable[[], bool]) -> Settings:
+    """The settings with both secrets; what is missing is made and written to `.nurture/secrets` (0600).
+
+    A database that `is_in_use` has secrets somewhere, and new ones would only take the place of the right ones.
+    """
     missing = {
         "secret": None if settings.secret else randomness.token_urlsafe(32),
         "suppression_key": None if settings.suppression_key else randomness.token_urlsafe(32),
@@ -185,6 +188,8 @@ def ensure_secrets(workspace: Path, settings: Settings) -> Settings:
     lines = [f'{key} = "{value}"\n' for key, value in missing.items() if value]
     if not lines:
         return settings
+    if is_in_use():
+        raise MissingSecrets
     path = workspace / SECRETS_FILE
     path.parent.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from nurture.app import make_secrets
 from nurture.campaigns.starter import starter_folder
 from nurture.errors import BadInput
-from nurture.settings import SETTINGS_FILE, STATE_FOLDER, ensure_secrets, read_settings
+from nurture.settings import SETTINGS_FILE, STATE_FOLDER
 
 _GITIGNORE = f"# Secrets and the database stay here.\n{STATE_FOLDER}/\nrefused.csv\n"
 _PARTS = ("templates", "campaigns", SETTINGS_FILE)
@@ -14,6 +15,9 @@ def write_starter(target: Path, postal_address: str = "") -> tuple[list[Path], l
     """Copy what is not there yet and make the secrets; which files were written, which were kept."""
     if target.exists() and not target.is_dir():
         raise BadInput(f"{target} is a file; name a folder for the workspace.")
+    # First, because it may refuse.
+    target.mkdir(parents=True, exist_ok=True)
+    make_secrets(target)
     source = starter_folder()
     written: list[Path] = []
     kept: list[Path] = []
@@ -25,7 +29,6 @@ def write_starter(target: Path, postal_address: str = "") -> tuple[list[Path], l
     _write(target / ".gitignore", _GITIGNORE.encode(), written, kept)
     if postal_address:
         _set_postal_address(target / SETTINGS_FILE, postal_address)
-    ensure_secrets(target, read_settings(target))
     return written, kept
 
 

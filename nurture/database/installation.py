@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.database.columns import instant_column
-from nurture.database.engine import Session
+from nurture.database.engine import Database, Session
 from nurture.errors import Paused, WrongKey
 
 _ONLY = 1
@@ -46,6 +46,16 @@ def home_of(url: str, machine: str, secret_fingerprint: str) -> str:
     else:
         spot = f"{place.host or place.query.get('host', '')}:{place.port or 5432}/{place.database}"
     return hashlib.sha256("\n".join([machine or _machine(), spot, secret_fingerprint]).encode()).hexdigest()[:16]
+
+
+def is_in_use(database: Database) -> bool:
+    """Whether somebody has settled in here; a SQLite file that is not there is not made for the question."""
+    if database.is_sqlite and not Path(make_url(database.url).database or "").exists():
+        return False
+    with database.engine.connect() as connection:
+        if not sa.inspect(connection).has_table("installation"):
+            return False
+        return connection.execute(sa.select(col(Installation.id))).first() is not None
 
 
 def settle_in(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.support.databases import Databases
 from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
 
@@ -181,6 +182,38 @@ def test_another_suppression_key_stops_every_command(house: Terminal) -> None:
     _, err = house.type("deliveries", code=1)
     assert "opt-outs could not be recognized" in err
     assert ".nurture/secrets" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("contacts", "list"), ("check",), ("pause",), ("doctor",), ("init",), ("init", "../house")], ids=" ".join
+)
+@pytest.mark.parametrize("kept", ["", 'suppression_key = "the right one"\n', 'secret = "the right one"\n'])
+def test_secrets_that_are_gone_are_asked_for_and_never_made_anew(
+    house: Terminal, words: tuple[str, ...], kept: str
+) -> None:
+    secrets = house.workspace / ".nurture" / "secrets"
+    right = secrets.read_bytes()
+    if kept:
+        secrets.write_text(kept, encoding="utf-8")
+    else:
+        secrets.unlink()
+    before = files_in(house.workspace / ".nurture")
+    _, err = house.type(*words, code=1)
+    assert err.startswith(".nurture/secrets: this database was used with secrets that are not here; restore")
+    after = files_in(house.workspace / ".nurture")
+    assert (secrets.exists(), after.get("secrets")) == (bool(kept), before.get("secrets"))
+    secrets.write_bytes(right)
+    assert house.json("resume")["was_paused"] is False
+
+
+def test_a_postgres_database_without_its_secrets_gets_no_new_ones(terminal: Terminal, databases: Databases) -> None:
+    secrets = terminal.workspace / ".nurture" / "secrets"
+    with databases.postgres() as database:
+        terminal.set(NURTURE_DATABASE__URL=database.url)
+        terminal.type("contacts", "list")
+        secrets.unlink()
+        assert "restore .nurture/secrets from your backup" in terminal.type("contacts", "list", code=1)[1]
+    assert not secrets.exists()
 
 
 def test_two_workspaces_know_nothing_of_each_other(make_terminal: Callable[..., Terminal]) -> None:

@@ -159,19 +159,19 @@ def test_no_secret_is_shown_by_accident(tmp_path: Path) -> None:
 
 
 def test_secrets_are_made_once_and_only_their_owner_may_read_them(tmp_path: Path) -> None:
-    made = ensure_secrets(tmp_path, read(tmp_path))
+    made = ensure_secrets(tmp_path, read(tmp_path), lambda: False)
     assert len(made.secret) == 1
     assert min(len(made.secret[0]), len(made.suppression_key)) >= 32
     assert made.secret[0] != made.suppression_key
     assert stat.S_IMODE((tmp_path / SECRETS_FILE).stat().st_mode) == 0o600
     again = read(tmp_path)
-    assert ensure_secrets(tmp_path, again) == again == made
+    assert ensure_secrets(tmp_path, again, lambda: False) == again == made
 
 
 def test_a_secret_from_the_environment_is_a_list_and_is_never_written_down(tmp_path: Path) -> None:
     settings = read(tmp_path, NURTURE_SECRET="new, old", NURTURE_SUPPRESSION_KEY="kept")
     assert settings.secret == ("new", "old")
-    assert ensure_secrets(tmp_path, settings) == settings
+    assert ensure_secrets(tmp_path, settings, lambda: True) == settings
     assert not (tmp_path / SECRETS_FILE).exists()
 
 
