@@ -199,9 +199,18 @@ def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | N
     folder = folder.resolve()
     settings = settings or read_settings(folder)
     clock = clock or SystemClock(_offset(settings))
-    give_up_after = _length("sending.give_up_after", settings.sending.give_up_after)
     database = _database(folder, settings)
+    try:
+        return _move_in(folder, settings, clock, database)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _move_in(folder: Path, settings: Settings, clock: Clock, database: Database) -> App:
+    """1. Find or make the secrets. 2. Create or check the schema. 3. See whether the database is where it was made."""
     settings = ensure_secrets(folder, settings, lambda: is_in_use(database))
+    give_up_after = _length("sending.give_up_after", settings.sending.give_up_after)
     keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
     home, *earlier_homes = [home_of(database.url, settings.database.machine, one) for one in keys.fingerprints]
     who: dict[str, Any] = {
