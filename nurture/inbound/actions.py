@@ -16,7 +16,7 @@ from nurture.delivery.notices import queue_notice
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
 from nurture.delivery.urls import WayOut, read_local_part, read_message_id
 from nurture.inbound import store
-from nurture.inbound.replies import Reply, read_reply
+from nurture.inbound.replies import NOTHING_SAID, Reply, read_reply
 from nurture.inbound.store import InboundMail
 from nurture.tokens import TokenKeys
 from nurture.tracking.actions import record_words
@@ -25,10 +25,10 @@ from nurture.tracking.rules import ActivityKind
 
 @dataclass(frozen=True)
 class Matched:
-    """What an arriving mail is about."""
+    """What an arriving mail is about: who wants out by its address, and which of our mails it answers."""
 
-    way_out: WayOut | None
-    delivery: Delivery | None
+    ways_out: Sequence[WayOut]
+    deliveries: Sequence[Delivery]
 
 
 def receive(
@@ -37,40 +37,72 @@ def receive(
     """Take in one mail; None when this very mail was handled before.
 
     A mail to a way out takes the person of the *token* off, whoever the sender claims to be (RFC 2369). A reply belongs
-    to the delivery named by the address it went to, else by what it quotes in its headers.
+    to the delivery named by the address it went to, else by what it quotes in its headers. Who says no is off before
+    anything else is asked: a server may bring one mail to each of its recipients in turn, under one Message-ID.
     """
+    matched = _match(session, keys, recipients, message)
     message_id = _name_of(message) or f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if not matched.ways_out and not matched.deliveries:
+        return _keep_unmatched(session, message_id, now)
+    reply = read_reply(message) if matched.deliveries else NOTHING_SAID
+    _take_off(session, matched, reply, now)
     if store.is_known(session, message_id):
         return None
-    matched = _match(session, keys, recipients, message)
-    reply = read_reply(message)
-    contact = session.get(Contact, matched.delivery.contact_id) if matched.delivery else None
+    delivery = next(iter(matched.deliveries), None)
+    contact = session.get(Contact, delivery.contact_id) if delivery else None
     mail = InboundMail(
         message_id=message_id,
         kind="unmatched",
         contact_id=contact.id if contact else None,
-        delivery_id=matched.delivery.id if matched.delivery else None,
+        delivery_id=delivery.id if delivery else None,
         text=reply.text,
         received_at=now,
     )
-    if matched.way_out is not None:
+    if matched.ways_out:
         mail.kind = "way_out"
-        if matched.delivery is None or matched.delivery.purpose != Purpose.TEST:
-            opt_out(
-                session,
-                matched.way_out.address_hash,
-                how="a mail to the way out",
-                now=now,
-                delivery_id=mail.delivery_id,
-            )
     elif reply.is_automatic:
         mail.kind = "automatic"
-    elif matched.delivery is not None and contact is not None and matched.delivery.purpose == Purpose.CAMPAIGN:
+    elif delivery is not None and contact is not None and delivery.purpose == Purpose.CAMPAIGN:
         mail.kind = "reply"
-        _take_reply(session, contact, matched.delivery, reply, message_id, now)
+        if not reply.wants_out:
+            _take_words(session, contact, delivery, reply, message_id, now)
+    else:
+        mail.text = ""
     session.add(mail)
     session.flush()
     return mail
+
+
+def _keep_unmatched(session: Session, message_id: str, now: datetime) -> InboundMail | None:
+    """Anybody can send us this: that it came is kept, under a name that no mail to one of our people has."""
+    name = f"unmatched:{hashlib.sha256(message_id.encode()).hexdigest()}"
+    if store.is_known(session, name):
+        return None
+    mail = InboundMail(message_id=name, kind="unmatched", text="", received_at=now)
+    session.add(mail)
+    session.flush()
+    return mail
+
+
+def _take_off(session: Session, matched: Matched, reply: Reply, now: datetime) -> None:
+    """Whoever the mail says no for, as often as it comes."""
+    for way_out in matched.ways_out:
+        delivery = find_delivery(session, way_out.delivery_id)
+        if delivery is None or delivery.purpose != Purpose.TEST:
+            opt_out(
+                session,
+                way_out.address_hash,
+                how="a mail to the way out",
+                now=now,
+                delivery_id=delivery.id if delivery else None,
+            )
+    if not reply.wants_out or reply.is_automatic:
+        return
+    for delivery in matched.deliveries:
+        contact = session.get(Contact, delivery.contact_id)
+        # What went to an operator names the contact it is about, who did not write this.
+        if contact is not None and delivery.operator_id is None and delivery.purpose != Purpose.TEST:
+            opt_out(session, contact.address_hash, how="a reply", now=now, delivery_id=delivery.id)
 
 
 def _name_of(message: EmailMessage) -> str:
@@ -80,26 +112,24 @@ def _name_of(message: EmailMessage) -> str:
 
 
 def _match(session: Session, keys: TokenKeys, recipients: Sequence[str], message: EmailMessage) -> Matched:
-    for recipient in recipients:
-        meaning = read_local_part(keys, recipient.rpartition("@")[0])
-        if isinstance(meaning, WayOut):
-            return Matched(meaning, find_delivery(session, meaning.delivery_id))
-        if meaning is not None:
-            return Matched(None, find_delivery(session, meaning))
+    meanings = [read_local_part(keys, recipient.rpartition("@")[0]) for recipient in recipients]
+    ways_out = [one for one in meanings if isinstance(one, WayOut)]
+    ids = [one.delivery_id for one in ways_out] + [one for one in meanings if isinstance(one, int)]
+    found = [find_delivery(session, one) for one in dict.fromkeys(ids)]
+    deliveries = [one for one in found if one is not None]
+    if deliveries or ways_out:
+        return Matched(ways_out, deliveries)
     quoted = f"{message.get('In-Reply-To', '')} {message.get('References', '')}".split()
     for message_id in quoted:
         delivery_id = read_message_id(keys, message_id)
         if delivery_id is not None and (delivery := find_delivery(session, delivery_id)) is not None:
-            return Matched(None, delivery)
-    return Matched(None, None)
+            return Matched([], [delivery])
+    return Matched([], [])
 
 
-def _take_reply(
+def _take_words(
     session: Session, contact: Contact, delivery: Delivery, reply: Reply, message_id: str, now: datetime
 ) -> None:
-    if reply.wants_out:
-        opt_out(session, contact.address_hash, how="a reply", now=now, delivery_id=delivery.id)
-        return
     record_words(session, contact.id, ActivityKind.REPLIED, what=reply.text, delivery=delivery, now=now)
     # Nothing of a sequence leaves before `advance` has looked at what they said.
     hold_for_recheck(session, contact.id)

@@ -70,6 +70,12 @@ def bring(story: Story, email: str = ANA, *, owner: str | None = LUIS) -> Letter
     return story.letters_to(email)[0]
 
 
+def deliver(story: Story, recipients: list[str], content: bytes) -> None:
+    """One transaction for all of them."""
+    with smtplib.SMTP("127.0.0.1", story.inbound_port, timeout=30) as client:
+        assert client.sendmail(ANA, recipients, content) == {}
+
+
 def what_came_in(story: Story) -> list[str]:
     return [row["kind"] for row in sorted(story.rows("inbound_mail"), key=lambda row: row["id"])]
 
@@ -168,6 +174,61 @@ def test_the_words_of_our_own_footer_and_of_a_longer_letter_take_nobody_off(lite
     assert what_came_in(lite) == ["reply"]
 
 
+@pytest.mark.parametrize("way_out_comes", [0, 1])
+def test_a_way_out_among_the_recipients_is_taken_whatever_its_place(lite: Story, way_out_comes: int) -> None:
+    letter = bring(lite)
+    recipients = [letter.reply_to]
+    recipients.insert(way_out_comes, letter.leave_by_mail)
+    deliver(lite, recipients, b"Subject: Re\r\n\r\nThanks!")
+    assert what_came_in(lite) == ["way_out"]
+    assert has_left(lite)
+
+
+def test_everybody_whose_way_out_is_among_the_recipients_is_out(lite: Story) -> None:
+    letters = [bring(lite)]
+    lite.live(hours=13)
+    letters.append(bring(lite, "ben@reader.example"))
+    deliver(lite, [one.leave_by_mail for one in letters], b"Subject: Re\r\n\r\n")
+    assert len(lite.rows("suppression")) == 2
+
+
+def test_everybody_whose_mail_is_answered_with_a_no_is_out(lite: Story) -> None:
+    letters = [bring(lite)]
+    lite.live(hours=13)
+    letters.append(bring(lite, "ben@reader.example"))
+    deliver(lite, [one.reply_to for one in letters], b"Subject: Re\r\n\r\nStop")
+    assert len(lite.rows("suppression")) == 2
+
+
+def test_a_mail_that_was_handled_before_still_takes_its_way_out(story: Story) -> None:
+    letter = bring(story)
+    for to in (letter.reply_to, letter.leave_by_mail, letter.leave_by_mail):
+        story.write_to_us(to, "Thanks!", Message_ID="<one@reader.example>")
+    assert what_came_in(story) == ["reply"]
+    assert len(story.rows("suppression")) == 1
+
+
+def test_a_mail_that_came_to_nobody_first_still_says_no(lite: Story) -> None:
+    letter = bring(lite)
+    for to in (f"reply+cut@{REPLY_DOMAIN}", letter.reply_to):
+        lite.write_to_us(to, "Stop", Message_ID="<one@reader.example>")
+    assert what_came_in(lite) == ["unmatched", "reply"]
+    assert has_left(lite)
+
+
+def test_a_no_in_the_subject_alone_is_one(lite: Story) -> None:
+    letter = bring(lite)
+    lite.write_to_us(letter.reply_to, "", Subject="STOP")
+    assert has_left(lite)
+
+
+def test_a_no_in_html_alone_is_one(lite: Story) -> None:
+    letter = bring(lite)
+    html = b"<style>p {margin: 0}</style><p>Stop</p><blockquote>Hello Ana, here is the report.</blockquote>"
+    lite.hand_in(letter.reply_to, b"Content-Type: text/html\r\n\r\n" + html)
+    assert has_left(lite)
+
+
 # A machine answers.
 
 
@@ -257,6 +318,14 @@ def test_a_forged_address_does_nothing(story: Story) -> None:
         story.write_to_us(f"{local_part}@{REPLY_DOMAIN}", "Please remove me")
     assert what_came_in(story) == ["unmatched"] * len(sent)
     assert story.everything(but=("inbound_mail", "worker")) == before
+
+
+def test_of_mail_that_belongs_to_nothing_only_that_it_came_is_kept(lite: Story) -> None:
+    for _ in range(2):
+        lite.write_to_us(f"leave+x@{REPLY_DOMAIN}", "My secret", Message_ID="<ana@reader.example>")
+    [row] = lite.rows("inbound_mail")
+    assert (row["kind"], row["text"], row["contact_id"], row["delivery_id"]) == ("unmatched", "", None, None)
+    assert "reader.example" not in row["message_id"]
 
 
 def test_a_server_that_folds_the_case_of_addresses_forges_nothing(lite: Story) -> None:
