@@ -5,10 +5,10 @@ It takes mail for its own domain only, a message at a time, and answers 250 afte
 """
 
 import email
-import email.policy
 import logging
 from collections.abc import Callable
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 
 from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
@@ -20,6 +20,11 @@ log = logging.getLogger(__name__)
 
 _MOST_BYTES = 5_000_000
 _MOST_RECIPIENTS = 10
+#: Postfix opens 20 to one place (default_destination_concurrency_limit).
+MOST_CONNECTIONS = 40
+IDLE_SECONDS = 60.0
+#: The library reads a header in time that grows with the square of its length.
+_MOST_CHARACTERS_OF_A_HEADER = 2_000
 
 Take = Callable[[list[str], EmailMessage, bytes], None]
 
@@ -27,8 +32,26 @@ Take = Callable[[list[str], EmailMessage, bytes], None]
 class Listener(SmtpServer):
     """Takes mail for one domain; `take` is called in the server's thread with each."""
 
-    def __init__(self, host: str, port: int, domain: str, take: Take) -> None:
-        super().__init__(_Reception(domain.lower(), take), host, port, most_bytes=_MOST_BYTES)
+    def __init__(self, host: str, port: int, domain: str, take: Take, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        super().__init__(
+            _Reception(domain.lower(), take),
+            host,
+            port,
+            most_bytes=_MOST_BYTES,
+            most_connections=MOST_CONNECTIONS,
+            idle_seconds=idle_seconds,
+        )
+
+
+class _ShortHeaders(EmailPolicy):
+    """Reads no more of a header than one of ours and one of a mail program can be long."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_MOST_CHARACTERS_OF_A_HEADER]
+
+
+_POLICY = _ShortHeaders()
 
 
 class _Reception:
@@ -51,7 +74,8 @@ class _Reception:
     async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         try:
-            message = email.message_from_bytes(content, policy=email.policy.default)
+            message = email.message_from_bytes(content, policy=_POLICY)
+            assert isinstance(message, EmailMessage)
             self._take(list(envelope.rcpt_tos), message, content)
         except Exception:
             log.exception("a mail could not be taken in; its sender will try again")

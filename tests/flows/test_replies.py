@@ -1,8 +1,11 @@
 """Mail that comes back: a word to us, a way out, a machine's answer, and junk. Real SMTP in both directions."""
 
 import smtplib
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from nurture.contacts import store as contacts
 from nurture.database.engine import Database
 from nurture.delivery.urls import reply_local_part
-from nurture.inbound.listener import Listener
+from nurture.inbound.listener import IDLE_SECONDS, MOST_CONNECTIONS, Listener
 from nurture.sequences.actions import enroll
 from nurture.tokens import TokenKeys, TokenPurpose
 from tests.support.stories import REPLY_DOMAIN, Letter, Story, running_story
@@ -292,6 +295,57 @@ def test_a_mail_that_could_not_be_kept_is_tried_again_by_its_sender() -> None:
         assert put_off.value.smtp_code == 451
     finally:
         listener.stop()
+
+
+@pytest.fixture
+def taken() -> list[EmailMessage]:
+    return []
+
+
+@pytest.fixture
+def listener(taken: list[EmailMessage]) -> Iterator[Listener]:
+    listening = Listener("127.0.0.1", 0, REPLY_DOMAIN, lambda _to, message, _content: taken.append(message))
+    listening.start()
+    yield listening
+    listening.stop()
+
+
+def test_who_calls_when_too_many_are_talking_is_asked_to_come_later(listener: Listener) -> None:
+    with ExitStack() as ends:
+        talking = [
+            ends.enter_context(smtplib.SMTP("127.0.0.1", listener.port, timeout=30)) for _ in range(MOST_CONNECTIONS)
+        ]
+        with pytest.raises(smtplib.SMTPConnectError) as busy:
+            smtplib.SMTP("127.0.0.1", listener.port, timeout=30)
+        assert busy.value.smtp_code == 421
+        talking[0].docmd("QUIT")
+        assert talking[0].sock is not None
+        assert talking[0].sock.recv(1) == b"", "the server has hung up, and has forgotten them"
+        talking[0].close()
+        assert ends.enter_context(smtplib.SMTP("127.0.0.1", listener.port, timeout=30)).noop()[0] == 250
+
+
+def test_who_says_nothing_is_hung_up_on() -> None:
+    assert IDLE_SECONDS == 60
+    listening = Listener("127.0.0.1", 0, REPLY_DOMAIN, lambda *_: None, idle_seconds=0.01)
+    listening.start()
+    try:
+        with socket.create_connection(("127.0.0.1", listening.port), timeout=30) as silent:
+            answers = silent.makefile("rb").read()
+        assert answers.count(b"\r\n") <= 1, "nothing but the greeting, and then the end"
+    finally:
+        listening.stop()
+
+
+def test_of_a_header_of_any_length_no_more_is_read_than_a_mail_program_writes(
+    listener: Listener, taken: list[EmailMessage]
+) -> None:
+    content = b"References: " + b"=?utf-8?q?a?= \r\n " * 20_000 + b"\r\nSubject: Re\r\n\r\nStop"
+    with smtplib.SMTP("127.0.0.1", listener.port, timeout=30) as client:
+        client.sendmail(ANA, [f"leave+x@{REPLY_DOMAIN}"], content)
+    [message] = taken
+    assert len(dict(message.raw_items())["References"]) <= 2_000
+    assert message["Subject"] == "Re"
 
 
 def forgeries(story: Story, letter: Letter) -> Iterator[str]:
