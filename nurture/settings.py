@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from nurture.errors import BadSettings, MissingSecrets, did_you_mean
+from nurture.spelling import Domain, Line, Network, WebAddress
 from nurture.toml import Place, line_of
 
 SETTINGS_FILE = "settings.toml"
@@ -37,6 +38,9 @@ def _as_list(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_as_list)]
+
+
 class DatabaseSettings(_Section):
     url: str = Field("", description="Empty: SQLite in .nurture/. Otherwise postgresql+psycopg://user@host/name.")
     machine: str = Field("", description="A name for this machine that outlives containers; empty: ask the system.")
@@ -56,17 +60,17 @@ class SmtpSettings(_Section):
 
 
 class WebSettings(_Section):
-    base_url: str = Field(
+    base_url: WebAddress = Field(
         "http://127.0.0.1:8000", description="Where people reach this server; it stands in every mail, so use https."
     )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on.")
-    trusted_proxies: Names = Field((), description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
+    trusted_proxies: Networks = Field((), description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
 
 
 class SenderSettings(_Section):
-    name: str = Field("", description="The name people see; a person's, not a department's.")
-    email: str = Field("", description="The address mail comes from.")
+    name: Line = Field("", description="The name people see; a person's, not a department's.")
+    email: Line = Field("", description="The address mail comes from.")
     postal_address: str = Field("", description="Street, town, country: the law wants it in every mail.")
 
 
@@ -91,7 +95,7 @@ class SendingSettings(_Section):
 
 
 class InboundSettings(_Section):
-    domain: str = Field("", description="Mail to this domain reaches us: replies and opt-outs by mail. Empty: off.")
+    domain: Domain = Field("", description="Mail to this domain reaches us: replies and opt-outs by mail. Empty: off.")
     host: str = Field("127.0.0.1", description="The address the listener for that mail listens on.")
     port: int = Field(2526, ge=0, le=65535, description="Its port.")
 
@@ -113,8 +117,8 @@ class LogSettings(_Section):
 
 
 class OperatorSettings(_Section):
-    name: str = Field(description="The person's name.")
-    email: str = Field(description="Their address, as contacts' Owner columns have it.")
+    name: Line = Field(description="The person's name.")
+    email: Line = Field(description="Their address, as contacts' Owner columns have it.")
     timezone: str = Field("UTC", description="Their time zone.")
     days: str = Field("mon-fri", description="Their working days.")
     hours: str = Field("09:00-17:00", description="Their working hours.")
@@ -123,8 +127,8 @@ class OperatorSettings(_Section):
 
 
 class TopicSettings(_Section):
-    name: str = Field(description="How files and commands call it.")
-    label: str = Field(description="How contacts see it.")
+    name: Line = Field(description="How files and commands call it.")
+    label: Line = Field(description="How contacts see it.")
     description: str = Field("", description="What they get if they keep it.")
 
 
@@ -289,6 +293,8 @@ def _sentence(text: str, origins: Mapping[Place, str], problem: Any) -> str:
             return f"{said}: {_shown(given)} is too {_BOUNDS[kind].format(f'{limit:g}')}."
         case "model_type" | "model_attributes_type":
             return f"{said}: this is a section and {_shown(given)} is a value; set what is in it, such as {key}.{_first_in(place)}."
+        case "value_error":
+            return f"{said}: {_shown(given)} {context['error']}."
         case kind if kind in _EXPECTED:
             return f"{said}: {_shown(given)} is not {_EXPECTED[kind]}."
     return f"{said}: {_shown(given)}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
@@ -313,7 +319,10 @@ _EXPECTED = {
 
 
 def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else f"{value!r}"
+    if isinstance(value, str):
+        text = value if value.isprintable() else repr(value)[1:-1]
+        return f'"{text}"'
+    return f"{value!r}"
 
 
 def _first_in(place: Place) -> str:

@@ -51,7 +51,7 @@ class NewsletterDefinition(Definition):
 class IssueFrontMatter(Definition):
     """What stands between the --- lines of an issue."""
 
-    number: int = Field(ge=1, description="Which issue this is; they go out in this order.")
+    number: int = Field(ge=1, le=99_999_999, description="Which issue this is; they go out in this order.")
     ready: bool = Field(False, description="true: it may go out.")
     subject: str = Field(min_length=1, description="The subject.")
     preheader: str = Field("", description="The line inboxes show behind the subject.")

@@ -61,11 +61,41 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ('smtp = "relay.example"', 'settings.toml:1: smtp: this is a section and "relay.example" is a value; set what is in it, such as smtp.host.'),
         ('[senders.named]\nsales = "Sam"', 'settings.toml:2: senders.named.sales: this is a section and "Sam" is a value; set what is in it, such as senders.named.sales.name.'),
         ('[[operators]]\nname = "Dana"', "settings.toml:1: operators.email is missing; add it."),
+        ('[web]\nbase_url = "javascript:alert(1)"', 'settings.toml:2: web.base_url: "javascript:alert(1)" is no address of a server; write one such as "https://news.example.com".'),
+        ('[web]\nbase_url = "https://acme.example\\r\\nBcc: eve@x.example"', 'settings.toml:2: web.base_url: "https://acme.example\\r\\nBcc: eve@x.example" is no address of a server; write one such as "https://news.example.com".'),
+        ('[web]\ntrusted_proxies = ["10.0.0.0/8", "nonsense"]', 'settings.toml:2: web.trusted_proxies: "nonsense" is neither an address nor a network; write one such as "10.0.0.7".'),
+        ('[inbound]\ndomain = "a b"', 'settings.toml:2: inbound.domain: "a b" is no domain; write one such as "reply.example.com", in its xn-- form if it has other letters.'),
+        ('[senders.default]\nname = "Dana\\r\\nBcc: eve@x.example"', 'settings.toml:2: senders.default.name: "Dana\\r\\nBcc: eve@x.example" has a line break or another control character; write it on one line.'),
+        ('[senders.named.sales]\nname = "Sam\\u2028"', 'settings.toml:2: senders.named.sales.name: "Sam\\u2028" has a line break or another control character; write it on one line.'),
         ("[smtp]\nhost = relay", "settings.toml: this is not TOML: invalid value (at line 2, column 8)."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line_and_what_to_do(tmp_path: Path, text: str, sentence: str) -> None:
     assert complaint(tmp_path, text) == sentence
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)", "news.example.com", "//news.example.com", "https://", "https://a b.example", "https://x.example\t",
+        "https://x.example/?a=b", "https://x.example/#top", "https://dana@x.example", "https://x.example:port", "ftp://x.example",
+        'https://x.example/"onclick',
+    ],
+)  # fmt: skip
+def test_links_in_mails_begin_with_the_address_of_a_server_and_nothing_else(tmp_path: Path, address: str) -> None:
+    assert "is no address of a server" in complaint(tmp_path, NURTURE_WEB__BASE_URL=address)
+
+
+def test_addresses_networks_and_domains_are_taken_as_they_are_usually_written(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        '[web]\nbase_url = "https://news.example.com:8443/letters/"\ntrusted_proxies = ["10.0.0.7/8", "::1"]\n'
+        '[inbound]\ndomain = "Reply.xn--bcher-kva.example"\n[senders.default]\nname = "Zoë O’Neil 👩‍💻"\n',
+    )
+    assert settings.web.base_url == "https://news.example.com:8443/letters/"
+    assert settings.web.trusted_proxies == ("10.0.0.7/8", "::1")
+    assert read(tmp_path, NURTURE_WEB__BASE_URL="http://[::1]:8000").web.base_url == "http://[::1]:8000"
+    assert read(tmp_path, NURTURE_WEB__TRUSTED_PROXIES="10.0.0.7, ::1").web.trusted_proxies == ("10.0.0.7", "::1")
 
 
 def test_the_second_of_two_operators_is_found_on_its_own_line(tmp_path: Path) -> None:
