@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.output import emit, read_id, say, table
+from nurture.cli.output import emit, emit_each, read_id, say, table, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
     from nurture.delivery.store import Delivery
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+#: Rows of a table that nobody gave a limit.
+_SHOWN = 1000
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +32,9 @@ def show_deliveries(
     context: typer.Context,
     contact: Annotated[str, typer.Option("--contact", help="Only to this address.")] = "",
     status: Annotated[str, typer.Option(help="Only in this state, such as uncertain.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 1000,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="At most so many; 0: all. Left out: 1,000 in the table, all in JSON.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List mails with what became of them, the newest first.
@@ -38,32 +44,22 @@ def show_deliveries(
     if context.invoked_subcommand:
         return
     from nurture.contacts.actions import get_contact
-    from nurture.delivery import store
     from nurture.delivery.rules import Status
     from nurture.errors import BadInput, did_you_mean
+    from nurture.reports.outbox import Wanted, count_deliveries, walk_deliveries
 
     if status and status not in list(Status):
         raise BadInput(
             f'"{status}" is no state of a delivery.{did_you_mean(status, Status)} Known: {", ".join(Status)}.'
         )
     with opened() as house, house.database.reading() as session:
-        contact_id = get_contact(session, contact).id if contact else None
-        rows = store.list_deliveries(session, contact_id=contact_id, status=status or None, limit=limit)
-        operators = {one.id: one.email for one in store.operators_of(session, [one for one, _ in rows])}
-    shown = [(one, operators.get(one.operator_id or 0) or one.test_address or email or "") for one, email in rows]
-    if as_json:
-        emit(
-            [
-                {
-                    "id": str(one.id), "email": email, "status": one.status, "because": one.because,
-                    "purpose": one.purpose, "campaign": one.campaign, "step": one.mail, "message_id": one.message_id,
-                    "attempts": one.attempts, "reply": one.reply, "queued_at": one.queued_at, "due_at": one.due_at,
-                    "held_until": one.held_until, "settled_at": one.settled_at,
-                }
-                for one, email in shown
-            ]
-        )  # fmt: skip
-        return
+        wanted = Wanted(get_contact(session, contact).id if contact else None, status)
+        if as_json:
+            emit_each(_document(one, email) for one, email in walk_deliveries(session, wanted, limit or None))
+            return
+        most = _SHOWN if limit is None else limit
+        shown = list(walk_deliveries(session, wanted, most or None))
+        hidden = count_deliveries(session, wanted) - len(shown)
     table(
         ("id", "to", "status", "mail", "tries", "queued", "settled", "why, or what the relay said"),
         [
@@ -75,6 +71,17 @@ def show_deliveries(
         ],
         empty="No mail yet. Publish a newsletter or a sequence, then `nurture run`.",
     )  # fmt: skip
+    if hidden > 0:
+        warn(f"These are the newest {len(shown):,}; {hidden:,} more are not shown, and --limit 0 shows all.")
+
+
+def _document(one: "Delivery", email: str) -> dict[str, object]:
+    return {
+        "id": str(one.id), "email": email, "status": one.status, "because": one.because,
+        "purpose": one.purpose, "campaign": one.campaign, "step": one.mail, "message_id": one.message_id,
+        "attempts": one.attempts, "reply": one.reply, "queued_at": one.queued_at, "due_at": one.due_at,
+        "held_until": one.held_until, "settled_at": one.settled_at,
+    }  # fmt: skip
 
 
 def _why(one: "Delivery") -> str:

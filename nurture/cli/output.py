@@ -6,7 +6,7 @@ plain lines. Rich is imported late: `nurture --help` answers within 0.3 s.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,16 @@ def emit(document: Any) -> None:
     """The one JSON document of a command."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
     sys.stdout.write("\n")
+
+
+def emit_each(items: Iterable[Any]) -> None:
+    """A list as the one JSON document of a command, written while it is walked through, so that it may have any length."""
+    before = "["
+    for item in items:
+        text = json.dumps(item, ensure_ascii=False, indent=2, default=_plain).replace("\n", "\n  ")
+        sys.stdout.write(f"{before}\n  {text}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 
 
 def read_id(text: str, what: str, listed_by: str) -> int:

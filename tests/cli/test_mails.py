@@ -1,7 +1,9 @@
 """`nurture deliveries` and `nurture newsletter`: what went to whom, and who was left out."""
 
 import pytest
+import sqlalchemy as sa
 
+from nurture.delivery.store import Delivery
 from tests.cli.conftest import NUMBER
 from tests.support.terminals import Terminal
 
@@ -41,6 +43,44 @@ def test_deliveries_may_be_narrowed_to_a_person_and_a_state(house: Terminal) -> 
     out, _ = house.type("deliveries", "--status", "uncertain")
     [line] = [line for line in out.splitlines() if "reader.example" in line]
     assert line.split()[:3] == [str(NUMBER), "ana@reader.example", "uncertain"]
+
+
+MORE = 1_200
+
+
+def queue_many(house: Terminal) -> None:
+    """Mails that were sent long before those the house has sent."""
+    database = house.open_database()
+    with database.writing() as session:
+        model = session.get_one(Delivery, NUMBER + 1).model_dump()
+        session.execute(
+            sa.insert(Delivery),
+            [
+                {**model, "id": number, "key": f"old {number}", "message_id": f"<{number}@old>"}
+                for number in range(MORE)
+            ],
+        )
+    database.close()
+
+
+def test_the_json_of_deliveries_has_every_one_and_the_table_says_how_many_it_does_not_show(house: Terminal) -> None:
+    before = house.json("deliveries")
+    queue_many(house)
+    mails = house.json("deliveries")
+    assert mails[: len(before)] == before
+    assert [int(mail["id"]) for mail in mails[len(before) :]] == list(reversed(range(MORE)))
+    assert len(house.json("deliveries", "--limit", "1100")) == 1100
+    assert len(house.json("deliveries", "--limit", "0")) == len(house.json("deliveries")) == MORE + len(before)
+    assert len(house.json("deliveries", "--status", "sent", "--contact", "ana@reader.example")) == MORE + 1
+    for words, shown, hidden in (
+        ((), 1_000, MORE + len(before) - 1_000),
+        (("--limit", "7"), 7, MORE + len(before) - 7),
+        (("--limit", "7", "--status", "sent"), 7, MORE + 1 - 7),
+    ):
+        out, err = house.type("deliveries", *words)
+        assert len([line for line in out.splitlines() if ".example" in line]) == shown
+        assert err == f"These are the newest {shown:,}; {hidden:,} more are not shown, and --limit 0 shows all.\n"
+    assert house.type("deliveries", "--limit", "0")[1] == ""
 
 
 @pytest.mark.parametrize(

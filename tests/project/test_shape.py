@@ -15,6 +15,7 @@ HOMES_OF_SQL = ("*/store.py", "reports/queries.py", "database/*")
 #: Elsewhere they are only written here, and why.
 OTHER_SQL: Mapping[str, str] = {
     "engines/jobs.py": "asks the questions that the stores lend, all in one statement, because it asks every second",
+    "reports/outbox.py": "goes through the whole outbox with its recipients, page by page; part of reports/queries.py by what it reads",
     "reports/results.py": "the second half of reports/queries.py: reads across rooms like it",
 }
 
