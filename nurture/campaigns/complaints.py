@@ -39,7 +39,7 @@ _LIMITS = {
     "greater_than": "is too small; write more than {gt:g}",
     "greater_than_equal": "is too small; write {ge:g} or more",
     "less_than": "is too large; write less than {lt:g}",
-    "less_than_equal": "is too large; write {le} or less",
+    "less_than_equal": "is too large; write {le:.15g} or less",
     "string_too_short": "is too short; write at least {min_length} characters",
     "string_too_long": "is too long; write at most {max_length} characters",
     "string_pattern_mismatch": "is no name; write small letters, digits and hyphens, such as spring-2026",
