@@ -32,9 +32,9 @@ def hasher() -> AddressHasher:
     return AddressHasher("a suppression key for tests")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real browser, one for all tests of a process."""
+    """A real browser, for the tests of one file: while it runs, no other test may run an event loop of its own."""
     with running_browser() as made:
         yield made
 
