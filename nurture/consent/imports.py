@@ -20,7 +20,8 @@ from nurture.database.engine import Database
 #: Half of the 50 ms that a writing transaction may take, because a busy machine now and then needs twice as long.
 _AIM_SECONDS = 0.025
 _FEWEST, _FIRST, _MOST = 40, 40, 500
-_TRIES = 3
+#: Each try that fails is a chunk of the other import that went in, and 13 of the smallest overlap with one of the largest.
+_TRIES = 20
 
 
 class Pace:
