@@ -191,12 +191,6 @@ def list_contacts(session: Session, ids: Iterable[int]) -> dict[int, Contact]:
     return {contact.id: contact for contact in session.scalars(_CONTACTS, {"ids": list(ids)})}
 
 
-def list_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
-    """Contacts by normalized address."""
-    found = session.scalars(sa.select(Contact).where(col(Contact.address_key).in_(list(keys))))
-    return {contact.address_key: contact for contact in found}
-
-
 def lock_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
     """Contacts by normalized address, locked as by `lock_contacts(exclusively=True)` and read as they are then."""
     statement = sa.select(Contact).where(col(Contact.address_key).in_(list(keys))).order_by(col(Contact.id))
@@ -220,11 +214,6 @@ def page_of_ids(session: Session, after: int, limit: int, where: ColumnElement[b
 def everybody() -> ColumnElement[bool]:
     """The clause that leaves nobody out."""
     return sa.true()
-
-
-def count_contacts(session: Session, where: ColumnElement[bool] | None = None) -> int:
-    statement = sa.select(sa.func.count()).select_from(Contact)
-    return session.scalar(statement if where is None else statement.where(where)) or 0
 
 
 def lock_contacts(session: Session, ids: Sequence[int], *, exclusively: bool) -> None:

@@ -10,7 +10,6 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from nurture.campaigns import store as campaigns
-from nurture.campaigns.declared import Declared
 from nurture.consent import store as consents
 from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
 from nurture.contacts import store as contacts
@@ -68,10 +67,6 @@ class Limits:
     cap_per_week: int
     give_up_after: timedelta
     resend_uncertain: bool = False
-
-    @classmethod
-    def of(cls, declared: Declared, give_up_after: timedelta, *, resend_uncertain: bool) -> "Limits":
-        return cls(declared.cap_per_day, declared.cap_per_week, give_up_after, resend_uncertain)
 
 
 @dataclass(frozen=True)

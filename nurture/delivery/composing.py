@@ -55,10 +55,6 @@ class Composed:
     content: bytes
 
 
-class Gone(Exception):
-    """The person a delivery was for is no longer known."""
-
-
 def get_mail(session: Session, delivery: Delivery) -> CompiledMail:
     """The compiled mail of a delivery; compiled once per process."""
     return campaigns.derive(session, delivery.version_id, mail_of, delivery.mail)

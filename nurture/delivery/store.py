@@ -162,24 +162,6 @@ def find_delivery(session: Session, delivery_id: int) -> Delivery | None:
     return session.get(Delivery, delivery_id)
 
 
-def list_deliveries(
-    session: Session,
-    *,
-    contact_id: int | None = None,
-    status: str | None = None,
-    limit: int = 1000,
-) -> list[tuple[Delivery, str | None]]:
-    """Deliveries with their contact's address, the newest first."""
-    statement = sa.select(Delivery, col(Contact.email)).join(
-        Contact, col(Contact.id) == col(Delivery.contact_id), isouter=True
-    )
-    if contact_id is not None:
-        statement = statement.where(col(Delivery.contact_id) == contact_id)
-    if status is not None:
-        statement = statement.where(col(Delivery.status) == status)
-    return list(session.execute(statement.order_by(col(Delivery.id).desc()).limit(limit)))
-
-
 def operators_of(session: Session, deliveries: Sequence[Delivery]) -> list[Operator]:
     """The operators some deliveries go to."""
     ids = {one.operator_id for one in deliveries if one.operator_id is not None}

@@ -23,10 +23,6 @@ class Answer:
     status: int
     body: str
 
-    @property
-    def is_fine(self) -> bool:
-        return 200 <= self.status < 400
-
 
 class Browser:
     """Talks to one server over a connection that is kept open; one thread at a time."""

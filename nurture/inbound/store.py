@@ -26,8 +26,3 @@ class InboundMail(SQLModel, table=True):
 def is_known(session: Session, message_id: str) -> bool:
     """Whether this very mail was handled before."""
     return session.scalar(sa.select(col(InboundMail.id)).where(col(InboundMail.message_id) == message_id)) is not None
-
-
-def list_inbound(session: Session, contact_id: int) -> list[InboundMail]:
-    statement = sa.select(InboundMail).where(col(InboundMail.contact_id) == contact_id)
-    return list(session.scalars(statement.order_by(col(InboundMail.received_at))))

@@ -79,14 +79,6 @@ def next_wake_at() -> ColumnElement[Any]:
     return waking.order_by(col(EnrollmentRow.wake_at)).limit(1).scalar_subquery()
 
 
-def list_on_the_way(session: Session, contact_ids: Sequence[int]) -> list[EnrollmentRow]:
-    """The unfinished enrollments of these contacts."""
-    statement = sa.select(EnrollmentRow).where(
-        col(EnrollmentRow.contact_id).in_(contact_ids), col(EnrollmentRow.ended_at).is_(None)
-    )
-    return list(session.scalars(statement.order_by(col(EnrollmentRow.id))))
-
-
 def list_enrollments(session: Session, contact_ids: Sequence[int]) -> list[EnrollmentRow]:
     """All enrollments of these contacts, ended ones included."""
     statement = sa.select(EnrollmentRow).where(col(EnrollmentRow.contact_id).in_(contact_ids))

@@ -29,11 +29,12 @@ from nurture.contacts import store as contacts
 from nurture.contacts.actions import mirror_operators
 from nurture.contacts.store import Contact
 from nurture.database.engine import Database
-from nurture.delivery.store import Delivery, list_deliveries
+from nurture.delivery.store import Delivery
 from nurture.engines.jobs import Bench, next_mail_at, run_due
 from nurture.engines.local import Heart
 from nurture.inbound.listener import Listener
 from nurture.inbound.server import SmtpServer
+from nurture.reports.outbox import Wanted, walk_deliveries
 from nurture.tracking.recorder import Recorder
 from nurture.web.server import WebServer, make_asgi
 from tests.support.people import add_contact
@@ -239,7 +240,7 @@ class Story:
     def deliveries_to(self, email: str) -> list[Delivery]:
         """What was asked for, oldest first."""
         with self.database.reading() as session:
-            found = list_deliveries(session, contact_id=self.contact(email).id)
+            found = list(walk_deliveries(session, Wanted(contact_id=self.contact(email).id)))
         return [one for one, _ in reversed(found) if one.operator_id is None]
 
     def rows(self, table: str) -> list[dict[str, Any]]:
