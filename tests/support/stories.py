@@ -110,7 +110,7 @@ class Post(SmtpRelay):
     letters: list[Letter] = field(default_factory=list)
     tries: list[Letter] = field(default_factory=list)
 
-    async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:  # noqa: N802 — aiosmtpd names its hooks after the commands
         assert self.clock is not None
         assert isinstance(envelope.content, bytes)
         handed = Letter(self.clock.now(), Arrived(envelope.mail_from or "", envelope.rcpt_tos[0], envelope.content))
