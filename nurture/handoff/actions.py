@@ -172,6 +172,8 @@ _DEEDS = {
     ActivityKind.CLICKED: "clicked in",
     ActivityKind.REPLIED: "replied to",
     ActivityKind.WISHED: "chose in",
+    ActivityKind.BOOKED: "chose a time in",
+    ActivityKind.SUBMITTED: "sent the form",
 }
 
 

@@ -1,6 +1,6 @@
 """What may be done about activities: record hits, settle them, record what a person said."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,8 @@ from nurture.contacts.actions import mark_changed
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import composing
-from nurture.delivery.store import Delivery, deliveries_of_ids
+from nurture.delivery.store import Delivery, deliveries_of_ids, hold_for_recheck
+from nurture.errors import BadInput
 from nurture.tracking import store
 from nurture.tracking.rules import ActivityKind, Actor, Hit, judge, judge_alone
 
@@ -140,16 +141,42 @@ def record_words(
     now: datetime,
 ) -> None:
     """Something a person said themselves, in a reply or on a page: certain at once."""
-    store.insert_activities(
-        session,
-        [
-            {
-                "id": new_id(), "contact_id": contact_id, "delivery_id": delivery.id if delivery else None,
-                "enrollment_id": delivery.enrollment_id if delivery else None, "kind": kind,
-                "place": place_of(delivery) if delivery else "", "link": None, "link_label": "", "link_path": "",
-                "what": what[:2000], "occurred_at": now, "actor": Actor.PERSON, "because": "", "settled_at": now,
-                "method": "", "user_agent": "", "ip": "",
-            }
-        ],
-    )  # fmt: skip
+    row = _certain(contact_id, kind, now, now)
+    if delivery is not None:
+        row |= {"delivery_id": delivery.id, "enrollment_id": delivery.enrollment_id, "place": place_of(delivery)}
+    store.insert_activities(session, [row | {"what": what[:2000]}])
     mark_changed(session, [contact_id], now)
+
+
+#: What may be told of people who did it outside our pages, by the word of the command line.
+MAY_BE_TOLD: Mapping[str, ActivityKind] = {"submitted": ActivityKind.SUBMITTED, "booked": ActivityKind.BOOKED}
+
+
+def record_told(session: Session, contact_id: int, did: str, what: str, at: datetime, now: datetime) -> bool:
+    """Something a form or a colleague saw the person do; False if we were told before.
+
+    `what` is the form, or which meeting. What is told of the future has not happened.
+    """
+    kind = MAY_BE_TOLD.get(did)
+    if kind is None:
+        raise BadInput(f'"{did}" is nothing that can be told; say {" or ".join(MAY_BE_TOLD)}.')
+    if not what.strip():
+        raise BadInput(f"{did} what? Name the form or the meeting.")
+    if at > now:
+        raise BadInput(f"{at:%Y-%m-%d %H:%M} UTC has not come yet; tell it once it has happened.")
+    if store.is_known(session, contact_id, kind, what.strip(), at):
+        return False
+    store.insert_activities(session, [_certain(contact_id, kind, at, now) | {"place": what.strip()[:200]}])
+    mark_changed(session, [contact_id], now)
+    # What a sequence had queued is looked at again first: this may be what ends it.
+    hold_for_recheck(session, contact_id)
+    return True
+
+
+def _certain(contact_id: int, kind: ActivityKind, at: datetime, now: datetime) -> dict[str, Any]:
+    """The row of something a person did themselves."""
+    return {
+        "id": new_id(), "contact_id": contact_id, "delivery_id": None, "enrollment_id": None, "kind": kind, "place": "",
+        "link": None, "link_label": "", "link_path": "", "what": "", "occurred_at": at, "actor": Actor.PERSON,
+        "because": "", "settled_at": now, "method": "", "user_agent": "", "ip": "",
+    }  # fmt: skip

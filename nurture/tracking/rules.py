@@ -22,6 +22,8 @@ class ActivityKind(StrEnum):
     CLICKED = "click"
     REPLIED = "reply"
     WISHED = "wish"  # chose what they want on a page: an interest
+    BOOKED = "booking"  # chose a time on the page behind an offered meeting, or said when else
+    SUBMITTED = "form"  # sent a form; its place is the form's name
 
 
 class Actor(StrEnum):
@@ -142,6 +144,7 @@ def _read_link(text: str) -> str:
 _STEP = Argument("mail")
 _WITHIN = Argument("within", _read_within)
 _LINK = Argument("link", _read_link)
+_FORM = Argument("form", is_required=True)
 
 #: The words about what a contact did. In a sequence's file the first argument names a step of it and only this
 #: enrollment counts, unless `ever=True`; elsewhere it names "campaign/mail" and all time counts.
@@ -150,6 +153,8 @@ PREDICATES: Mapping[str, Predicate] = {
     "clicked": Predicate((_STEP,), (_LINK, _WITHIN), ("ever",)),
     "replied": Predicate((_STEP,), (_WITHIN,), ("ever",)),
     "visited": Predicate((Argument("path", _read_link, is_required=True),), (_WITHIN,), ("ever",)),
+    "booked": Predicate((_STEP,), (_WITHIN,), ("ever",)),
+    "submitted": Predicate((_FORM,), (_WITHIN,), ("ever",)),
 }
 
 #: Which kinds of activity answer which word; we know of a visit when it began with a click of ours.
@@ -158,12 +163,17 @@ ANSWERED_BY: Mapping[str, ActivityKind] = {
     "clicked": ActivityKind.CLICKED,
     "replied": ActivityKind.REPLIED,
     "visited": ActivityKind.CLICKED,
+    "booked": ActivityKind.BOOKED,
+    "submitted": ActivityKind.SUBMITTED,
 }
+
+#: What happens outside our mails, and so belongs to no enrollment.
+OUTSIDE_MAILS = frozenset({"submitted"})
 
 
 @dataclass(frozen=True)
 class Deed:
-    """One settled activity of a person, as conditions see it; `place` is "campaign/mail"."""
+    """One settled activity of a person, as conditions see it; `place` is "campaign/mail", or the name of a form."""
 
     kind: ActivityKind
     occurred_at: datetime
@@ -179,6 +189,7 @@ def matches(deed: Deed, predicate: str, given: Mapping[str, object], now: dateti
         return False
     checks: dict[str, Callable[[object], bool]] = {
         "mail": lambda mail: deed.place == mail,
+        "form": lambda form: deed.place == form,
         "link": lambda link: is_link(str(link), deed.link_label, deed.link_path),
         "path": lambda path: is_link(str(path), "", deed.link_path),
         "within": lambda length: isinstance(length, timedelta) and deed.occurred_at > now - length,

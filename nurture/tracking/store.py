@@ -31,11 +31,11 @@ class Activity(SQLModel, table=True):
     delivery_id: int | None = reference("delivery.id", nullable=True, index=True)
     enrollment_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     kind: str
-    place: str = Field(default="", description='"campaign/mail"')
+    place: str = Field(default="", description='"campaign/mail", or the name of a form')
     link: int | None = Field(default=None, description="number of the link in the mail")
     link_label: str = ""
     link_path: str = ""
-    what: str = Field(default="", description="the words of a reply, the wish that was chosen")
+    what: str = Field(default="", description="the words of a reply, the wish or the time that was chosen")
     occurred_at: datetime = instant_column()
     actor: str = Actor.UNSETTLED
     because: str = Field(default="", description="what gave the actor away")
@@ -139,6 +139,17 @@ def list_activities(session: Session, contact_id: int, *, actor: Actor | None = 
     return list(session.scalars(statement.order_by(col(Activity.occurred_at), col(Activity.id))))
 
 
+def is_known(session: Session, contact_id: int, kind: ActivityKind, place: str, at: datetime) -> bool:
+    """Whether this was recorded before: the same thing, at the same instant."""
+    same = sa.exists().where(
+        col(Activity.contact_id) == contact_id,
+        col(Activity.kind) == kind,
+        col(Activity.place) == place,
+        col(Activity.occurred_at) == at,
+    )
+    return session.scalar(sa.select(same)) is True
+
+
 def vocabulary(now: datetime) -> Vocabulary:
     """`rules.matches` in SQL, over all deeds of a contact."""
     return Vocabulary({}, {name: _asks(name, now) for name in ANSWERED_BY})
@@ -153,7 +164,7 @@ def _asks(predicate: str, now: datetime) -> Any:
         ]
         for name, value in given.items():
             match name, value:
-                case "mail", str(place):
+                case "mail" | "form", str(place):
                     found.append(col(Activity.place) == place)
                 case "link" | "path", str(link):
                     found.append(_is_link(link, by_label=name == "link"))

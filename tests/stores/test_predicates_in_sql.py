@@ -45,6 +45,7 @@ LISTS = ["benchmark-report", "fair", "nobody ever joined"]
 TOPICS = ["insights", "events"]
 SEQUENCES = ["evaluators", "trials"]
 MAILS = ["evaluators/report", "weekly/five-questions", "report"]
+FORMS = ["demo-form", "it's 50%"]
 LABELS = ["", "see prices", "größe"]
 PATHS = ["", "/", "/pricing", "/Pricing"]
 
@@ -67,7 +68,7 @@ WORDS = LANGUAGE.words(RESTS_ON)
 ARGUMENTS = {
     "tag": TAGS, "list": LISTS, "topic": [*TOPICS, "nothing"], "sequence": [*SEQUENCES, "nothing"], "mail": MAILS,
     "link": ["See Prices", "GRÖSSE", "größe", "/pricing", "/"], "path": ["/pricing", "/", "pricing"],
-    "within": ["1 day", "7 days", "30 days"],
+    "within": ["1 day", "7 days", "30 days"], "form": [*FORMS, "nobody ever sent"],
 }  # fmt: skip
 
 
@@ -158,7 +159,7 @@ deeds = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(sorted({*ANSWERED_BY.values(), ActivityKind.WISHED})),
         "actor": st.sampled_from([Actor.PERSON, Actor.PERSON, *Actor]),
-        "place": st.sampled_from(["", *MAILS]),
+        "place": st.sampled_from(["", *MAILS, *FORMS]),
         "link_label": st.sampled_from(LABELS),
         "link_path": st.sampled_from(PATHS),
         # Exactly at the bound of `within`, a moment to either side of it, and somewhere else.
