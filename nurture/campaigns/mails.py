@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from nurture.campaigns.reading import Problem, Problems, Workspace, sentence
+from nurture.campaigns.reading import Problem, Problems, Silence, Workspace, sentence
 from nurture.conditions import Field, FieldType, Value
 from nurture.errors import did_you_mean
 from nurture.rendering.compiling import Urls, compile_mail
@@ -56,6 +56,7 @@ def take_mail(
     """
     for one in reading.problems:
         problems.add(_as_seen_from(asked_at, one, workspace))
+    _note_silences(reading, problems)
     if reading.source is None:
         return None
     known = {
@@ -77,6 +78,19 @@ def take_mail(
         return reading.source
     problems.add(Problem(reading.source.template, 1, 1, "NS231", sentence(problem), "Make it simpler."))
     return None
+
+
+def _note_silences(reading: Reading, problems: Problems) -> None:
+    silence = reading.front_matter.get("silence")
+    if silence is None:
+        return
+    file, *place = reading.places["silence"]
+    at = (place[0], place[1])
+    if not isinstance(silence, Mapping):
+        message = "silence: this is not a group of `key: value` lines."
+        problems.add(Problem(file, *at, "NS004", message, 'Write a code and the reason: NT401: "…".'))
+        return
+    problems.silences += [Silence(file, str(code), str(reason), at) for code, reason in silence.items()]
 
 
 def _try_out(source: MailSource, fields: Mapping[str, Field], about_mail: Mapping[str, Any]) -> str | None:

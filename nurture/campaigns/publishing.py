@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from nurture.campaigns import store
+from nurture.campaigns import silencing, store
 from nurture.campaigns.reading import Kind, Problem, Problems, Unit, Workspace
+from nurture.campaigns.silencing import Silenced
 from nurture.campaigns.store import Campaign, CampaignVersion
 from nurture.database.engine import Session
 from nurture.errors import BadInput
@@ -36,6 +37,7 @@ class Reading:
     units: tuple[Unit, ...]
     problems: tuple[Problem, ...]
     files: int = field(default=0)
+    silenced: tuple[Silenced, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -53,7 +55,8 @@ def read_workspace(workspace: Workspace, kinds: Sequence[Kind]) -> Reading:
     for kind in kinds:
         units.extend(kind.read(workspace, problems))
     files = {unit.file for unit in units} | {problem.file for problem in problems.found}
-    return Reading(tuple(units), tuple(problems.sorted()), len(files))
+    said, silenced = silencing.apply(problems)
+    return Reading(tuple(units), tuple(said), len(files), tuple(silenced))
 
 
 def plan(session: Session, kinds: Sequence[Kind], units: Sequence[Unit]) -> list[Change]:

@@ -8,9 +8,9 @@ words, with "did you mean". The rooms above each offer a `Kind`: they read their
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -42,11 +42,24 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.message} [{kind}]{hint}"
 
 
+@dataclass(frozen=True)
+class Silence:
+    """What an author wants to hear no more of between two places of a file, and why; `silencing` judges it."""
+
+    file: str
+    code: str
+    reason: str
+    place: tuple[int, int]  # where it is written
+    first: tuple[int, int] = (1, 1)
+    last: tuple[int, int] | None = None  # the end of the file
+
+
 @dataclass
 class Problems:
     """Collects what is wrong, so that one run of `check` tells everything."""
 
     found: list[Problem] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
 
     def add(self, problem: Problem) -> None:
         self.found.append(problem)
@@ -63,6 +76,20 @@ class Definition(BaseModel):
     """One file format, or a part of one: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Silencing(Definition):
+    """A part whose remarks may be silenced; what is silenced is no part of what is published."""
+
+    silence: dict[str, str] = Field(
+        {}, exclude=True, description="Remarks of `nurture check` not to be made here: a code and the reason."
+    )
+
+
+class FileDefinition(Silencing):
+    """A whole file."""
+
+    format: Literal[1]
 
 
 @dataclass(frozen=True)
@@ -163,14 +190,26 @@ class YamlFile:
 
     def _quote_width(self, path: Path_) -> int | None:
         """Characters before the text of a scalar begins; None for a block, whose columns are not the text's."""
+        style = getattr(self._node(path), "style", None)
+        return None if style in {"|", ">"} else int(style in {"'", '"'})
+
+    def _node(self, path: Path_) -> Node | None:
         node = self._root
         for step in path:
             if isinstance(node, MappingNode):
                 node = next((v for k, v in node.value if isinstance(k, ScalarNode) and k.value == str(step)), None)
             elif isinstance(node, SequenceNode) and isinstance(step, int):
                 node = node.value[step]
-        style = getattr(node, "style", None)
-        return None if style in {"|", ">"} else int(style in {"'", '"'})
+        return node
+
+    def note_silence(self, at: Path_, silence: Mapping[Any, Any]) -> None:
+        """Keep what the part at `at` wants to hear no more of."""
+        node = self._node(at) if at else None
+        first = self.place(at) if node else (1, 1)
+        last = (self._first_line + node.end_mark.line, node.end_mark.column) if node else None
+        for code, reason in silence.items():
+            place = self.place((*at, "silence", code), at_key=True)
+            self.problems.silences.append(Silence(self.name, str(code), str(reason), place, first, last))
 
     def complain(
         self, code: str, path: Path_, message: str, hint: str = "", *, severity: str = "error", at_key: bool = False
@@ -200,6 +239,9 @@ class PublishedFile(YamlFile):
     def __init__(self, name: str, data: Any) -> None:
         self.name = name
         self.data = data
+
+    def note_silence(self, at: Path_, silence: Mapping[Any, Any]) -> None:
+        """Nobody remarks on what is published."""
 
     def complain(
         self, code: str, path: Path_, message: str, hint: str = "", *, severity: str = "error", at_key: bool = False
@@ -238,6 +280,8 @@ def read_definition(
 ) -> AnyDefinition | None:
     """Hold the data at `at` against a format; None after complaining about everything that does not fit."""
     given = file.data if data is None else data
+    if isinstance(given, dict) and isinstance(given.get("silence"), dict) and issubclass(model, Silencing):
+        file.note_silence(at, given["silence"])
     try:
         return model.model_validate(given)
     except ValidationError as error:

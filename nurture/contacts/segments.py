@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field as Described
 
-from nurture.campaigns.reading import Definition, Problems, Unit, Workspace, open_yaml, read_definition
+from nurture.campaigns.reading import FileDefinition, Problems, Unit, Workspace, open_yaml, read_definition
 from nurture.conditions import (
     Compare,
     Condition,
@@ -79,10 +79,9 @@ def rests_on(texts: Sequence[str], words: Words) -> dict[str, Any]:
     }
 
 
-class SegmentsDefinition(Definition):
+class SegmentsDefinition(FileDefinition):
     """The whole file."""
 
-    format: Literal[1]
     segments: dict[str, str] = Described({}, description="A name and the condition it stands for.")
 
 

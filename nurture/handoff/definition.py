@@ -8,7 +8,16 @@ from pydantic import Field
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.notations import FixedLength
-from nurture.campaigns.reading import Definition, Problems, Unit, Workspace, YamlFile, open_yaml, read_definition
+from nurture.campaigns.reading import (
+    Definition,
+    FileDefinition,
+    Problems,
+    Unit,
+    Workspace,
+    YamlFile,
+    open_yaml,
+    read_definition,
+)
 from nurture.contacts.segments import rests_on
 from nurture.database.engine import Session
 from nurture.errors import did_you_mean
@@ -36,10 +45,9 @@ class RejectionDefinition(Definition):
     )
 
 
-class HandoffDefinition(Definition):
+class HandoffDefinition(FileDefinition):
     """The whole file."""
 
-    format: Literal[1]
     definition: str = Field(description="What sales-ready means here, in one sentence both sides signed.")
     agreed_by: list[str] = Field([], description="Who agreed.")
     agreed_on: date | None = Field(None, description="When.")

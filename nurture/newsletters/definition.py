@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from nurture.campaigns.notations import Days, Hours, Length, ReaderOrZone, TimeOfDay
-from nurture.campaigns.reading import Definition
+from nurture.campaigns.reading import Definition, FileDefinition, Silencing
 from nurture.newsletters.rules import Schedule
 from nurture.timing import DAYS, WeeklySlot, Window, get_zone, parse_days, parse_hours, parse_time
 
@@ -31,10 +31,9 @@ class AnnouncementWindow(Definition):
         return Window(parse_days(self.days), *parse_hours(self.hours))
 
 
-class NewsletterDefinition(Definition):
+class NewsletterDefinition(FileDefinition):
     """The whole of newsletter.yaml."""
 
-    format: Literal[1]
     newsletter: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Its name; the folder is called the same.")
     name: str = Field("", description="Its name for readers.")
     topic: str = Field(description="What it is about; permission is asked for this topic.")
@@ -48,7 +47,7 @@ class NewsletterDefinition(Definition):
     layout: str = Field("newsletter", description="The layout of issues, below templates/layouts/.")
 
 
-class IssueFrontMatter(Definition):
+class IssueFrontMatter(Silencing):
     """What stands between the --- lines of an issue."""
 
     number: int = Field(ge=1, le=99_999_999, description="Which issue this is; they go out in this order.")
@@ -59,7 +58,7 @@ class IssueFrontMatter(Definition):
     layout: str | None = Field(None, description="Another layout for this issue.")
 
 
-class AnnouncementFrontMatter(Definition):
+class AnnouncementFrontMatter(Silencing):
     """What stands between the --- lines of the announcement."""
 
     subject: str = Field(min_length=1, description="The subject.")

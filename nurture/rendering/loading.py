@@ -7,7 +7,7 @@ campaigns/ (an issue, an announcement). All become the same flat text, and all a
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Reading:
     source: MailSource | None
     front_matter: Mapping[str, Any]
     problems: tuple[TemplateProblem, ...]
+    places: Mapping[str, Place] = field(default_factory=dict)  # where each value of the front matter stands
 
     def get_source(self) -> MailSource:
         """The mail, or TemplateError with everything that is wrong with it."""
@@ -212,7 +213,7 @@ class _Reader:
 
     def _done(self, source: MailSource | None, front: FrontMatter) -> Reading:
         problems = TemplateError(self.findings.problems).problems  # in the order of their places, each once
-        return Reading(None if self.findings.has_errors else source, front.values, problems)
+        return Reading(None if self.findings.has_errors else source, front.values, problems, front.places)
 
     def _markdown(self, rest: Original, tokens: list[Token], front: FrontMatter) -> Template:
         """Markdown as the content of its layout."""
@@ -266,4 +267,4 @@ def _with_colors(tokens: list[Token]) -> list[Token]:
 
 
 _ENDINGS = (".mjml", ".md")
-_OWN_KEYS = frozenset({"layout", "subject", "preheader", "language", CONTENT})
+_OWN_KEYS = frozenset({"layout", "subject", "preheader", "language", "silence", CONTENT})

@@ -9,6 +9,7 @@ from nurture.campaigns import store as campaigns
 from nurture.campaigns.notations import HalfLife
 from nurture.campaigns.reading import (
     Definition,
+    FileDefinition,
     Problems,
     Unit,
     Workspace,
@@ -54,10 +55,9 @@ class ThresholdDefinition(Definition):
     fit: Grade = Field("D", description="… and at least this grade.")
 
 
-class ScoringDefinition(Definition):
+class ScoringDefinition(FileDefinition):
     """The whole file."""
 
-    format: Literal[1]
     threshold: ThresholdDefinition = Field(
         ThresholdDefinition(), description="Crossing it makes a contact sales-ready."
     )

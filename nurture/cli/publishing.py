@@ -1,11 +1,11 @@
-"""`nurture check` and `nurture publish`: from files to versions."""
+"""`nurture publish`: makes the files what everybody gets, and says beforehand what that changes."""
 
 import getpass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nurture.cli.checking import counted
 from nurture.cli.output import emit, say, warn
 from nurture.cli.workspace import folder, opened
 
@@ -16,68 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command("check")(check)
     app.command("publish")(publish)
-
-
-def check(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Only report on these files or folders.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Find everything that is wrong in the files of the workspace, at once.
-
-    Each problem says where it is (file, line and column), what is wrong and what to do. Exits 1 if there are errors,
-    0 with warnings only. Nothing is published.
-
-    Example: nurture check campaigns/sequences
-    """
-    wanted = [_find(path) for path in paths or []]
-    with opened() as house:
-        reading = house.read_files()
-    problems = [one for one in reading.problems if not wanted or _is_below(one.file, wanted)]
-    errors = sum(one.severity == "error" for one in problems)
-    if as_json:
-        emit(
-            {
-                "errors": errors,
-                "warnings": len(problems) - errors,
-                "problems": [
-                    {
-                        "file": one.file, "line": one.line, "column": one.column, "code": one.code,
-                        "severity": one.severity, "message": one.message, "hint": one.hint,
-                    }
-                    for one in problems
-                ],
-            }
-        )  # fmt: skip
-    else:
-        for one in problems:
-            say(str(one))
-        say(_counted(problems, reading.files))
-    if errors:
-        raise typer.Exit(1)
-
-
-def _find(path: Path) -> Path:
-    """A file or folder as seen from here, or else from the workspace."""
-    from nurture.errors import NotFound
-
-    for place in (path, folder() / path):
-        if place.exists():
-            return place.resolve()
-    raise NotFound(f"{path}: there is no such file or folder.")
-
-
-def _is_below(file: str, wanted: list[Path]) -> bool:
-    path = (folder() / file).resolve()
-    return any(path == one or one in path.parents for one in wanted)
-
-
-def _counted(problems: list[Any], files: int) -> str:
-    where = f"in {files:,} file{'' if files == 1 else 's'}"
-    if not problems:
-        return f"No problems {where}."
-    return f"{len(problems):,} problem{'' if len(problems) == 1 else 's'} {where}. Explained in docs/checks.md."
 
 
 def publish(
@@ -119,7 +58,7 @@ def _refuse(reading: "Reading") -> None:
     for one in reading.problems:
         warn(str(one))
     if reading.errors:
-        warn(f"{_counted(list(reading.problems), reading.files)} Nothing was published.")
+        warn(f"{counted(list(reading.problems), reading.files)}. Nothing was published.")
         raise typer.Exit(1)
 
 
