@@ -11,7 +11,16 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from nurture.campaigns import store as campaigns
-from nurture.campaigns.reading import Definition, Problems, Unit, Workspace, YamlFile, open_yaml, read_definition
+from nurture.campaigns.reading import (
+    Definition,
+    FileDefinition,
+    Problems,
+    Unit,
+    Workspace,
+    YamlFile,
+    open_yaml,
+    read_definition,
+)
 from nurture.campaigns.starter import starter_folder
 from nurture.consent.rules import EEA, NO_BASIS, Basis, ConsentTable, Pile, Row
 from nurture.database.engine import Session
@@ -61,10 +70,9 @@ class TrackingDefinition(Definition):
     )
 
 
-class ConsentDefinition(Definition):
+class ConsentDefinition(FileDefinition):
     """The whole file."""
 
-    format: Literal[1]
     rows: list[RowDefinition] = Field(min_length=1, description="The first row that fits decides.")
     tracking: TrackingDefinition = Field(TrackingDefinition(), description="Opens and clicks.")
 
