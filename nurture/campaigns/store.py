@@ -5,7 +5,8 @@ published.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
-from nurture.database.columns import id_column, instant_column, reference
+from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.engine import Session
 from nurture.errors import NotFound, did_you_mean
 
@@ -47,11 +48,80 @@ class CampaignVersion(SQLModel, table=True):
     hash: str = Field(max_length=64)
     published_at: datetime = instant_column()
     published_by: str
+    restores: int | None = Field(default=None, description="by a rollback: the number of the version it is again")
+
+
+class Publication(SQLModel, table=True):
+    """One time somebody published, rolled back or retired something: all of it together."""
+
+    id: int = id_column()
+    published_at: datetime = instant_column(index=True)
+    published_by: str
+    note: str = ""
+    revision: str = Field(default="", description="the commit of the workspace, if it is a git checkout")
+    undoes: int | None = Field(default=None, sa_type=sa.BigInteger, description="the publication it takes back")
+
+
+class PublicationChange(SQLModel, table=True):
+    """What a publication did to one campaign; no new version: it was retired."""
+
+    __tablename__ = "publication_change"
+    __table_args__ = KEY_IS_THE_ROW
+
+    publication_id: int = Field(foreign_key="publication.id", primary_key=True, sa_type=sa.BigInteger)
+    campaign_id: int = Field(foreign_key="campaign.id", primary_key=True, sa_type=sa.BigInteger)
+    old_version_id: int | None = Field(default=None, sa_type=sa.BigInteger, description="None: it was not published")
+    new_version_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    in_flight: str = Field(default="keep", description="what becomes of people on their way")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The last version of something, retired or not, without its content."""
+
+    campaign_id: int
+    kind: str
+    name: str
+    file: str
+    version_id: int
+    number: int
+    hash: str
+    restores: int | None
+    is_retired: bool
+
+
+class OwnerAgreement(SQLModel, table=True):
+    """An operator's yes to mails that go out in their name: to exactly these, whichever versions hold them."""
+
+    __tablename__ = "owner_agreement"
+    __table_args__ = KEY_IS_THE_ROW
+
+    sequence: str = Field(primary_key=True)
+    mails_hash: str = Field(primary_key=True, max_length=64, description="of everything the mails consist of")
+    operator_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    agreed_at: datetime = instant_column()
+    agreed_by: str = Field(description="the user who typed it")
+    withdrawn_at: datetime | None = instant_column(nullable=True)
 
 
 def find_campaign(session: Session, kind: str, name: str) -> Campaign | None:
     statement = sa.select(Campaign).where(col(Campaign.kind) == kind, col(Campaign.name) == name)
     return session.scalars(statement).one_or_none()
+
+
+def list_published(session: Session) -> list[Published]:
+    """The last version of everything that was ever published, drafts aside, by kind and name."""
+    statement = (
+        sa.select(
+            col(Campaign.id), col(Campaign.kind), col(Campaign.name), col(Campaign.file), col(CampaignVersion.id),
+            col(CampaignVersion.number), col(CampaignVersion.hash), col(CampaignVersion.restores),
+            col(Campaign.retired_at).is_not(None),
+        )
+        .join(CampaignVersion, col(CampaignVersion.id) == col(Campaign.version_id))
+        .where(col(Campaign.kind) != DRAFT)
+        .order_by(col(Campaign.kind), col(Campaign.name))
+    )  # fmt: skip
+    return [Published(*row) for row in session.execute(statement)]
 
 
 _PUBLISHED = (
@@ -141,6 +211,22 @@ def version_of_now(session: Session, version_id: int) -> int:
     return campaign.version_id or version_id
 
 
+def version_of_number(session: Session, campaign_id: int, number: int) -> CampaignVersion | None:
+    """A version by the number people know it by."""
+    statement = sa.select(CampaignVersion).where(
+        col(CampaignVersion.campaign_id) == campaign_id, col(CampaignVersion.number) == number
+    )
+    return session.scalars(statement).one_or_none()
+
+
+def numbers_of_hash(session: Session, campaign_id: int, hash_: str) -> list[int]:
+    """Which versions had this content, the latest first."""
+    statement = sa.select(col(CampaignVersion.number)).where(
+        col(CampaignVersion.campaign_id) == campaign_id, col(CampaignVersion.hash) == hash_
+    )
+    return list(session.scalars(statement.order_by(col(CampaignVersion.number).desc())))
+
+
 def latest_version(session: Session, campaign_id: int) -> CampaignVersion | None:
     newest = sa.select(CampaignVersion).where(col(CampaignVersion.campaign_id) == campaign_id)
     return session.scalars(newest.order_by(col(CampaignVersion.number).desc()).limit(1)).one_or_none()
@@ -172,3 +258,24 @@ def read_content(text: str) -> Mapping[str, Any]:
 def write_content(content: Mapping[str, Any]) -> str:
     """Canonical JSON: the same content always has the same text, and so the same hash."""
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def operators_who_agreed(session: Session, sequence: str, mails_hash: str) -> frozenset[int]:
+    """Who said yes to these mails and did not take it back."""
+    statement = sa.select(col(OwnerAgreement.operator_id)).where(
+        col(OwnerAgreement.sequence) == sequence,
+        col(OwnerAgreement.mails_hash) == mails_hash,
+        col(OwnerAgreement.withdrawn_at).is_(None),
+    )
+    return frozenset(session.scalars(statement))
+
+
+def find_agreement(session: Session, sequence: str, mails_hash: str, operator_id: int) -> OwnerAgreement | None:
+    """The yes of one operator to these mails, taken back or not."""
+    return session.get(OwnerAgreement, (sequence, mails_hash, operator_id))
+
+
+def list_agreements(session: Session) -> list[OwnerAgreement]:
+    """Every yes, the newest first."""
+    statement = sa.select(OwnerAgreement).order_by(col(OwnerAgreement.agreed_at).desc(), col(OwnerAgreement.sequence))
+    return list(session.scalars(statement))

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from nurture import __version__
-from nurture.cli import checking, contacts, house, leads, mails, people, publishing, running, simulating, trying
+from nurture.cli import (
+    checking,
+    contacts,
+    holding,
+    house,
+    leads,
+    mails,
+    people,
+    publishing,
+    running,
+    simulating,
+    trying,
+)
 from nurture.cli.usage import keep_examples_whole, sentence_of
 from nurture.cli.workspace import remember
 from nurture.errors import NurtureError
@@ -42,7 +54,7 @@ def main(
     remember(workspace)
 
 
-for module in (house, contacts, checking, publishing, people, trying, simulating, mails, leads, running):
+for module in (house, contacts, checking, publishing, people, holding, trying, simulating, mails, leads, running):
     module.register(app)
 keep_examples_whole(app)
 

@@ -163,6 +163,15 @@ def add_months(day: date, months: int) -> date:
 
 
 @dataclass(frozen=True)
+class HandsOff:
+    """A colleague's word that this person is theirs for now; it ends by itself."""
+
+    until: datetime
+    because: str
+    by: str
+
+
+@dataclass(frozen=True)
 class Standing:
     """What is known about one person and one topic when somebody wants to write to them."""
 
@@ -173,6 +182,7 @@ class Standing:
     expires_at: datetime | None = None
     afterwards: str = Pile.NEVER
     law: str = ""
+    hands_off: HandsOff | None = None
 
     def has_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -180,11 +190,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Permission:
-    """The verdict: `reason` is a word for machines, `because` a sentence for people."""
+    """The verdict: `reason` is a word for machines, `because` a sentence for people.
+
+    A no with `until` passes by itself at that instant; one without is for good, or until the person says otherwise.
+    """
 
     is_allowed: bool
     reason: str = ""
     because: str = ""
+    until: datetime | None = None
 
 
 ALLOWED = Permission(True)
@@ -197,9 +211,23 @@ def may_send(purpose: Purpose, standing: Standing, now: datetime) -> Permission:
     for reason in SuppressionReason:
         if reason in standing.suppressions and (purpose is Purpose.CAMPAIGN or reason in STOPS_SERVICE):
             return Permission(False, reason, f"{_WORDS[reason]} on {standing.suppressions[reason]}")
-    if purpose is Purpose.SERVICE or pile_of(standing, now) is Pile.ANNOUNCE:
+    if purpose is Purpose.SERVICE:
         return ALLOWED
-    return _why_not(standing, now)
+    if not is_subscribed(standing, now):
+        return _why_not(standing, now)
+    return _while_held(standing.hands_off, now)
+
+
+def is_subscribed(standing: Standing, now: datetime) -> bool:
+    """What `subscribed("topic")` asks: whether they may be mailed as far as it is theirs to say. A hold is not."""
+    return pile_of(standing, now) is Pile.ANNOUNCE
+
+
+def _while_held(held: HandsOff | None, now: datetime) -> Permission:
+    if held is None or held.until <= now:
+        return ALLOWED
+    because = f"{held.by} holds them until {held.until:%Y-%m-%d}: “{held.because}”"
+    return Permission(False, "hold", because, held.until)
 
 
 def _why_not(standing: Standing, now: datetime) -> Permission:

@@ -2,7 +2,7 @@
 
 `consent_event` is the ledger: append only, one row for everything a person agreed to, refused or took back, with how
 and when. `consent` is what follows from it now, one row per contact, topic and purpose. `suppression` knows addresses
-by keyed hash only and outlives the contact.
+by keyed hash only and outlives the contact. `hold` is the history of "hands off, this is my deal".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
-from nurture.consent.rules import STOPS_SERVICE, ConsentPurpose, Pile, Purpose, Standing
-from nurture.contacts.store import Contact
+from nurture.consent.rules import STOPS_SERVICE, ConsentPurpose, HandsOff, Pile, Purpose, Standing
+from nurture.contacts.store import Contact, Operator
 from nurture.database.columns import (
     KEY_IS_THE_ROW,
     id_column,
@@ -24,6 +24,8 @@ from nurture.database.columns import (
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, in_list_of, insert
+
+_IS_OPEN = sa.text("followed_at IS NULL")
 
 #: In the topic column: all topics.
 EVERY_TOPIC = ""
@@ -75,6 +77,22 @@ class Suppression(SQLModel, table=True):
     created_at: datetime = instant_column()
     how: str
     lifted_at: datetime | None = instant_column(nullable=True)
+
+
+class Hold(SQLModel, table=True):
+    """Hands off one contact, or everybody at one domain; append only but for how it ended."""
+
+    __table_args__ = (sa.Index("ix_hold_open", "until", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),)
+
+    id: int = id_column()
+    contact_id: int | None = reference("contact.id", nullable=True, index=True)
+    domain: str | None = Field(default=None, index=True, description="of a company, when it is not one contact")
+    until: datetime = instant_column()
+    because: str
+    operator_id: int = reference("operator.id")
+    placed_at: datetime = instant_column()
+    lifted_at: datetime | None = instant_column(nullable=True)
+    followed_at: datetime | None = instant_column(nullable=True)  # its end was seen to, by `delivery.holds`
 
 
 def add_event(session: Session, **values: Any) -> None:
@@ -171,16 +189,20 @@ def all_standings(
     hashes = dict(session.execute(_HASHES, {"ids": list(contact_ids)}).all())
     suppressed = suppressions_of(session, hashes.values())
     reasons = {contact_id: suppressed.get(address_hash, {}) for contact_id, address_hash in hashes.items()}
-    found = {contact_id: {topic: _standing(reasons[contact_id], None) for topic in topics} for contact_id in hashes}
+    held = hands_off(session, contact_ids)
+    found = {
+        contact_id: {topic: _standing(reasons[contact_id], None, held.get(contact_id)) for topic in topics}
+        for contact_id in hashes
+    }
     for (contact_id, topic), consent in consents_of(session, contact_ids).items():
-        found[contact_id][topic] = _standing(reasons[contact_id], consent)
+        found[contact_id][topic] = _standing(reasons[contact_id], consent, held.get(contact_id))
     return found
 
 
-def _standing(suppressed: Mapping[str, datetime], consent: Consent | None) -> Standing:
+def _standing(suppressed: Mapping[str, datetime], consent: Consent | None, held: HandsOff | None) -> Standing:
     reasons = {reason: created_at.date() for reason, created_at in suppressed.items()}
     if consent is None:
-        return Standing(reasons)
+        return Standing(reasons, hands_off=held)
     return Standing(
         reasons,
         consent.state,
@@ -189,7 +211,65 @@ def _standing(suppressed: Mapping[str, datetime], consent: Consent | None) -> St
         consent.expires_at,
         consent.afterwards,
         consent.law,
+        held,
     )
+
+
+_IS_MEANT = sa.or_(col(Hold.contact_id) == col(Contact.id), col(Hold.domain) == col(Contact.domain))
+_HANDS_OFF = (
+    sa.select(col(Contact.id), col(Hold.until), col(Hold.because), col(Operator.name))
+    .select_from(Hold)
+    .join(Operator, col(Operator.id) == col(Hold.operator_id))
+    .join(Contact, _IS_MEANT)
+    .where(in_list_of(Contact.id, "ids"), col(Hold.lifted_at).is_(None))
+    .order_by(col(Hold.until))
+)
+
+
+def hands_off(session: Session, contact_ids: Sequence[int]) -> dict[int, HandsOff]:
+    """By contact, the hold that ends last of those nobody lifted; it may be over."""
+    rows = session.execute(_HANDS_OFF, {"ids": list(contact_ids)})
+    return {contact_id: HandsOff(until, because, by) for contact_id, until, because, by in rows}
+
+
+def is_on_hold(now: Any) -> ColumnElement[bool]:
+    """Clause on `contact`: somebody holds them, or everybody at their domain."""
+    # Two questions, each with an index of its own, rather than one with an "or" that has none.
+    in_force = sa.and_(col(Hold.lifted_at).is_(None), col(Hold.until) > now)
+    theirs = sa.exists().where(col(Hold.contact_id) == col(Contact.id), in_force)
+    return sa.or_(theirs, sa.exists().where(col(Hold.domain) == col(Contact.domain), in_force))
+
+
+def list_holds(session: Session, now: datetime) -> list[tuple[Hold, str, str | None, int]]:
+    """The holds in force, the soonest to end first: each with who placed it, on whom, and how many people that is."""
+    people = sa.select(sa.func.count()).select_from(Contact).where(_IS_MEANT).correlate(Hold).scalar_subquery()
+    email = sa.select(col(Contact.email)).where(col(Contact.id) == col(Hold.contact_id)).scalar_subquery()
+    statement = (
+        sa.select(Hold, col(Operator.name), email, people)
+        .join(Operator, col(Operator.id) == col(Hold.operator_id))
+        .where(col(Hold.lifted_at).is_(None), col(Hold.until) > now)
+    )
+    return [(hold, by, on, count) for hold, by, on, count in session.execute(statement.order_by(col(Hold.until)))]
+
+
+def holds_on(
+    session: Session, now: datetime, *, contact_id: int | None = None, domain: str | None = None
+) -> list[Hold]:
+    """The holds in force on exactly this contact, or on exactly this company."""
+    target = col(Hold.contact_id) == contact_id if contact_id is not None else col(Hold.domain) == domain
+    return list(session.scalars(sa.select(Hold).where(target, col(Hold.lifted_at).is_(None), col(Hold.until) > now)))
+
+
+def list_ended_holds(session: Session, now: datetime, limit: int) -> list[Hold]:
+    """Holds that are over, and nobody has looked again at the people they were about."""
+    is_over = sa.or_(col(Hold.until) <= now, col(Hold.lifted_at).is_not(None))
+    return list(session.scalars(sa.select(Hold).where(col(Hold.followed_at).is_(None), is_over).limit(limit)))
+
+
+def next_hold_end_at() -> ColumnElement[Any]:
+    """Question: when the next hold ends."""
+    ends_at = sa.case((col(Hold.lifted_at).is_not(None), col(Hold.lifted_at)), else_=col(Hold.until))
+    return sa.select(sa.func.min(ends_at)).where(col(Hold.followed_at).is_(None)).scalar_subquery()
 
 
 def list_events(session: Session, address_hash: str) -> list[ConsentEvent]:
@@ -222,19 +302,25 @@ def may_be_mailed(purpose: Purpose, topic: Any, now: Any) -> ColumnElement[bool]
     """Clause on `contact`: `rules.may_send` in SQL. `topic` is a name or the column that holds it, `now` an
     instant or a parameter.
     """
-    standing = sa.exists().where(
-        col(Suppression.address_hash) == col(Contact.address_hash),
-        col(Suppression.lifted_at).is_(None),
-    )
     match purpose:
         case Purpose.INTERNAL | Purpose.TEST:
             return sa.true()
         case Purpose.SERVICE:
-            return ~standing.where(col(Suppression.reason).in_(STOPS_SERVICE))
-    return sa.and_(~standing, _subscribed(topic, now))
+            return ~_is_suppressed(col(Suppression.reason).in_(STOPS_SERVICE))
+    return sa.and_(is_subscribed(topic, now), ~is_on_hold(now))
 
 
-def _subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
+def is_subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
+    """Clause on `contact`: `rules.is_subscribed` in SQL; who is on hold is subscribed all the same."""
+    return sa.and_(~_is_suppressed(), _has_agreed(topic, now))
+
+
+def _is_suppressed(*for_this: ColumnElement[bool]) -> ColumnElement[bool]:
+    is_theirs = col(Suppression.address_hash) == col(Contact.address_hash)
+    return sa.exists().where(is_theirs, col(Suppression.lifted_at).is_(None), *for_this)
+
+
+def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:
     has_expired = sa.and_(col(Consent.expires_at).is_not(None), col(Consent.expires_at) <= now)
     pile = sa.case((has_expired, col(Consent.afterwards)), else_=col(Consent.pile))
     return sa.exists().where(
@@ -260,8 +346,5 @@ def choice_of(said: Mapping[tuple[int, str], Consent], contact_id: int, topic: s
 
 
 def vocabulary(now: datetime) -> Vocabulary:
-    """`subscribed("topic")`: may be mailed about it now."""
-    return Vocabulary(
-        {},
-        {"subscribed": lambda given: may_be_mailed(Purpose.CAMPAIGN, str(given["topic"]), now)},
-    )
+    """`subscribed("topic")`: may be mailed about it now, were it not for a hold."""
+    return Vocabulary({}, {"subscribed": lambda given: is_subscribed(str(given["topic"]), now)})

@@ -84,6 +84,7 @@ class Contact(SQLModel, table=True):
     fit: str | None = None
     fit_points: float = 0
     scored_at: datetime | None = instant_column(nullable=True)
+    away_until: datetime | None = instant_column(nullable=True)  # their auto-reply says so; sequences stand still
     created_at: datetime = instant_column()
     changed_at: datetime = instant_column()
 
@@ -214,6 +215,32 @@ def page_of_ids(session: Session, after: int, limit: int, where: ColumnElement[b
 def everybody() -> ColumnElement[bool]:
     """The clause that leaves nobody out."""
     return sa.true()
+
+
+def works_at(domain: str) -> ColumnElement[bool]:
+    """The clause of everybody with an address at this domain."""
+    return col(Contact.domain) == domain
+
+
+def has_domain(session: Session, domain: str) -> bool:
+    return session.scalar(sa.select(col(Contact.id)).where(works_at(domain)).limit(1)) is not None
+
+
+def owners_at(session: Session, domain: str) -> set[int | None] | None:
+    """Who owns the contacts at a domain, nobody being one of them; None if it has no contact."""
+    return set(session.scalars(sa.select(col(Contact.owner_id)).where(works_at(domain)).distinct())) or None
+
+
+def domains_of_company(session: Session, name: str) -> list[str]:
+    """Where the contacts of a company have their addresses."""
+    is_named = sa.func.lower(col(Contact.company)) == name.strip().lower()
+    return list(
+        session.scalars(sa.select(col(Contact.domain)).where(is_named).distinct().order_by(col(Contact.domain)))
+    )
+
+
+def company_names(session: Session) -> list[str]:
+    return [name for name in session.scalars(sa.select(col(Contact.company)).distinct()) if name]
 
 
 def lock_contacts(session: Session, ids: Sequence[int], *, exclusively: bool) -> None:

@@ -78,7 +78,7 @@ class Ended:
 
 
 def queue_deliveries(session: Session, intentions: Sequence[Intention], now: datetime) -> dict[str, Status]:
-    """Put mails into the outbox; what became of each key that is new: queued, or refused with its reason kept."""
+    """Put mails into the outbox; what became of each key that is new: queued, held or refused with its reason kept."""
     permissions = _permissions(session, intentions, now)
     rows = [_row(one, permissions[one.key], now) for one in intentions]
     fresh = store.insert_deliveries(session, rows)
@@ -108,6 +108,9 @@ def _permissions(session: Session, intentions: Sequence[Intention], now: datetim
 def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any]:
     window = _window_json(one)
     due_at, closes_at = opening_from(window, max(one.due_at, now))
+    # Only what permits it or forbids it for now is asked here; everything else when it is about to leave.
+    stop = find_stop(Circumstances(permission=permission), now)
+    status = stop.status if stop else Status.QUEUED
     return {
         "id": new_id(),
         "key": one.key,
@@ -124,8 +127,9 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
         "issue_id": one.issue_id,
         "topic": one.topic,
         "sender": one.sender,
-        "status": Status.QUEUED if permission.is_allowed else Status.REFUSED,
-        "because": permission.because,
+        "status": status,
+        "because": stop.because if stop else "",
+        "held_until": stop.until if stop else None,
         "queued_at": now,
         "due_at": due_at,
         "window": window,
@@ -133,7 +137,7 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
         "expires_at": one.expires_at,
         "attempts": 0,
         "reply": "",
-        "settled_at": None if permission.is_allowed else now,
+        "settled_at": now if status is Status.REFUSED else None,
         "facts": {"mail": dict(one.mail_facts)} if one.mail_facts else None,
     }
 

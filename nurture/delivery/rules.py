@@ -19,7 +19,7 @@ class Status(StrEnum):
     """Where a delivery stands."""
 
     QUEUED = "queued"
-    HELD = "held"  # for a reason that can pass: paused, window, cap, recheck, boundary
+    HELD = "held"  # for a reason that can pass: paused, hold, window, cap, recheck, boundary
     CLAIMED = "claimed"
     SENDING = "sending"
     SENT = "sent"
@@ -86,6 +86,7 @@ class HeldBecause(StrEnum):
     WINDOW = "window"
     CAP = "cap"
     RECHECK = "recheck"  # something happened that may end the sequence; `advance` looks first
+    HOLD = "hold"  # a colleague keeps hands off this person for now
     BOUNDARY = "boundary"  # real mail is not switched on for this address yet
 
 
@@ -170,10 +171,13 @@ class Stop:
 def find_stop(circumstances: Circumstances, now: datetime) -> Stop | None:
     """What keeps this delivery from being sent at `now`; None when nothing does. `store.may_leave` in pure form."""
     here = circumstances
-    if not here.permission.is_allowed:
+    until = here.permission.until
+    if not here.permission.is_allowed and until is None:
         return Stop(Status.REFUSED, here.permission.because)
     if here.expires_at is not None and here.expires_at <= now:
         return Stop(Status.EXPIRED, "too late to be worth sending")
+    if until is not None:
+        return Stop(Status.HELD, f"{HeldBecause.HOLD}: {here.permission.because}", min(until, here.expires_at or until))
     if here.is_paused:
         return Stop(Status.HELD, HeldBecause.PAUSED)
     if here.closes_at is not None and here.closes_at <= now:

@@ -426,6 +426,14 @@ def hold_for_recheck(session: Session, contact_id: int) -> int:
     return changed_rows(session, held)
 
 
+def release_from_hold(session: Session, contact_ids: Sequence[int], now: datetime) -> int:
+    """A hold is over before its time: what it kept back is looked at again."""
+    kept = sa.update(Delivery).where(
+        col(Delivery.contact_id).in_(contact_ids), _HELD, col(Delivery.because).startswith(f"{HeldBecause.HOLD}:")
+    )
+    return changed_rows(session, kept.values(held_until=now))
+
+
 def release_rechecked(session: Session, ids: Sequence[int], now: datetime) -> int:
     """`advance` has looked and the mail may go."""
     held = sa.update(Delivery).where(

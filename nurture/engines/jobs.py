@@ -24,6 +24,7 @@ from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
 from nurture.delivery import actions as delivery
 from nurture.delivery import store as deliveries
+from nurture.delivery.holds import follow_holds
 from nurture.handoff import actions as handoff
 from nurture.handoff import store as hand_offs
 from nurture.newsletters import actions as newsletters
@@ -75,6 +76,7 @@ class Job:
 
 #: What decides when jobs are due, asked in one statement: most of the time the answer is "not yet".
 _QUESTIONS = sa.select(
+    consents.next_hold_end_at().label("hold"),
     deliveries.next_release_at().label("release"),
     activities.oldest_unsettled_at().label("unsettled"),
     hand_offs.next_recycle_at().label("recycle"),
@@ -176,6 +178,11 @@ def _soonest(*dates: datetime | None) -> datetime | None:
 #: decided before anything is sent.
 JOBS: tuple[Job, ...] = (
     Job("sweep", _sweep, _sweep_due),
+    Job(
+        "holds",
+        lambda session, bench, now: follow_holds(session, now),
+        lambda session, bench, answers, now: answers["hold"],
+    ),
     Job(
         "release",
         lambda session, bench, now: delivery.release_held(session, now),

@@ -83,9 +83,9 @@ def announce(session: Session, language: Language, ids: Sequence[int], now: date
     queued = 0
     for newsletter in list_published(session):
         definition = newsletter.definition
-        may_be_mailed = _may_be_mailed(newsletter, now)
+        is_subscribed = _is_subscribed(newsletter, now)
         _welcome(session, newsletter, ids)
-        store.bring_back(session, newsletter.name, ids, may_be_mailed)
+        store.bring_back(session, newsletter.name, ids, is_subscribed)
         if not newsletter.content["announcement_is_ready"]:
             continue
         people = store.announceable(session, ids, newsletter.name, _may_be_announced_to(newsletter, language, now))
@@ -121,11 +121,12 @@ def count_to_announce(session: Session, language: Language, newsletter: Publishe
 
 def _may_be_announced_to(newsletter: Published, language: Language, now: datetime) -> Clause:
     is_meant = language.clause(newsletter.definition.audience, newsletter.content["rests_on"], now)
-    return is_meant & _may_be_mailed(newsletter, now)
+    return is_meant & _is_subscribed(newsletter, now)
 
 
-def _may_be_mailed(newsletter: Published, now: datetime) -> Clause:
-    return consents.may_be_mailed(Purpose.CAMPAIGN, newsletter.definition.topic, now)
+def _is_subscribed(newsletter: Published, now: datetime) -> Clause:
+    """Who is on hold is meant all the same: the outbox keeps their mail until the hold or the mail's time is over."""
+    return consents.is_subscribed(newsletter.definition.topic, now)
 
 
 def next_slot_at(session: Session, newsletter: Published, last: NewsletterSlot | None) -> datetime:

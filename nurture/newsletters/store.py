@@ -153,9 +153,9 @@ def mark_left(session: Session, newsletter: str, contact_ids: Sequence[int], now
     session.execute(gone.values(left_at=now))
 
 
-def bring_back(session: Session, newsletter: str, contact_ids: Sequence[int], may_be_mailed: Clause) -> None:
+def bring_back(session: Session, newsletter: str, contact_ids: Sequence[int], is_subscribed: Clause) -> None:
     """Readers who left and may be mailed again, because they took their opt-out back, read on."""
-    allowed = sa.exists().where(col(Contact.id) == col(Reader.contact_id), may_be_mailed)
+    allowed = sa.exists().where(col(Contact.id) == col(Reader.contact_id), is_subscribed)
     again = sa.update(Reader).where(
         col(Reader.newsletter) == newsletter,
         col(Reader.contact_id).in_(contact_ids),

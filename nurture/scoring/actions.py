@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nurture.consent import store as consents
-from nurture.consent.rules import Purpose, may_send
+from nurture.consent.rules import is_subscribed
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed, move_stage
 from nurture.contacts.facts import ContactFacts
@@ -59,7 +59,7 @@ def gather_facts(session: Session, found: Mapping[int, Contact], now: datetime) 
             frozenset(
                 topic
                 for topic, standing in standings[i].items()
-                if may_send(Purpose.CAMPAIGN, standing, now).is_allowed
+                if is_subscribed(standing, now)
             ),
         )
         for i, contact in found.items()
