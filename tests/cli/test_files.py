@@ -1,5 +1,7 @@
 """`nurture check` and `nurture publish`: from files to versions."""
 
+import json
+
 import pytest
 
 from tests.support.terminals import Terminal
@@ -10,7 +12,7 @@ SEQUENCE = "campaigns/sequences/evaluators.yaml"
 def test_check_says_in_one_line_that_all_is_well(terminal: Terminal) -> None:
     out, err = terminal.type("check")
     assert (out, err) == ("No problems in 7 files.\n", "")
-    assert terminal.json("check") == {"errors": 0, "warnings": 0, "problems": []}
+    assert terminal.json("check") == {"errors": 0, "warnings": 0, "problems": [], "silenced": []}
 
 
 def test_check_tells_every_problem_with_its_place_and_ends_with_their_number(terminal: Terminal) -> None:
@@ -21,7 +23,7 @@ def test_check_tells_every_problem_with_its_place_and_ends_with_their_number(ter
         f'{SEQUENCE}:3:8: topic: settings.toml declares no topic "insihgts". [NS205]\n'
         '    Did you mean "insights"?\n'
         f'{SEQUENCE}:4:9: sender: settings.toml declares no sender "sally". [NS206]\n'
-        "2 problems in 7 files. Explained in docs/checks.md.\n"
+        "2 problems in 7 files. Explained at docs/checks.md#ns205, #ns206\n"
     )
 
 
@@ -40,6 +42,50 @@ def test_the_json_of_a_check_is_what_editors_rely_on(terminal: Terminal) -> None
         "hint": 'Did you mean "insights"?',
     }
     assert [one["severity"] for one in found["problems"]] == ["error", "warning"]
+
+
+def test_what_github_is_told_stands_at_the_line_and_breaks_out_of_nothing(terminal: Terminal) -> None:
+    terminal.edit(SEQUENCE, "topic: insights", 'topic: "50%, a\\r\\n::error::b"')
+    out, _ = terminal.type("check", "--format", "github", code=1)
+    assert out == (
+        f"::error file={SEQUENCE},line=3,col=8,title=NS205::"
+        'topic: settings.toml declares no topic "50%25, a%0D%0A::error::b". Known: insights.\n'
+    )
+
+
+def test_a_file_name_cannot_end_the_properties_of_an_annotation(terminal: Terminal) -> None:
+    (terminal.workspace / "campaigns/sequences/a,line=9::b.yaml").write_text("format: 1\n", encoding="utf-8")
+    out, _ = terminal.type("check", "--format", "github", code=1)
+    assert out.startswith("::error file=campaigns/sequences/a%2Cline=9%3A%3Ab.yaml,line=1,col=1,title=NS003::")
+
+
+def test_the_three_formats_tell_the_same(terminal: Terminal) -> None:
+    terminal.edit("templates/report.mjml", ' | fallback("there")', "")
+    told = terminal.json("check")
+    assert json.loads(terminal.type("check", "--format", "json")[0]) == told
+    [problem] = told["problems"]
+    for form, mark in (("text", "[NT205, warning]"), ("github", "::warning file=templates/report.mjml,line=2,")):
+        out, _ = terminal.type("check", "--format", form)
+        assert mark in out
+        assert problem["message"] in out
+
+
+def test_what_is_silenced_is_counted_and_told_when_asked_for(terminal: Terminal) -> None:
+    template = terminal.workspace / "templates/report.mjml"
+    silence = '---\nsilence: {NT205: "everybody here has a name"}\n---\n'
+    template.write_text(silence + template.read_text(encoding="utf-8"), encoding="utf-8")
+    terminal.edit("templates/report.mjml", ' | fallback("there")', "")
+    out, _ = terminal.type("check")
+    assert out == "No problems in 7 files.\n1 remark silenced; `--silenced` tells which and why.\n"
+    out, _ = terminal.type("check", "--silenced")
+    assert (
+        "templates/report.mjml:5:19: contact.first_name is printed, and some contacts have none. [NT205, silenced]"
+        in out
+    )
+    assert "    Because: everybody here has a name\n" in out
+    found = terminal.json("check")
+    assert (found["warnings"], found["problems"]) == (0, [])
+    assert [(one["code"], one["reason"]) for one in found["silenced"]] == [("NT205", "everybody here has a name")]
 
 
 def test_warnings_alone_do_not_fail_a_check(terminal: Terminal) -> None:
@@ -94,7 +140,7 @@ def test_one_error_publishes_nothing_and_is_told_like_a_check(terminal: Terminal
     out, err = terminal.type("publish", "--json", code=1)
     assert out == ""
     assert f"{SEQUENCE}:3:8:" in err
-    assert err.endswith("1 problem in 7 files. Explained in docs/checks.md. Nothing was published.\n")
+    assert err.endswith("1 problem in 7 files. Explained at docs/checks.md#ns205. Nothing was published.\n")
     terminal.edit(SEQUENCE, "topic: insihgts", "topic: insights")
     assert all(one["from"] is None for one in terminal.json("publish"))
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from nurture import __version__
+from nurture.campaigns.silencing import SILENCEABLE
 from nurture.sequences.definition import VERBS
 from tests.project import generated
 from tests.project.pages import checks, commands, formats, settings, words
-from tests.project.pages.mistakes import MISTAKES
+from tests.project.pages.mistakes import MISTAKES, findings
 from tests.project.source import PACKAGE, REPOSITORY
 
 
@@ -25,6 +26,12 @@ def test_every_code_of_check_has_an_example_and_says_what_to_do() -> None:
     assert len(explained) == len(MISTAKES)
     for one in MISTAKES:
         assert one.do.endswith("."), one.code
+
+
+def test_what_may_be_silenced_is_what_check_only_warns_of() -> None:
+    warnings = {code for code, (_, problem) in findings().items() if problem.severity == "warning"}
+    # What is nearly too large is a remark, what is too large an error; the example is one of an error.
+    assert warnings | {"NT405"} == SILENCEABLE | {"NS022"}
 
 
 def test_every_command_says_what_it_does_and_gives_an_example() -> None:

@@ -12,6 +12,26 @@ _INTRODUCTION = """\
 
 Every problem is told with its file, line and column, what is wrong, and what to do; all of them at once. An error keeps
 `nurture publish` from publishing anything; a warning is a careful colleague's remark.
+
+`--format json` tells the same to a script, `--format github` to a pull request, at the lines it changes:
+
+```yaml
+- run: nurture check --format github
+```
+
+## When a remark is wrong
+
+A remark is a rule of thumb, and you may know better. Then say so where it is made, with the reason; the reason is for
+whoever reads the file next, and `nurture check --silenced` lists all of them.
+
+```yaml
+silence: {NT401: "the plan is told in the text"}
+```
+
+It stands at the top of any file in campaigns/ and in the front matter of any mail, in Markdown as in MJML, and covers
+the remarks about that file; on a step of a sequence it covers the remarks about that step. What is remarked about a
+template is silenced in the template, not where it is sent. An error cannot be silenced, and a silence that silences
+nothing is a remark of its own, so that none outlives what it was for.
 """
 _GROUPS = {
     "NS0": "Any file, and settings.toml",

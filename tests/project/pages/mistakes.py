@@ -12,6 +12,7 @@ from pathlib import Path
 from nurture.app import open_app
 from nurture.campaigns.publishing import read_workspace
 from nurture.campaigns.reading import Problem
+from nurture.campaigns.silencing import REMARKS
 from nurture.delivery.notices import KIND as SERVICE
 from nurture.rendering.source import CODES
 from nurture.settings import read_settings
@@ -34,13 +35,13 @@ class Mistake:
     do: str
     file: str
     text: str
-    means: str = ""  # what rendering says about its own codes stands in `CODES`
+    means: str = ""  # of remarks and of rendering's own codes it stands beside the code: in `REMARKS` and `CODES`
     beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def meaning(self) -> str:
         """What the code says, as a sentence."""
-        text = self.means or CODES[self.code]
+        text = self.means or REMARKS.get(self.code) or CODES[self.code]
         return f"{text[0].upper()}{text[1:]}."
 
 
@@ -73,6 +74,11 @@ _AROUND_NEWSLETTER = {NEWSLETTER: _NEWSLETTER, ANNOUNCEMENT: _LETTER, "templates
 _LAYOUT_AND_MAIL = {"templates/layouts/plain.mjml": _LAYOUT}
 _SEND = "  - {id: report, send: report, subject: Your report}\n"
 _SENDING = {SEQUENCE: sequence(_SEND)}
+
+
+def _silencing(silence: str) -> str:
+    return f"---\nsilence: {silence}\n---\n{LETTER}"
+
 
 MISTAKES = (
     Mistake(
@@ -111,6 +117,18 @@ MISTAKES = (
         "NS013", "Add the domain to `senders.domains` if it is yours; write from one that is otherwise.", "settings.toml",
         SETTINGS.replace('domains = ["acme.example"]', 'domains = ["acme.test"]', 1),
         "a sender writes from a domain that is not named as ours",
+    ),
+    Mistake(
+        "NS020", "Write why the remark is wrong here; whoever comes next will want to know.", MAIL,
+        _silencing('{NT401: ""}'), "a silence without a reason", _SENDING,
+    ),
+    Mistake(
+        "NS021", "Mend what is an error; take the nearest code if it was misspelt.", MAIL,
+        _silencing('{NT203: "we like it"}'), "a silence of something that cannot be silenced", _SENDING,
+    ),
+    Mistake(
+        "NS022", "Take the silence away: what it was for is mended.", MAIL,
+        _silencing('{NT401: "the text tells it"}'), beside=_SENDING,
     ),
     Mistake(
         "NS201", "Give one of the two another id.", SEQUENCE,
