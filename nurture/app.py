@@ -37,6 +37,8 @@ from nurture.errors import BadInput, BadSettings
 from nurture.handoff.definition import HandoffKind
 from nurture.inbound.actions import receive
 from nurture.newsletters.kind import IssueKind, NewsletterKind
+from nurture.outgoing.calling import Caller, Exchange
+from nurture.outgoing.rules import Outskirts
 from nurture.scoring.definition import ScoringKind
 from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
@@ -161,9 +163,26 @@ class App:
             declared=lambda session: find_declared(session) or self.declared,
         )
 
+    def caller(self, worker: int) -> Caller:
+        """The calling half of a worker."""
+        from nurture.adapters.webhook import HttpLine
+
+        webhooks = self.settings.webhooks
+        line = HttpLine(self.outskirts, webhooks.timeout_seconds)
+        give_up_after = _length("webhooks.give_up_after", webhooks.give_up_after)
+        return Caller(self.database, Exchange(line, self.keys, give_up_after), worker, self.clock)
+
+    @cached_property
+    def outskirts(self) -> Outskirts:
+        """How far calls may go: in a rehearsal and in the demo not off this machine."""
+        return Outskirts(
+            allow=frozenset(host.lower() for host in self.settings.webhooks.allow),
+            only_loopback=not (isinstance(self.clock, SystemClock) and not self.clock.offset),
+        )
+
     def workshop(self) -> Workshop:
         """What an engine runs."""
-        return Workshop(self.database, self.clock, self.bench, self.sender)
+        return Workshop(self.database, self.clock, self.bench, self.sender, self.caller)
 
     def take_mail(self, recipients: list[str], message: EmailMessage, content: bytes) -> None:
         """Take in one mail that came back; called by the listener, whose 250 follows the commit."""

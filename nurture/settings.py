@@ -94,6 +94,12 @@ class SendingSettings(_Section):
     )
 
 
+class WebhooksSettings(_Section):
+    allow: Names = Field((), description="Hosts with a private address that steps of sequences may call all the same.")
+    give_up_after: str = Field("3 days", description="How long a call that is not answered with 2xx is tried again.")
+    timeout_seconds: float = Field(10, gt=0, le=60, description="How long one call may take.")
+
+
 class InboundSettings(_Section):
     domain: Domain = Field("", description="Mail to this domain reaches us: replies and opt-outs by mail. Empty: off.")
     host: str = Field("127.0.0.1", description="The address the listener for that mail listens on.")
@@ -146,6 +152,7 @@ class Settings(_Section):
     web: WebSettings = WebSettings()
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     inbound: InboundSettings = InboundSettings()
     tracking: TrackingSettings = TrackingSettings()
     clock: ClockSettings = ClockSettings()

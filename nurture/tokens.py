@@ -25,6 +25,8 @@ class TokenPurpose(StrEnum):
     REPLY = "reply"
     VERDICT = "verdict"
     MESSAGE = "message"
+    MEET = "meet"
+    WEBHOOK = "webhook"
 
 
 class TokenKeys:
@@ -47,6 +49,10 @@ class TokenKeys:
     def read(self, purpose: TokenPurpose, token: str) -> bytes | None:
         """The payload, or None for anything that was not signed here for this purpose."""
         return self._verified(purpose, _unspell(token))
+
+    def derive(self, purpose: TokenPurpose) -> list[bytes]:
+        """A key of its own for that purpose from each of ours, the signing one first: for what others verify."""
+        return [hashlib.blake2b(key=key, digest_size=32, person=purpose.encode()).digest() for key in self._keys]
 
     def sign_in_address(self, purpose: TokenPurpose, payload: bytes) -> str:
         """The same for the local part of an address, where some servers fold case: lower-case base32."""

@@ -52,6 +52,7 @@ class Stage:
         self._heart.__enter__()
         self._bench = self.house.bench(self._heart.worker)
         self._sender = self.house.sender(self._heart.worker)
+        self._caller = self.house.caller(self._heart.worker)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,7 +73,11 @@ class Stage:
             rest = run_due(self._bench, now)
             mail_at = next_mail_at(self._bench)
             if mail_at is None or mail_at > now:
-                return min((at for at in (rest.next_due_at, mail_at) if at is not None), default=None)
+                call_at = self._caller.next_due_at()
+                if call_at is None or call_at > now:
+                    return min((at for at in (rest.next_due_at, mail_at, call_at) if at is not None), default=None)
+                self._caller.drain(now)
+                continue
             counts, relay_down = self._runner.run(self._sender.drain(now))
             if relay_down or not sum(counts.values()):
                 raise ConnectionError(relay_down or f"mail is due at {mail_at} and cannot be sent")

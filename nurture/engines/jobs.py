@@ -28,6 +28,7 @@ from nurture.delivery.holds import follow_holds
 from nurture.handoff import actions as handoff
 from nurture.handoff import store as hand_offs
 from nurture.newsletters import actions as newsletters
+from nurture.outgoing import actions as outgoing
 from nurture.scoring import store as scores
 from nurture.scoring.actions import rescore
 from nurture.scoring.definition import find_model
@@ -217,7 +218,8 @@ JOBS: tuple[Job, ...] = (
 def take_back(bench: Bench, now: datetime) -> int:
     """Settle what workers that died left behind; at the start, and every few seconds of real time."""
     with bench.database.writing(durable=True) as session:
-        return delivery.take_back(session, now, resend_uncertain=bench.resend_uncertain)
+        mails = delivery.take_back(session, now, resend_uncertain=bench.resend_uncertain)
+        return mails + outgoing.take_back(session)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Everything in one process: APScheduler ticks the jobs, a thread sends, and both stop cleanly.
+"""Everything in one process: APScheduler ticks the jobs, one thread sends, another calls, and all stop cleanly.
 
 `run_once` does all that is due at the instant it began with and returns; a cron job or a test can drive the house with
 it. `LocalEngine` keeps it running. Schedules live in our tables; APScheduler is only a timer, because two processes on
@@ -22,23 +22,26 @@ from nurture.database.claiming import BEAT_EVERY_SECONDS, beat, end_worker, regi
 from nurture.database.engine import Database
 from nurture.delivery.sender import Sender
 from nurture.engines.jobs import Bench, next_mail_at, run_due, take_back
+from nurture.outgoing.calling import Caller
 
 log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 1.0
 _SEND_POLL_SECONDS = 0.25
+_CALL_POLL_SECONDS = 1.0
 _TAKE_BACK_SECONDS = 5.0
 _RELAY_REST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """How an engine gets what it runs: each worker incarnation needs a bench and a sender of its own."""
+    """How an engine gets what it runs: each worker incarnation needs a bench, a sender and a caller of its own."""
 
     database: Database
     clock: Clock
     bench: Callable[[int], Bench]
     sender: Callable[[int], Sender]
+    caller: Callable[[int], Caller]
 
 
 @dataclass(frozen=True)
@@ -56,18 +59,24 @@ def run_once(workshop: Workshop, now: datetime) -> Done:
 
 
 async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
-    bench, sender = workshop.bench(worker), workshop.sender(worker)
+    bench, sender, caller = workshop.bench(worker), workshop.sender(worker), workshop.caller(worker)
     counts: Counter[str] = Counter()
     relay_down = ""
+
+    def stop() -> None:
+        sender.stop()
+        caller.stop()
+
     if threading.current_thread() is threading.main_thread():
         # As a worker that runs on does: the messages at hand are finished, so that none of them stays in doubt.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sender.stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     try:
         take_back(bench, now)
         while True:
             worked = (await asyncio.to_thread(run_due, bench, now)).done
             sent, relay_down = await sender.drain(now)
-            counts += worked + sent
+            called = await asyncio.to_thread(caller.drain, now)
+            counts += worked + sent + called
             # What was sent may have moved a sequence on to something that is due at this very instant.
             if relay_down or sender.is_stopping or not (sum(worked.values()) or sum(sent.values())):
                 return Done(counts, relay_down)
@@ -111,26 +120,30 @@ class Heart:
 
 
 class LocalEngine:
-    """The scheduler and the sender of one process."""
+    """The scheduler, the sender and the caller of one process."""
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._stopping = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         self._sending = threading.Thread(target=self._send, name="nurture-sender")
+        self._calling = threading.Thread(target=self._call, name="nurture-caller")
         self._heart: Heart | None = None
         self._sender: Sender | None = None
+        self._caller: Caller | None = None
 
     def start(self) -> None:
         """Begin to tick and to send."""
         self._heart = Heart(self._workshop.database).__enter__()
         bench = self._workshop.bench(self._heart.worker)
         self._sender = self._workshop.sender(self._heart.worker)
+        self._caller = self._workshop.caller(self._heart.worker)
         self._scheduler.add_job(lambda: self._tick(bench), "interval", seconds=_TICK_SECONDS, id="jobs")
         self._scheduler.add_job(lambda: self._take_back(bench), "interval", seconds=_TAKE_BACK_SECONDS, id="take back")
         self._take_back(bench)
         self._scheduler.start()
         self._sending.start()
+        self._calling.start()
         log.info("at work", extra={"worker": self.worker})
 
     @property
@@ -148,10 +161,13 @@ class LocalEngine:
         self._stopping.set()
         if self._sender is not None:
             self._sender.stop()
+        if self._caller is not None:
+            self._caller.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
-        if self._sending.is_alive():
-            self._sending.join()
+        for thread in (self._sending, self._calling):
+            if thread.is_alive():
+                thread.join()
         if self._heart is not None:
             self._heart.__exit__()
 
@@ -168,7 +184,7 @@ class LocalEngine:
     def _take_back(self, bench: Bench) -> None:
         try:
             if count := take_back(bench, self._workshop.clock.now()):
-                log.warning("%s deliveries of a worker that died were taken back", count)
+                log.warning("%s mails and calls of a worker that died were taken back", count)
         except Exception:
             log.exception("what dead workers left could not be taken back")
 
@@ -190,6 +206,17 @@ class LocalEngine:
                     rest = _RELAY_REST_SECONDS
                 self._stopping.wait(rest)
             runner.run(self._sender.close())
+
+    def _call(self) -> None:
+        assert self._caller is not None
+        while not self._stopping.wait(_CALL_POLL_SECONDS):
+            try:
+                due_at = self._caller.next_due_at()
+                if due_at is not None and due_at <= self._workshop.clock.now():
+                    log.info("%s", _pairs(self._caller.drain()))
+            except Exception:
+                log.exception("calling stopped; it goes on in a moment")
+                self._stopping.wait(_RELAY_REST_SECONDS)
 
     def _is_anything_due(self) -> bool:
         assert self._heart is not None

@@ -1,17 +1,18 @@
-"""Hand-offs as they are kept, and all SQL about them."""
+"""Hand-offs and tasks as they are kept, and all SQL about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
-from sqlmodel import SQLModel, col
+from sqlmodel import Field, SQLModel, col
 
 from nurture.contacts.store import Contact, Operator
 from nurture.database.columns import id_column, instant_column, json_column, reference
 from nurture.database.conditions import Clause
 from nurture.database.engine import Session
+from nurture.database.statements import changed_rows, insert
 
 _IS_OPEN = sa.text("verdict = 'waiting'")
 WAITING = "waiting"
@@ -42,6 +43,28 @@ class HandOff(SQLModel, table=True):
     verdict_at: datetime | None = instant_column(nullable=True)
     amount: float | None = None
     recycle_at: datetime | None = instant_column(nullable=True, index=True)
+
+
+_IS_UNDONE = sa.text("done_at IS NULL")
+
+
+class Task(SQLModel, table=True):
+    """Something an operator is to do about a contact, by when, and why."""
+
+    __table_args__ = (
+        sa.Index("ix_task_undone", "due_at", sqlite_where=_IS_UNDONE, postgresql_where=_IS_UNDONE),
+        sa.Index("ix_task_contact", "contact_id"),
+    )
+
+    id: int = id_column()
+    key: str = Field(unique=True, description="what asked for it: asking twice is one task")
+    contact_id: int = reference("contact.id")
+    operator_id: int | None = reference("operator.id", nullable=True, index=True)
+    what: str
+    because: str = Field(default="", description="which step of which sequence asked for it")
+    created_at: datetime = instant_column()
+    due_at: datetime = instant_column()
+    done_at: datetime | None = instant_column(nullable=True)
 
 
 def list_hand_offs(session: Session, *, only_open: bool = False) -> list[tuple[HandOff, Contact, Operator]]:
@@ -84,3 +107,51 @@ def next_recycle_at() -> ColumnElement[Any]:
 def is_true_of(session: Session, contact_id: int, clause: Clause) -> bool:
     """Whether a condition holds for this contact now."""
     return session.scalar(sa.select(sa.exists().where(col(Contact.id) == contact_id, clause))) is True
+
+
+def insert_task(session: Session, row: Mapping[str, Any]) -> bool:
+    """Write down a task; False when its key is there already."""
+    statement = insert(session, Task).on_conflict_do_nothing(index_elements=["key"]).returning(col(Task.id))
+    return session.scalar(statement, dict(row)) is not None
+
+
+def list_tasks(
+    session: Session,
+    *,
+    owner: str = "",
+    contact_id: int | None = None,
+    with_done: bool = False,
+    limit: int | None = None,
+) -> list[tuple[Task, Contact, Operator | None]]:
+    """Tasks with whom they are about and who is to do them, the most urgent first, done ones last."""
+    statement = (
+        sa.select(Task, Contact, Operator)
+        .join(Contact, col(Contact.id) == col(Task.contact_id))
+        .outerjoin(Operator, col(Operator.id) == col(Task.operator_id))
+        .order_by(col(Task.done_at).is_not(None), col(Task.due_at), col(Task.id))
+        .limit(limit)
+    )
+    if not with_done:
+        statement = statement.where(_UNDONE)
+    if owner:
+        statement = statement.where(sa.func.lower(col(Operator.email)) == owner.lower())
+    if contact_id is not None:
+        statement = statement.where(col(Task.contact_id) == contact_id)
+    return [(task, contact, operator) for task, contact, operator in session.execute(statement)]
+
+
+def count_undone(session: Session) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(Task).where(_UNDONE)) or 0
+
+
+def find_task(session: Session, task_id: int) -> Task | None:
+    return session.get(Task, task_id)
+
+
+def mark_done(session: Session, task_id: int, now: datetime) -> bool:
+    """False when it was done before."""
+    undone = sa.update(Task).where(col(Task.id) == task_id, _UNDONE)
+    return changed_rows(session, undone.values(done_at=now)) == 1
+
+
+_UNDONE = col(Task.done_at).is_(None)

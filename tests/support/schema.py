@@ -21,6 +21,7 @@ import nurture.delivery.store
 import nurture.handoff.store
 import nurture.inbound.store
 import nurture.newsletters.store
+import nurture.outgoing.store
 import nurture.scoring.store
 import nurture.sequences.store
 import nurture.tracking.store  # noqa: F401 — importing a store declares its tables

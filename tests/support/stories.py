@@ -34,6 +34,7 @@ from nurture.engines.jobs import Bench, next_mail_at, run_due
 from nurture.engines.local import Heart
 from nurture.inbound.listener import Listener
 from nurture.inbound.server import SmtpServer
+from nurture.outgoing.calling import Caller
 from nurture.reports.outbox import Wanted, walk_deliveries
 from nurture.tracking.recorder import Recorder
 from nurture.web.server import WebServer, make_asgi
@@ -132,6 +133,7 @@ class Story:
     http: httpx2.Client
     inbound_port: int
     bench: Bench
+    caller: Caller
     _runner: asyncio.Runner
     _sender: Any
     _relay: SmtpServer | None = None
@@ -163,7 +165,11 @@ class Story:
                     assert sum(counts.values()), f"mail is due at {mail_at} and cannot be sent"
                     continue
                 mail_at = now + _RELAY_REST
-            return min((at for at in (rest.next_due_at, mail_at) if at is not None), default=None)
+            call_at = self.caller.next_due_at()
+            if call_at is not None and call_at <= now:
+                self.caller.drain(now)
+                continue
+            return min((at for at in (rest.next_due_at, mail_at, call_at) if at is not None), default=None)
 
     def send(self, as_of: datetime) -> dict[str, int]:
         """One pass of a sender that began at that instant."""
@@ -308,7 +314,8 @@ def running_story(
         heart = ends.enter_context(Heart(app.database))
         sender = app.sender(heart.worker)
         ends.callback(lambda: runner.run(sender.close()))
-        story = Story(app, clock, post, recorder, http, listener.port, app.bench(heart.worker), runner, sender, first)
+        bench, caller = app.bench(heart.worker), app.caller(heart.worker)
+        story = Story(app, clock, post, recorder, http, listener.port, bench, caller, runner, sender, first)
         ends.callback(story.stop_relay)
         story.publish()
         yield story

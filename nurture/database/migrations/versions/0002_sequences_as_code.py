@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-
+from sqlalchemy.dialects import postgresql
 revision = '0002'
 down_revision = '0001'
 branch_labels = None
@@ -63,6 +63,52 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_hold_domain'), ['domain'], unique=False)
         batch_op.create_index('ix_hold_open', ['until'], unique=False, sqlite_where=sa.text('followed_at IS NULL'), postgresql_where=sa.text('followed_at IS NULL'))
 
+    op.create_table('outgoing',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('url', sa.String(), nullable=False),
+    sa.Column('headers', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('payload', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('contact_id', sa.BigInteger(), nullable=True),
+    sa.Column('enrollment_id', sa.BigInteger(), nullable=True),
+    sa.Column('status', sa.String(), nullable=False),
+    sa.Column('because', sa.String(), nullable=False),
+    sa.Column('reply', sa.String(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('queued_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('settled_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('worker_id', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_outgoing_contact_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_outgoing')),
+    sa.UniqueConstraint('key', name=op.f('uq_outgoing_key'))
+    )
+    with op.batch_alter_table('outgoing', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_outgoing_contact_id'), ['contact_id'], unique=False)
+        batch_op.create_index('ix_outgoing_in_hand', ['worker_id'], unique=False, sqlite_where=sa.text("status = 'claimed'"), postgresql_where=sa.text("status = 'claimed'"))
+        batch_op.create_index('ix_outgoing_queue', ['due_at', 'id'], unique=False, sqlite_where=sa.text("status = 'queued'"), postgresql_where=sa.text("status = 'queued'"))
+
+    op.create_table('task',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('contact_id', sa.BigInteger(), nullable=False),
+    sa.Column('operator_id', sa.BigInteger(), nullable=True),
+    sa.Column('what', sa.String(), nullable=False),
+    sa.Column('because', sa.String(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_task_contact_id')),
+    sa.ForeignKeyConstraint(['operator_id'], ['operator.id'], name=op.f('fk_task_operator_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_task')),
+    sa.UniqueConstraint('key', name=op.f('uq_task_key'))
+    )
+    with op.batch_alter_table('task', schema=None) as batch_op:
+        batch_op.create_index('ix_task_contact', ['contact_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_task_operator_id'), ['operator_id'], unique=False)
+        batch_op.create_index('ix_task_undone', ['due_at'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+
     with op.batch_alter_table('campaign_version', schema=None) as batch_op:
         batch_op.add_column(sa.Column('restores', sa.Integer(), nullable=True))
 
@@ -80,6 +126,18 @@ def downgrade() -> None:
     with op.batch_alter_table('campaign_version', schema=None) as batch_op:
         batch_op.drop_column('restores')
 
+    with op.batch_alter_table('task', schema=None) as batch_op:
+        batch_op.drop_index('ix_task_undone', sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+        batch_op.drop_index(batch_op.f('ix_task_operator_id'))
+        batch_op.drop_index('ix_task_contact')
+
+    op.drop_table('task')
+    with op.batch_alter_table('outgoing', schema=None) as batch_op:
+        batch_op.drop_index('ix_outgoing_queue', sqlite_where=sa.text("status = 'queued'"), postgresql_where=sa.text("status = 'queued'"))
+        batch_op.drop_index('ix_outgoing_in_hand', sqlite_where=sa.text("status = 'claimed'"), postgresql_where=sa.text("status = 'claimed'"))
+        batch_op.drop_index(batch_op.f('ix_outgoing_contact_id'))
+
+    op.drop_table('outgoing')
     with op.batch_alter_table('hold', schema=None) as batch_op:
         batch_op.drop_index('ix_hold_open', sqlite_where=sa.text('followed_at IS NULL'), postgresql_where=sa.text('followed_at IS NULL'))
         batch_op.drop_index(batch_op.f('ix_hold_domain'))
