@@ -28,6 +28,8 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
     }
     allowed = [topic for topic, permission in permissions.items() if permission.is_allowed]
     owner = contacts.list_operators(session).get(contact.owner_id or 0)
+    held = consents.hands_off(session, [contact.id]).get(contact.id)
+    held = held if held and held.until > now else None
     return {
         "email": contact.email,
         "mailable": bool(allowed),
@@ -36,6 +38,9 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
             for topic, permission in permissions.items()
             if not permission.is_allowed
         ],
+        "held_until": held.until if held else None,
+        "held_because": f"{held.by}: {held.because}" if held else None,
+        "away_until": contact.away_until if contact.away_until and contact.away_until > now else None,
         "stage": contact.stage,
         "interest": contact.interest,
         "interest_at": contact.interest_at,
@@ -89,6 +94,8 @@ def show_portrait(known: Mapping[str, Any]) -> None:
     fit = f", fit {known['fit']}" if known["fit"] else ""
     say(f"{known['stage'].replace('_', ' ')}, {known['score']:g} points{fit}, since {shown(known['created_at'])} UTC")
     facts = {
+        "hands off until": f"{known['held_until']:%Y-%m-%d}, {known['held_because']}" if known["held_until"] else None,
+        "away until": f"{known['away_until']:%Y-%m-%d}, says their auto-reply" if known["away_until"] else None,
         "wants": known["interest"],
         "owner": known["owner"] or (f"{known['owner_text']} (does not work here)" if known["owner_text"] else None),
         "source": known["source"],

@@ -4,20 +4,24 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from email.message import EmailMessage
 
 from nurture.consent.actions import opt_out
 from nurture.consent.rules import Purpose
 from nurture.contacts import store as contacts
+from nurture.contacts.actions import mark_changed
 from nurture.contacts.store import Contact
+from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
 from nurture.delivery.urls import WayOut, read_local_part, read_message_id
 from nurture.inbound import store
+from nurture.inbound.absence import find_return
 from nurture.inbound.replies import NOTHING_SAID, Reply, read_reply
 from nurture.inbound.store import InboundMail
+from nurture.timing import local_instant
 from nurture.tokens import TokenKeys
 from nurture.tracking.actions import record_words
 from nurture.tracking.rules import ActivityKind
@@ -62,6 +66,8 @@ def receive(
         mail.kind = "way_out"
     elif reply.is_automatic:
         mail.kind = "automatic"
+        if delivery is not None and contact is not None and delivery.purpose == Purpose.CAMPAIGN:
+            _note_absence(session, contact, reply, now)
     elif delivery is not None and contact is not None and delivery.purpose == Purpose.CAMPAIGN:
         mail.kind = "reply"
         if not reply.wants_out:
@@ -125,6 +131,21 @@ def _match(session: Session, keys: TokenKeys, recipients: Sequence[str], message
         if delivery_id is not None and (delivery := find_delivery(session, delivery_id)) is not None:
             return Matched([], [delivery])
     return Matched([], [])
+
+
+def _note_absence(session: Session, contact: Contact, reply: Reply, now: datetime) -> None:
+    """Somebody's machine says when they are back: their sequences stand still until that morning where they live."""
+    zone = zone_of(contact)
+    day = None if reply.is_report else find_return(reply.text, now.astimezone(zone).date())
+    if day is None:
+        return
+    contacts.lock_contacts(session, [contact.id], exclusively=True)
+    contact.away_until = local_instant(day, time(0), zone)
+    contact.changed_at = now
+    session.add(contact)
+    # Nothing of a sequence leaves before `advance` has looked at it.
+    hold_for_recheck(session, contact.id)
+    mark_changed(session, [contact.id], now)
 
 
 def _take_words(
