@@ -1,33 +1,29 @@
-"""Freezes the files of a workspace into versions, and says beforehand what that would change.
+"""Freezes the files of a workspace into versions.
 
-Publishing is one transaction: either every file is good and everything that changed gets a new version, or nothing
-does. Publishing twice changes nothing the second time.
+Publishing is one transaction, and one publisher at a time: either every file is good and everything that changed gets a
+new version, or nothing does. Publishing twice changes nothing the second time. `planning` says beforehand what that
+would change, `publications.undoing` takes it back; each leaves a
+`Publication`, from which `publications.history` tells who did what and when.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from nurture.campaigns import silencing, store
+from nurture.campaigns.in_flight import Followed, InFlight
+from nurture.campaigns.planning import FILES_ONLY, Change, Order, plan, refuse_missing
+from nurture.campaigns.publications.store import Publication, PublicationChange
 from nurture.campaigns.reading import Kind, Problem, Problems, Unit, Workspace
 from nurture.campaigns.silencing import Silenced
 from nurture.campaigns.store import Campaign, CampaignVersion
+from nurture.database.claiming import wait_for_lock
 from nurture.database.engine import Session
-from nurture.errors import BadInput
+from nurture.errors import BadInput, NotAllowed
 
-
-@dataclass(frozen=True)
-class Change:
-    """What publishing does to one unit: `old` and `new` are version numbers, equal when nothing changes."""
-
-    kind: str
-    name: str
-    old: int | None
-    new: int
-    changes: tuple[str, ...] = ()
-    people: int = 0
+#: Held by whoever publishes, rolls back or retires, for the whole transaction.
+LOCK = "publish"
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,11 @@ class Reading:
     def errors(self) -> int:
         return sum(problem.severity == "error" for problem in self.problems)
 
+    def write_down(self) -> None:
+        """Turn every unit into text now: in the transaction everybody would wait for it."""
+        for unit in self.units:
+            _ = unit.hash
+
 
 class NotPublishable(BadInput):
     """The files have errors, so nothing was published; `nurture check` tells them all."""
@@ -54,57 +55,87 @@ def read_workspace(workspace: Workspace, kinds: Sequence[Kind]) -> Reading:
     units: list[Unit] = []
     for kind in kinds:
         units.extend(kind.read(workspace, problems))
+    files = {unit.file for unit in units} | {problem.file for problem in problems.found}
     said, silenced = silencing.apply(problems)
-    files = {unit.file for unit in units} | {problem.file for problem in said}
     return Reading(tuple(units), tuple(said), len(files), tuple(silenced))
 
 
-def plan(session: Session, kinds: Sequence[Kind], units: Sequence[Unit]) -> list[Change]:
-    """What `publish` would change, unit by unit."""
-    by_name = {kind.name: kind for kind in kinds}
-    return [_plan_unit(session, by_name[unit.kind], unit) for unit in units]
-
-
 def publish(
-    session: Session, kinds: Sequence[Kind], reading: Reading, *, published_by: str, now: datetime
+    session: Session,
+    kinds: Sequence[Kind],
+    reading: Reading,
+    *,
+    published_by: str,
+    now: datetime,
+    order: Order = FILES_ONLY,
 ) -> list[Change]:
-    """Give every unit that changed its next version; nothing at all when a file has errors."""
+    """Give every unit that changed its next version; nothing at all when a file has errors or is missing."""
     if reading.errors:
         raise NotPublishable
-    changes = plan(session, kinds, reading.units)
-    for unit, change in zip(reading.units, changes, strict=True):
-        campaign = store.find_campaign(session, unit.kind, unit.name)
+    wait_for_lock(session, LOCK)
+    refuse_missing(session, kinds, reading.units, order)
+    planned = plan(session, kinds, reading.units, order)
+    if order.expect and order.expect != planned.fingerprint:
+        raise NotAllowed(
+            f"--expect {order.expect}: the plan is {planned.fingerprint} by now, because the files, what is published "
+            "or what you ask for differ; look at `nurture publish --plan` again. Nothing was published."
+        )
+    _note_files(session, reading.units)
+    texts = {(unit.kind, unit.name): unit.text for unit in reading.units}
+    record(session, kinds, planned.changes, texts, order, published_by=published_by, now=now)
+    return list(planned.changes)
+
+
+def record(
+    session: Session,
+    kinds: Sequence[Kind],
+    changes: Sequence[Change],
+    texts: Mapping[tuple[str, str], str],
+    order: Order,
+    *,
+    published_by: str,
+    now: datetime,
+    is_rollback: bool = False,
+    undoes: int | None = None,
+) -> None:
+    """Write what changes as one publication; `texts` are the contents by kind and name."""
+    real = [change for change in changes if change.is_real]
+    if not real:
+        return
+    publication = Publication(
+        published_at=now, published_by=published_by, note=order.note, revision=order.revision,
+        is_rollback=is_rollback, undoes=undoes,
+    )  # fmt: skip
+    session.add(publication)
+    session.flush()
+    followed = {kind.name: kind for kind in kinds if isinstance(kind, Followed)}
+    for change in real:
+        campaign = store.find_campaign(session, change.kind, change.name)
         if campaign is None:
-            campaign = Campaign(kind=unit.kind, name=unit.name, file=unit.file)
+            campaign = Campaign(kind=change.kind, name=change.name, file=change.file)
             session.add(campaign)
             session.flush()
-        campaign.file = unit.file
-        campaign.retired_at = None
-        if change.old != change.new:
-            campaign.version_id = freeze(
-                session, campaign.id, change.new, unit.content, published_by=published_by, now=now
-            )
+        before = None if campaign.retired_at is not None else campaign.version_id
+        campaign.retired_at = now if change.new is None else None
+        text = texts.get((change.kind, change.name), "")
+        if change.needs_version:
+            assert change.new is not None
+            version = _add_version(
+                session, campaign.id, change.new, text,
+                published_by=published_by, now=now, restores=change.restores,
+            )  # fmt: skip
+            campaign.version_id = version.id
+        after = None if change.new is None else campaign.version_id
         session.add(campaign)
+        session.add(
+            PublicationChange(
+                publication_id=publication.id, campaign_id=campaign.id, old_version_id=before, new_version_id=after,
+                in_flight=change.in_flight,
+            )
+        )  # fmt: skip
+        if change.in_flight is not InFlight.KEEP and campaign.version_id is not None:
+            followed[change.kind].follow(session, change.name, campaign.version_id, change.in_flight)
     session.flush()
-    return changes
-
-
-def freeze(
-    session: Session, campaign_id: int, number: int, content: Mapping[str, Any], *, published_by: str, now: datetime
-) -> int:
-    """Write one immutable version and return its identifier."""
-    text = store.write_content(content)
-    version = CampaignVersion(
-        campaign_id=campaign_id,
-        number=number,
-        content=text,
-        hash=_hash(text),
-        published_at=now,
-        published_by=published_by,
-    )
-    session.add(version)
-    session.flush()
-    return version.id
 
 
 def freeze_draft(session: Session, unit: Unit, *, published_by: str, now: datetime) -> int:
@@ -116,48 +147,30 @@ def freeze_draft(session: Session, unit: Unit, *, published_by: str, now: dateti
         session.add(campaign)
         session.flush()
     latest = store.latest_version(session, campaign.id)
-    if latest is not None and latest.hash == _hash(store.write_content(unit.content)):
+    if latest is not None and latest.hash == unit.hash:
         return latest.id
     number = latest.number + 1 if latest else 1
-    return freeze(session, campaign.id, number, unit.content, published_by=published_by, now=now)
+    return _add_version(session, campaign.id, number, unit.text, published_by=published_by, now=now).id
 
 
-def _plan_unit(session: Session, kind: Kind, unit: Unit) -> Change:
-    campaign = store.find_campaign(session, unit.kind, unit.name)
-    latest = store.latest_version(session, campaign.id) if campaign else None
-    if campaign is None or latest is None:
-        return Change(unit.kind, unit.name, None, 1, tuple(f"+ {part}" for part in kind.parts(unit.content)))
-    people = kind.count_people(session, unit.name)
-    if latest.hash == _hash(store.write_content(unit.content)):
-        return Change(unit.kind, unit.name, latest.number, latest.number, (), people)
-    before, after = kind.parts(store.read_content(latest.content)), kind.parts(unit.content)
-    return Change(unit.kind, unit.name, latest.number, latest.number + 1, tuple(_differences(before, after)), people)
+def _add_version(session: Session, campaign_id: int, number: int, text: str, **values: Any) -> CampaignVersion:
+    """Write one immutable version."""
+    version = CampaignVersion(
+        campaign_id=campaign_id,
+        number=number,
+        content=text,
+        hash=store.hash_of(text),
+        published_at=values.pop("now"),
+        **values,
+    )
+    session.add(version)
+    session.flush()
+    return version
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    added = [f"+ {name}" for name in after if name not in before]
-    edited = [
-        f"~ {name}{_keys(before[name], after[name])}" for name in after if before.get(name, after[name]) != after[name]
-    ]
-    removed = [f"− {name}" for name in before if name not in after]
-    return [*added, *edited, *removed]
-
-
-def _keys(before: Any, after: Any) -> str:
-    """Which keys of a part changed, in brackets."""
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return ""
-    keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    return f" ({', '.join(keys)})"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def missing(session: Session, units: Sequence[Unit]) -> list[str]:
-    """What is published and has no file any more; it goes on as it is."""
-    here = {(unit.kind, unit.name) for unit in units}
-    kinds = {unit.kind for unit in units} | {"sequence", "newsletter", "issue"}
-    published = [one for one in store.list_campaigns(session) if one.kind in kinds]
-    return [f"{one.kind} {one.name}" for one in published if (one.kind, one.name) not in here]
+def _note_files(session: Session, units: Sequence[Unit]) -> None:
+    """A file may be called anything: what it defines has a name of its own."""
+    files = {(one.kind, one.name): one.file for one in store.list_published(session)}
+    for unit in units:
+        if files.get((unit.kind, unit.name), unit.file) != unit.file:
+            store.move_file(session, unit.kind, unit.name, unit.file)

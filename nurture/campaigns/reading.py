@@ -7,6 +7,7 @@ words, with "did you mean". The rooms above each offer a `Kind`: they read their
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from nurture.campaigns.complaints import Path_, complaints
+from nurture.campaigns.store import hash_of, write_content
 from nurture.conditions import Condition, ConditionError, Words, parse
 from nurture.database.engine import Session
 from nurture.errors import BadInput
@@ -122,6 +124,15 @@ class Unit:
     name: str
     file: str
     content: Mapping[str, Any]
+
+    @cached_property
+    def text(self) -> str:
+        """The content as canonical JSON."""
+        return write_content(self.content)
+
+    @cached_property
+    def hash(self) -> str:
+        return hash_of(self.text)
 
 
 class Kind(Protocol):

@@ -4,8 +4,9 @@ Enrollments and deliveries point at a version, and workers read nothing else: ed
 published.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -49,30 +50,6 @@ class CampaignVersion(SQLModel, table=True):
     published_at: datetime = instant_column()
     published_by: str
     restores: int | None = Field(default=None, description="by a rollback: the number of the version it is again")
-
-
-class Publication(SQLModel, table=True):
-    """One time somebody published, rolled back or retired something: all of it together."""
-
-    id: int = id_column()
-    published_at: datetime = instant_column(index=True)
-    published_by: str
-    note: str = ""
-    revision: str = Field(default="", description="the commit of the workspace, if it is a git checkout")
-    undoes: int | None = Field(default=None, sa_type=sa.BigInteger, description="the publication it takes back")
-
-
-class PublicationChange(SQLModel, table=True):
-    """What a publication did to one campaign; no new version: it was retired."""
-
-    __tablename__ = "publication_change"
-    __table_args__ = KEY_IS_THE_ROW
-
-    publication_id: int = Field(foreign_key="publication.id", primary_key=True, sa_type=sa.BigInteger)
-    campaign_id: int = Field(foreign_key="campaign.id", primary_key=True, sa_type=sa.BigInteger)
-    old_version_id: int | None = Field(default=None, sa_type=sa.BigInteger, description="None: it was not published")
-    new_version_id: int | None = Field(default=None, sa_type=sa.BigInteger)
-    in_flight: str = Field(default="keep", description="what becomes of people on their way")
 
 
 @dataclass(frozen=True)
@@ -122,6 +99,12 @@ def list_published(session: Session) -> list[Published]:
         .order_by(col(Campaign.kind), col(Campaign.name))
     )  # fmt: skip
     return [Published(*row) for row in session.execute(statement)]
+
+
+def move_file(session: Session, kind: str, name: str, file: str) -> None:
+    """Remember that something is written in another file now."""
+    here = sa.update(Campaign).where(col(Campaign.kind) == kind, col(Campaign.name) == name)
+    session.execute(here.values(file=file))
 
 
 _PUBLISHED = (
@@ -279,3 +262,8 @@ def list_agreements(session: Session) -> list[OwnerAgreement]:
     """Every yes, the newest first."""
     statement = sa.select(OwnerAgreement).order_by(col(OwnerAgreement.agreed_at).desc(), col(OwnerAgreement.sequence))
     return list(session.scalars(statement))
+
+
+def hash_of(text: str) -> str:
+    """SHA-256 of a canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def brief(house: "App") -> None:
     """Say what goes out next, what waits, and which files differ from what is published."""
-    from nurture.campaigns import publishing
+    from nurture.campaigns import planning
     from nurture.delivery.waiting import list_waiting
 
     now = house.clock.now()
@@ -25,7 +25,8 @@ def brief(house: "App") -> None:
             say(str(one))
         reading = house.read_files()
         if not reading.errors:
-            changed = [one for one in publishing.plan(session, house.kinds(), reading.units) if one.old != one.new]
+            planned = planning.plan(session, house.kinds(), reading.units)
+            changed = [one for one in planned.changes if one.is_real]
             if changed:
                 names = ", ".join(f"{one.kind} {one.name}" for one in changed)
                 warn(f"These files differ from what is published, and change nobody until `nurture publish`: {names}.")

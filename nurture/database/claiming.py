@@ -123,6 +123,12 @@ def hold_lock(session: Session, name: str) -> bool:
     return session.scalar(_FREE_LOCK, {"job": name}) is not None
 
 
+def wait_for_lock(session: Session, name: str) -> None:
+    """Hold a lock until this transaction ends, however long its holder takes; what comes then sees what they did."""
+    session.execute(insert(session, JobLock).values(name=name, mark="").on_conflict_do_nothing())
+    session.execute(_LOCK.with_for_update(), {"job": name})
+
+
 def get_mark(session: Session, name: str) -> str:
     """How far a job that remembers has got; empty before its first run."""
     return session.scalar(sa.select(col(JobLock.mark)).where(col(JobLock.name) == name)) or ""

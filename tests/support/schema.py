@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlmodel import SQLModel
 
+import nurture.campaigns.publications.store
 import nurture.campaigns.store
 import nurture.consent.store
 import nurture.contacts.store
