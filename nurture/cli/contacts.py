@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nurture.cli.output import emit, say, table, warn
+from nurture.cli.told import did
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     contacts.command("show")(show)
     contacts.command("list")(list_people)
     contacts.command("tag")(tag)
+    contacts.command("did")(did)
     contacts.command("export")(export)
     app.add_typer(contacts, name="contacts")
 

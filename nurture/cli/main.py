@@ -15,10 +15,12 @@ from nurture.cli import (
     house,
     leads,
     mails,
+    outgoing,
     people,
     publishing,
     running,
     simulating,
+    tasks,
     trying,
 )
 from nurture.cli.usage import keep_examples_whole, sentence_of
@@ -54,7 +56,21 @@ def main(
     remember(workspace)
 
 
-for module in (house, contacts, checking, publishing, people, holding, trying, simulating, mails, leads, running):
+for module in (
+    house,
+    contacts,
+    checking,
+    publishing,
+    people,
+    holding,
+    trying,
+    simulating,
+    mails,
+    leads,
+    tasks,
+    outgoing,
+    running,
+):
     module.register(app)
 keep_examples_whole(app)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nurture.cli.output import say, shown, table
+from nurture.cli.tasks import as_document
 
 if TYPE_CHECKING:
     from nurture.contacts.store import Contact
@@ -18,6 +19,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
     from nurture.consent import store as consents
     from nurture.consent.rules import Purpose, may_send
     from nurture.contacts import store as contacts
+    from nurture.handoff.store import list_tasks
     from nurture.tracking.store import list_activities
 
     kept = {topic: consent for (_, topic), consent in consents.consents_of(session, [contact.id]).items()}
@@ -80,6 +82,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
             }
             for one in list_activities(session, contact.id)[-_LAST_ACTIVITIES:]
         ],
+        "tasks": [as_document(*one) for one in list_tasks(session, contact_id=contact.id)],
     }  # fmt: skip
 
 
@@ -113,6 +116,8 @@ def show_portrait(known: Mapping[str, Any]) -> None:
         say(f"May be mailed about {topic}{_basis(known, topic)}.")
     for one in known["refused_because"]:
         say(f"Gets no mail about {one['topic']}: {one['because']}.")
+    for one in known["tasks"]:
+        say(f"To do for {one['owner'] or 'nobody yet'} until {shown(one['due_at'])} UTC: {one['what']}")
     _show_history(known)
 
 

@@ -65,10 +65,13 @@ def _run_once(house: "App", *, as_json: bool) -> None:
     words = ("enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain")
     counts = {word: done.counts[word] for word in words}
     counts["refused"], counts["held"] = refused, sum(one.count for one in waiting)
+    calls = {word: done.counts[word] for word in ("called", "calls_put_off", "calls_failed", "calls_refused")}
     if as_json:
-        emit(counts)
+        emit(counts | calls)
     else:
         say(", ".join(f"{counts[word]:,} {word}" for word in words) + ".")
+        if any(calls.values()):
+            say(", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in calls.items() if count) + ".")
     for one in waiting:
         warn(str(one))
     if done.relay_down:

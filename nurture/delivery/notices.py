@@ -26,6 +26,13 @@ _SLOT = {
     "slot": "Tuesday 10 March, 09:00",
     "readers": "312",
 }
+#: What a note says about a contact in any case.
+_PORTRAIT = {
+    "who": "Ana Sample, Plant Manager at Sample & Sons, US",
+    "standing": "marketing qualified, 55 points, fit A, wants a demonstration",
+    "reads": ["9 Mar: clicked in evaluators/offer → /pricing", "2 Mar: opened evaluators/report"],
+    "came_in": "Came in through the benchmark report on 24 February 2026.",
+}
 #: The notes the product writes, and what `mail.` knows in each, as a preview shows it; a workspace may word them in
 #: templates/service/.
 NOTICES: Mapping[str, Mapping[str, Any]] = {
@@ -47,6 +54,20 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
         "company": "Sample & Sons",
         "text": "Thank you. Could you show us how this works with three plants?",
         "mail": "report",
+    },
+    "notify": {
+        "first_name": "Luis",
+        "subject": "Ana Sample has not signed in since Monday",
+        "text": "Ana got the welcome mails and opened none of the last three. A call may help more than a mail.",
+        **_PORTRAIT,
+    },
+    "meeting": {
+        "first_name": "Luis",
+        "when": "Thursday 12 March, 10:00 (America/New_York)",
+        "theirs": "Thursday 12 March, 15:00 (Europe/Berlin)",
+        "words": "",
+        "before": "",
+        **_PORTRAIT,
     },
     "reminder": _SLOT,
     "missed": _SLOT,

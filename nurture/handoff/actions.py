@@ -16,15 +16,15 @@ from nurture.delivery.store import hold_for_recheck
 from nurture.errors import BadInput, NotAllowed, NotFound, did_you_mean
 from nurture.handoff import store
 from nurture.handoff.definition import HandoffDefinition, find_agreement, recycle_after
+from nurture.handoff.portrait import reads_of
+from nurture.handoff.routing import find_taker
 from nurture.handoff.rules import FOLLOWS, WORDS, Reason, Verdict, consequence_of, find_reason, may_be_handed_off
 from nurture.handoff.store import WAITING, HandOff
-from nurture.handoff.story import Read, Story, tell
+from nurture.handoff.story import Story, tell
 from nurture.scoring.actions import Scored, results
 from nurture.scoring.definition import find_model
 from nurture.scoring.rules import Model, Part, is_over_the_line
 from nurture.timing import Window, add_working_time, find_zone, parse_days, parse_duration, parse_hours
-from nurture.tracking import store as tracking
-from nurture.tracking.rules import ActivityKind, Actor
 
 _PAGE = 100
 
@@ -131,21 +131,13 @@ def _route(session: Session, agreement: Agreement, contact: Contact, now: dateti
         if store.is_true_of(session, contact.id, agreement.language.clause(rule.when, agreement.rests_on, now))
     ]
     rule = fitting[0] if fitting else rules[-1]
-    owner = session.get(Operator, contact.owner_id) if contact.owner_id else None
-    chosen = owner if rule.route == "owner" else contacts.find_operator(session, rule.route)
-    if chosen is None or not chosen.is_declared:
-        chosen = contacts.find_operator(session, agreement.definition.fallback)
+    chosen = find_taker(session, contact, rule.route)
     if chosen is None:
         raise NotFound(f"{agreement.definition.fallback} is no operator; publish a handoff.yaml whose fallback is one.")
     return chosen, rule.due_after
 
 
 def _story(session: Session, contact: Contact, reason: Reason, parts: Sequence[Part]) -> Story:
-    reads = [
-        Read(f"{_DEEDS[ActivityKind(activity.kind)]} {activity.place}{activity.link_path and ' → ' + activity.link_path}"
-             f"{activity.what and ': ' + activity.what[:120]}", activity.occurred_at)
-        for activity in tracking.list_activities(session, contact.id, actor=Actor.PERSON)
-    ]  # fmt: skip
     given = [consent for consent in consents.consents_of(session, [contact.id]).values() if consent.state == "given"]
     basis = min(given, key=lambda consent: consent.changed_at, default=None)
     name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
@@ -158,23 +150,13 @@ def _story(session: Session, contact: Contact, reason: Reason, parts: Sequence[P
         because=contact.interest_because if reason in {Reason.NEED, Reason.ASKED} else "",
         score=contact.score,
         fit=contact.fit,
-        reads=reads,
+        reads=reads_of(session, contact.id),
         parts=parts,
         source=contact.source,
         came_in_at=contact.created_at,
         basis=basis.basis if basis else None,
         basis_on=basis.given_on if basis else None,
     )
-
-
-_DEEDS = {
-    ActivityKind.OPENED: "opened",
-    ActivityKind.CLICKED: "clicked in",
-    ActivityKind.REPLIED: "replied to",
-    ActivityKind.WISHED: "chose in",
-    ActivityKind.BOOKED: "chose a time in",
-    ActivityKind.SUBMITTED: "sent the form",
-}
 
 
 def _tell_operator(

@@ -1,0 +1,52 @@
+"""A few lines on who somebody is and what they did last, for colleagues who are told about them."""
+
+from nurture.contacts.store import Contact
+from nurture.database.engine import Session
+from nurture.handoff.story import Read
+from nurture.tracking import store as tracking
+from nurture.tracking.rules import ActivityKind, Actor
+
+_LAST = 5
+_DEEDS = {
+    ActivityKind.OPENED: "opened",
+    ActivityKind.CLICKED: "clicked in",
+    ActivityKind.REPLIED: "replied to",
+    ActivityKind.WISHED: "chose in",
+    ActivityKind.BOOKED: "chose a time in",
+    ActivityKind.SUBMITTED: "sent the form",
+}
+
+
+def who_is(contact: Contact) -> str:
+    """`Ana Sample, Plant Manager at Sample & Sons, US`, as far as it is known."""
+    name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
+    work = " at ".join(part for part in (contact.job_title, contact.company) if part)
+    return ", ".join(part for part in (name or "Somebody without a name", work, contact.country) if part)
+
+
+def standing_of(contact: Contact) -> str:
+    """`marketing qualified, 55 points, fit A, wants a demonstration`."""
+    parts = [contact.stage.replace("_", " "), f"{contact.score:g} points"]
+    if contact.fit:
+        parts.append(f"fit {contact.fit}")
+    if contact.interest:
+        parts.append(f"wants {_WANTS.get(contact.interest, contact.interest)}")
+    return ", ".join(parts)
+
+
+_WANTS = {"demonstration": "a demonstration", "need": "a need met"}
+
+
+def reads_of(session: Session, contact_id: int) -> list[Read]:
+    """What they did themselves, oldest first."""
+    return [
+        Read(f"{_DEEDS[ActivityKind(activity.kind)]} {activity.place}{activity.link_path and ' → ' + activity.link_path}"
+             f"{activity.what and ': ' + activity.what[:120]}", activity.occurred_at)
+        for activity in tracking.list_activities(session, contact_id, actor=Actor.PERSON)
+    ]  # fmt: skip
+
+
+def last_reads(session: Session, contact_id: int) -> list[str]:
+    """The last of them, newest first, one line each."""
+    found = reads_of(session, contact_id)[-_LAST:]
+    return [f"{read.occurred_at:%-d %b}: {read.what}" for read in reversed(found)]
