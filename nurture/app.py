@@ -1,6 +1,6 @@
 """Settings become a running house here: the one place that chooses implementations and hands everybody small values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
@@ -10,7 +10,10 @@ from typing import Any
 
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.campaigns.declared import Declared, DeclaredKind, Sender, Topic, find_declared
-from nurture.campaigns.publishing import Change, Reading, publish, read_workspace
+from nurture.campaigns.planning import FILES_ONLY, Change, Order
+from nurture.campaigns.publications import undoing
+from nurture.campaigns.publications.undoing import Undoing
+from nurture.campaigns.publishing import Reading, publish, read_workspace
 from nurture.campaigns.reading import Kind, Workspace
 from nurture.clock import Clock, SystemClock
 from nurture.conditions import Argument, FieldType, Predicate, Words
@@ -23,7 +26,7 @@ from nurture.contacts.fields import DeclaredField
 from nurture.contacts.segments import FILE as SEGMENTS_FILE
 from nurture.contacts.segments import Language, SegmentsKind
 from nurture.database.claiming import register_worker
-from nurture.database.engine import Database, sqlite_url
+from nurture.database.engine import Database, Session, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
 from nurture.database.migrating import ensure_schema
 from nurture.delivery.actions import Limits
@@ -189,12 +192,25 @@ class App:
         with self.database.writing(durable=True) as session:
             receive(session, self.keys, recipients, message, content, self.clock.now())
 
-    def publish(self, reading: Reading, *, published_by: str) -> list[Change]:
+    def publish(self, reading: Reading, *, published_by: str, order: Order = FILES_ONLY) -> list[Change]:
         """Publish the files, and mirror the operators they rest on."""
+        reading.write_down()
         with self.database.writing(durable=True) as session:
-            changes = publish(session, self.kinds(), reading, published_by=published_by, now=self.clock.now())
+            changes = publish(
+                session, self.kinds(), reading, published_by=published_by, now=self.clock.now(), order=order
+            )
             mirror_operators(session, [dict(one) for one in self.declared.operators])
         return changes
+
+    def roll_back(self, plan: Callable[[Session], Undoing], *, published_by: str, order: Order = FILES_ONLY) -> Undoing:
+        """Take back what `plan` finds, and mirror the operators as they were declared then."""
+        with self.database.writing(durable=True) as session:
+            undoing.take_turn(session)
+            found = plan(session)
+            undoing.roll_back(session, self.kinds(), found, order, published_by=published_by, now=self.clock.now())
+            declared = find_declared(session)
+            mirror_operators(session, [dict(one) for one in declared.operators] if declared else [])
+        return found
 
     def close(self) -> None:
         self.database.close()
