@@ -42,6 +42,7 @@ from nurture.inbound.actions import receive
 from nurture.newsletters.kind import IssueKind, NewsletterKind
 from nurture.outgoing.calling import Caller, Exchange
 from nurture.outgoing.rules import Outskirts
+from nurture.rendering.utm import Utm
 from nurture.scoring.definition import ScoringKind
 from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
@@ -131,6 +132,7 @@ class App:
             words=Words(self._field_words(), self.language.predicates, _segment_texts(self.folder)),
             topics={name: topic.label for name, topic in self.declared.topics.items()},
             senders=frozenset(self.declared.senders),
+            operators=frozenset(one["email"].lower() for one in self.declared.operators),
         )
 
     def read_files(self) -> Reading:
@@ -297,7 +299,15 @@ def declared_of(settings: Settings) -> Declared:
         operators=tuple(one.model_dump() for one in settings.operators),
         cap_per_day=settings.sending.cap_per_day,
         cap_per_week=settings.sending.cap_per_week,
+        company_domains=frozenset(domain.lower() for domain in settings.company.domains),
+        utm=_utm(settings),
     )
+
+
+def _utm(settings: Settings) -> Utm | None:
+    links = settings.links
+    domains = frozenset(domain.lower() for domain in links.utm_domains)
+    return Utm(links.utm_source, links.utm_medium, domains) if links.utm else None
 
 
 def _sender(raw: Any) -> Sender:

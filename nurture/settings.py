@@ -100,6 +100,21 @@ class WebhooksSettings(_Section):
     timeout_seconds: float = Field(10, gt=0, le=60, description="How long one call may take.")
 
 
+class CompanySettings(_Section):
+    domains: Names = Field(
+        (), description="Where colleagues have their addresses: they get mail, and are never scored or counted."
+    )
+
+
+class LinksSettings(_Section):
+    utm: bool = Field(True, description="Tell websites which mail a visitor came from, in the links of campaign mails.")
+    utm_source: Line = Field("nurture", description="What utm_source says.")
+    utm_medium: Line = Field("email", description="What utm_medium says.")
+    utm_domains: Names = Field(
+        (), description="Only links to these domains and what is below them; empty: every link to the web."
+    )
+
+
 class InboundSettings(_Section):
     domain: Domain = Field("", description="Mail to this domain reaches us: replies and opt-outs by mail. Empty: off.")
     host: str = Field("127.0.0.1", description="The address the listener for that mail listens on.")
@@ -153,6 +168,8 @@ class Settings(_Section):
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
+    company: CompanySettings = CompanySettings()
+    links: LinksSettings = LinksSettings()
     inbound: InboundSettings = InboundSettings()
     tracking: TrackingSettings = TrackingSettings()
     clock: ClockSettings = ClockSettings()

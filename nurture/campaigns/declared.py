@@ -11,6 +11,7 @@ from nurture.campaigns import store
 from nurture.campaigns.reading import Problem, Problems, Unit, Workspace
 from nurture.database.engine import Session
 from nurture.errors import BadInput, NotFound
+from nurture.rendering.utm import Utm
 from nurture.timing import get_zone, parse_days, parse_hours
 
 KIND = "settings"
@@ -53,6 +54,8 @@ class Declared:
     operators: tuple[Mapping[str, str], ...] = ()
     cap_per_day: int = 1
     cap_per_week: int = 2
+    company_domains: frozenset[str] = frozenset()  # of colleagues: they get mail, and are never scored or counted
+    utm: Utm | None = None
 
     @property
     def postal_address(self) -> str:
@@ -64,7 +67,12 @@ class Declared:
         return replace(sender, signature=signatures.get(sender.email.lower(), ""))
 
     def to_content(self) -> dict[str, Any]:
-        return {**asdict(self), "sender_domains": sorted(self.sender_domains)}
+        return {
+            **asdict(self),
+            "sender_domains": sorted(self.sender_domains),
+            "company_domains": sorted(self.company_domains),
+            "utm": self.utm.to_json() if self.utm else None,
+        }
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> "Declared":
@@ -77,6 +85,8 @@ class Declared:
             operators=tuple(content["operators"]),
             cap_per_day=content["cap_per_day"],
             cap_per_week=content["cap_per_week"],
+            company_domains=frozenset(content.get("company_domains", ())),
+            utm=Utm.from_json(content["utm"]) if content.get("utm") else None,
         )
 
 
@@ -198,3 +208,9 @@ def get_declared(session: Session) -> Declared:
     if found is None:
         raise NotFound("Nothing is published yet; type `nurture publish`.")
     return found
+
+
+def colleague_domains(session: Session) -> frozenset[str]:
+    """Where our own people have their addresses; nowhere before the first `publish`."""
+    declared = find_declared(session)
+    return declared.company_domains if declared else frozenset()

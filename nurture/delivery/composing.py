@@ -23,8 +23,10 @@ from nurture.delivery import headers
 from nurture.delivery.store import Delivery
 from nurture.delivery.urls import Via, leave_local_part, leave_url, make_urls, message_id, reply_local_part
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
+from nurture.rendering.links import Tag, as_authored
 from nurture.rendering.message import Headers, build_message
 from nurture.rendering.source import MailSource
+from nurture.rendering.utm import Tagging, Utm
 from nurture.tokens import TokenKeys
 
 
@@ -117,6 +119,7 @@ def gather_facts(
             **given.get("mail", {}),
         },
         "is_tracked": _is_tracked(people, delivery, contact),
+        "utm": declared.utm.to_json() if declared.utm and _is_marketing(delivery) else None,
         "rendered_at": now.isoformat(),
     }
 
@@ -162,7 +165,22 @@ def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
 
 def urls_of(delivery: Delivery, house: House, recipient: Recipient) -> Urls:
     tracked = bool((delivery.facts or {}).get("is_tracked"))
-    return make_urls(house.keys, house.base_url, delivery.id, recipient.address_hash, is_tracked=tracked)
+    return make_urls(
+        house.keys,
+        house.base_url,
+        delivery.id,
+        recipient.address_hash,
+        is_tracked=tracked,
+        tag=tagging_of(delivery, house.base_url),
+    )
+
+
+def tagging_of(delivery: Delivery, base_url: str) -> Tag:
+    """How the links of this very mail are tagged: as it was published when the mail was first rendered."""
+    kept = (delivery.facts or {}).get("utm")
+    if kept is None:
+        return as_authored
+    return Tagging(Utm.from_json(kept), delivery.campaign.partition(":")[2], delivery.mail, base_url)
 
 
 def compose(mail: CompiledMail, delivery: Delivery, house: House, recipient: Recipient, email: str) -> Composed:
@@ -243,6 +261,12 @@ def _reason(people: People, delivery: Delivery, contact: Contact | None) -> str:
         return ""
     since = f" ({consent.given_on:%-d %B %Y})" if consent.given_on else ""
     return f"You get this because {REASONS[Basis(consent.basis)]}{since}."
+
+
+def _is_marketing(delivery: Delivery) -> bool:
+    """Whether it is a mail of a campaign, or a test of one."""
+    is_ours = delivery.campaign.startswith("service:")
+    return delivery.purpose in {Purpose.CAMPAIGN, Purpose.TEST} and not is_ours
 
 
 def _is_tracked(people: People, delivery: Delivery, contact: Contact | None) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from nurture.rendering.compiling import Urls
+from nurture.rendering.links import Tag, as_authored
 from nurture.tokens import TokenKeys, TokenPurpose
 
 _DELIVERY_BYTES = 8
@@ -32,7 +33,15 @@ class WayOut:
     address_hash: str
 
 
-def make_urls(keys: TokenKeys, base_url: str, delivery_id: int, address_hash: str, *, is_tracked: bool) -> Urls:
+def make_urls(
+    keys: TokenKeys,
+    base_url: str,
+    delivery_id: int,
+    address_hash: str,
+    *,
+    is_tracked: bool,
+    tag: Tag = as_authored,
+) -> Urls:
     """All links of a delivery to the person with that address hash."""
     base = base_url.rstrip("/")
     track = sign_delivery(keys, TokenPurpose.TRACK, delivery_id)
@@ -45,6 +54,7 @@ def make_urls(keys: TokenKeys, base_url: str, delivery_id: int, address_hash: st
         preferences=f"{base}/preferences/{sign_delivery(keys, TokenPurpose.PREFERENCES, delivery_id)}",
         view=f"{base}/view/{sign_delivery(keys, TokenPurpose.VIEW, delivery_id)}",
         wish=lambda kind: f"{base}/wish/{wish}/{kind}",
+        tag=tag,
     )
 
 

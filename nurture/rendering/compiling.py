@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from nurture.rendering import rules
 from nurture.rendering.bounds import EmptyValue, Fields, Wishes
 from nurture.rendering.environment import html_environment, run, text_environment
-from nurture.rendering.links import Clicks, Href, Link, is_web, number_links
+from nurture.rendering.links import Clicks, Href, Link, Tag, as_authored, is_web, number_links
 from nurture.rendering.mjml import compile_mjml
 from nurture.rendering.notes import without_notes
 from nurture.rendering.scanning import Kind, Masked, Original, Token, mask, numbered_word, restore, scan
@@ -36,7 +36,7 @@ _CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Urls:
-    """The addresses of one delivery. Without tracking, links stay as authored and there is no pixel."""
+    """The addresses of one delivery. Without tracking, links lead where they say, `tag` apart, and there is no pixel."""
 
     is_tracked: bool
     open: str
@@ -45,6 +45,7 @@ class Urls:
     preferences: str
     view: str
     wish: Callable[[str], str]
+    tag: Tag = as_authored
 
 
 @dataclass(frozen=True)
@@ -213,14 +214,18 @@ class CompiledMail:
         click = urls.click if urls.is_tracked else None
 
         def clicks() -> Clicks:
-            return Clicks(len(self.links), click, lambda: own | wishes.given)
+            return Clicks(len(self.links), click, lambda: own | wishes.given, urls.tag)
 
         subject = _one_line(self._run(self._subject, names, context))
         if not subject:
             raise RenderError(f"{self.template}: the subject is empty for this contact; write one that never is.")
-        tracked = [urls.click(number) for number in range(len(self.links))] if urls.is_tracked else []
-        in_html = {f"_link{i}": escape(tracked[i]) if tracked else href for i, href in enumerate(self._hrefs)}
-        in_text = {f"_link{link.number}": tracked[link.number] if tracked else link.destination for link in self.links}
+        led = [self._lead(link, urls) for link in self.links]
+        in_html = {
+            # What is not changed stands as its author wrote it.
+            f"_link{link.number}": href if address == link.destination else escape(address)
+            for link, href, address in zip(self.links, self._hrefs, led, strict=True)
+        }
+        in_text = {f"_link{link.number}": address for link, address in zip(self.links, led, strict=True)}
         page = self._run(
             self._page,
             names
@@ -235,6 +240,12 @@ class CompiledMail:
         )
         plain = self._run(self._text, names | in_text | {"_subject": subject, "_clicks": clicks()}, context)
         return RenderedMail(subject, page.lstrip(), tidy(plain))
+
+    def _lead(self, link: Link, urls: Urls) -> str:
+        """What stands in the mail for a link; what stands for one that depends on the contact is found as it renders."""
+        if urls.is_tracked:
+            return urls.click(link.number)
+        return link.destination if link.is_dynamic else urls.tag(link.number, link.destination)
 
     def link(self, number: int) -> Link | None:
         """The link that a click on `number` was on; only a dynamic one, which may stand in a loop, has more than one."""

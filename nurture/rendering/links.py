@@ -44,6 +44,15 @@ class Href:
     label: str = ""
 
 
+#: An address as link of that number carries it: with what tells a website where a visitor came from.
+Tag: TypeAlias = Callable[[int, str], str]
+
+
+def as_authored(_number: int, address: str) -> str:
+    """The address as it is."""
+    return address
+
+
 #: Makes the word that stands for an href of that number.
 Replace: TypeAlias = Callable[[int, "Href"], str]
 
@@ -146,10 +155,17 @@ class Clicks:
     a click tells them apart and the numbers of the other links stay what they are.
     """
 
-    def __init__(self, total: int, click: Callable[[int], str] | None, own: Callable[[], frozenset[str]]) -> None:
+    def __init__(
+        self,
+        total: int,
+        click: Callable[[int], str] | None,
+        own: Callable[[], frozenset[str]],
+        tag: Tag = as_authored,
+    ) -> None:
         self.total = total
         self.click = click  # None: nothing is tracked
         self.own = own
+        self.tag = tag
         self.turns: dict[tuple[int, bool], int] = {}
         self.destinations: dict[int, str] = {}
 
@@ -163,4 +179,7 @@ class Clicks:
         if not is_web(address) or address in self.own():
             return None
         self.destinations[numbered] = address
-        return self.click(numbered) if self.click else None
+        if self.click:
+            return self.click(numbered)
+        tagged = self.tag(numbered, address)
+        return tagged if tagged != address else None

@@ -81,7 +81,10 @@ class Tracked:
             if delivery is None or delivery.facts is None:
                 return plain.gone(self._site, "The mail of this link is no longer here")
             try:
-                destination = read_destination(find_destination(session, delivery, number))
+                leads_to = find_destination(session, delivery, number)
+                if leads_to is not None:
+                    leads_to = composing.tagging_of(delivery, self._site.app.house.base_url)(number, leads_to)
+                destination = read_destination(leads_to)
                 has_link = composing.get_mail(session, delivery).link(number) is not None
             except NurtureError:
                 # What the link depended on was deleted, so that nobody can say any more where it led.
