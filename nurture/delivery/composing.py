@@ -6,9 +6,10 @@ for "as sent". The address itself is never kept there: it is read from the conta
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import Declared, Sender
@@ -18,10 +19,12 @@ from nurture.consent.rules import REASONS, Basis, ConsentPurpose, ConsentTable, 
 from nurture.consent.store import Consent
 from nurture.contacts import store as contacts
 from nurture.contacts.store import Contact, Operator
+from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery import headers
+from nurture.delivery.offering import addresses_of, make_offer, read_offer
 from nurture.delivery.store import Delivery
-from nurture.delivery.urls import Via, leave_local_part, leave_url, make_urls, message_id, reply_local_part
+from nurture.delivery.urls import Via, leave_local_part, leave_url, make_urls, meet_url, message_id, reply_local_part
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
 from nurture.rendering.links import Tag, as_authored
 from nurture.rendering.message import Headers, build_message
@@ -108,7 +111,7 @@ def gather_facts(
     contact = people.contacts.get(delivery.contact_id) if delivery.contact_id else contact
     owner = people.owners.get(contact.owner_id) if contact and contact.owner_id else None
     sender = choose_sender(delivery.sender, owner, declared)
-    return {
+    facts = {
         "contact": _used(_contact_facts(contact), uses, "contact"),
         "owner": _used(_operator_facts(owner), uses, "owner"),
         "sender": asdict(sender),
@@ -122,6 +125,11 @@ def gather_facts(
         "utm": declared.utm.to_json() if declared.utm and _is_marketing(delivery) else None,
         "rendered_at": now.isoformat(),
     }
+    if slots := content.get("meetings", {}).get(delivery.mail):
+        host = _host(people, owner, sender)
+        zone = zone_of(contact) if contact else ZoneInfo("UTC")
+        facts["meeting"] = make_offer(host, zone, slots, now).to_json() if host else None
+    return facts
 
 
 def find_recipient(session: Session, delivery: Delivery) -> Recipient | None:
@@ -149,17 +157,25 @@ def email_of_contact(session: Session, delivery: Delivery) -> str:
 
 def render(mail: CompiledMail, delivery: Delivery, house: House, recipient: Recipient, email: str) -> RenderedMail:
     """Subject, HTML and text as this person gets them; `email` is what `contact.email` stands for."""
-    return mail.render(context_of(delivery, email), urls_of(delivery, house, recipient))
+    context, urls = context_of(delivery, email), urls_of(delivery, house, recipient)
+    if (offer := read_offer(delivery.facts)) is not None:
+        meeting = addresses_of(offer, meet_url(house.keys, house.base_url, delivery.id))
+        context["mail"] = {**context["mail"], "meeting": meeting}
+        # Who follows them has not clicked: they lead to a page of ours, tracked or not.
+        urls = replace(urls, others=frozenset({meeting["url"], *(slot["url"] for slot in meeting["slots"])}))
+    return mail.render(context, urls)
 
 
 def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
     """The variables of the template, from what was kept."""
     facts: dict[str, Any] = delivery.facts or {}
+    offer = read_offer(facts)
     return {
         "contact": {**facts["contact"], "email": email},
         "owner": facts["owner"],
         "sender": facts["sender"],
-        "mail": facts["mail"],
+        # Without the addresses, which depend on where the house can be reached: `render` puts them in.
+        "mail": {**facts["mail"], "meeting": addresses_of(offer, "")} if offer else facts["mail"],
     }
 
 
@@ -235,6 +251,14 @@ def choose_sender(wanted: str, owner: Operator | None, declared: Declared) -> Se
         return declared.signed(default)
     named = declared.senders.get(wanted, default)
     return declared.signed(Sender(named.name, named.email, named.postal_address or default.postal_address))
+
+
+def _host(people: People, owner: Operator | None, sender: Sender) -> Operator | None:
+    """Whom one would meet: the owner, else who writes, else the first who works here."""
+    here = [people.owners[number] for number in sorted(people.owners) if people.owners[number].is_declared]
+    if owner is not None and owner.is_declared:
+        return owner
+    return next((one for one in here if one.email.lower() == sender.email.lower()), here[0] if here else None)
 
 
 def _used(facts: Mapping[str, Any], uses: frozenset[str], prefix: str) -> dict[str, Any]:

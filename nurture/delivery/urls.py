@@ -58,6 +58,11 @@ def make_urls(
     )
 
 
+def meet_url(keys: TokenKeys, base_url: str, delivery_id: int) -> str:
+    """Where the reader of this mail picks a time to meet."""
+    return f"{base_url.rstrip('/')}/meet/{sign_delivery(keys, TokenPurpose.MEET, delivery_id)}"
+
+
 def leave_url(keys: TokenKeys, base_url: str, via: Via, delivery_id: int, address_hash: str) -> str:
     """The link of the one-click header (RFC 8058) or of the body."""
     return f"{base_url.rstrip('/')}/u/{keys.sign(TokenPurpose.LEAVE, _way_out(via, delivery_id, address_hash))}"

@@ -46,6 +46,7 @@ class Urls:
     view: str
     wish: Callable[[str], str]
     tag: Tag = as_authored
+    others: frozenset[str] = frozenset()  # of our own pages, in what the mail knows: not counted as clicks either
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ class CompiledMail:
         """
         names = self._names(context, urls)
         wishes: Wishes = names["wish_url"]
-        own = frozenset({urls.leave, urls.preferences, urls.view})
+        own = urls.others | {urls.leave, urls.preferences, urls.view}
         click = urls.click if urls.is_tracked else None
 
         def clicks() -> Clicks:

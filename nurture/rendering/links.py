@@ -1,8 +1,8 @@
 """The links of a mail: numbered once, in the order in which they stand, and led through our own address for each contact.
 
-Only http and https are counted as clicks. `mailto:`, `tel:`, `#part` and the addresses to leave, to choose, to view and
-to wish are left alone. A link and its twin for Outlook (VML in a conditional comment) share a number. The document is
-spliced, never parsed into a tree: every byte outside an href stays what it was.
+Only http and https are counted as clicks. `mailto:`, `tel:`, `#part` and the addresses to leave, to choose, to view, to
+wish and to meet are left alone. A link and its twin for Outlook (VML in a conditional comment) share a number. The
+document is spliced, never parsed into a tree: every byte outside an href stays what it was.
 """
 
 import html
