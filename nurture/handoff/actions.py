@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nurture.campaigns.declared import colleague_domains
 from nurture.consent import store as consents
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import move_stage
@@ -78,7 +79,9 @@ def promote(
 
 
 def hand_off_once(session: Session, agreement: Agreement, contact: Contact, now: datetime) -> HandOff | None:
-    """What a `hand_off` step asks for; None when sales has them already or they want to be left alone."""
+    """What a `hand_off` step asks for; None when sales has them already, they want to be left alone, or work here."""
+    if contact.domain in colleague_domains(session):
+        return None
     # Scoring, in another process, may be handing over the same person: it holds their row while it does.
     contacts.lock_contacts(session, [contact.id], exclusively=True)
     past = store.hand_offs_of(session, [contact.id]).get(contact.id, [])
@@ -128,7 +131,7 @@ def _route(session: Session, agreement: Agreement, contact: Contact, now: dateti
     fitting = [
         rule
         for rule in rules
-        if store.is_true_of(session, contact.id, agreement.language.clause(rule.when, agreement.rests_on, now))
+        if store.is_true_of(session, contact.id, agreement.language.clause(session, rule.when, agreement.rests_on, now))
     ]
     rule = fitting[0] if fitting else rules[-1]
     chosen = find_taker(session, contact, rule.route)

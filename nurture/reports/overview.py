@@ -14,8 +14,8 @@ from nurture.database.installation import get_pause
 from nurture.reports import queries
 from nurture.reports.queries import Stretch, Trouble, WaitingLead, Week
 from nurture.reports.upcoming import Upcoming, list_upcoming
-from nurture.sequences.definition import SendStep, WaitStep, read_steps
 from nurture.sequences.kind import KIND as SEQUENCE
+from nurture.sequences.steps import UntilDefinition, WaitForStep, WaitStep, read_steps, walk_all
 from nurture.timing import find_zone
 
 LOOK_BACK = timedelta(weeks=4)
@@ -110,13 +110,16 @@ def _steps(content: Mapping[str, Any]) -> dict[str, str]:
     """The steps of a sequence in the order of its file, each with what people on it wait for."""
     definition = content["definition"]
     found = {}
-    for outer in read_steps(PublishedFile(definition["sequence"], definition), definition["steps"]):
-        for one in outer.walk():
-            match one.step:
-                case SendStep():
-                    found[one.id] = "its mail to leave"
-                case WaitStep(wait=length):
-                    found[one.id] = f"{length} to pass"
-                case _:
-                    found[one.id] = "the next look"
+    for one in walk_all(read_steps(PublishedFile(definition["sequence"], definition), definition["steps"])):
+        match one.step:
+            case _ if one.mail is not None:
+                found[one.id] = "its mail to leave"
+            case WaitStep(wait=UntilDefinition(until=moment)):
+                found[one.id] = f"{moment}"
+            case WaitStep(wait=length):
+                found[one.id] = f"{length} to pass"
+            case WaitForStep(wait_for=what, up_to=length):
+                found[one.id] = f"{what}, or {length} to pass"
+            case _:
+                found[one.id] = "the next look"
     return found

@@ -2,6 +2,7 @@
 
 Opens and clicks count people: a hit whose verdict is proxy or scanner is counted apart, one that still waits for its
 verdict not at all. Rates of opens and clicks have the tracked mails as their base, for of the others nobody can know.
+Colleagues are left out wherever people or what they did are counted; what is queued counts everybody it goes to.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,10 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
-from nurture.campaigns import store as campaigns
+from nurture.campaigns.declared import colleague_domains
 from nurture.consent.rules import Purpose
 from nurture.consent.store import ConsentEvent, may_be_mailed
-from nurture.contacts.store import Contact, Operator
+from nurture.contacts.store import Contact, Operator, works_elsewhere
 from nurture.database.engine import Session
 from nurture.delivery.rules import MAY_HAVE_ARRIVED, Status
 from nurture.delivery.store import Delivery
@@ -131,7 +132,7 @@ def list_waiting_leads(session: Session, limit: int = _MOST_LEADS) -> list[Waiti
 
 def stretch(session: Session, since: datetime, until: datetime) -> Stretch:
     """What happened from `since` up to `until`."""
-    sent = _sent(since, until)
+    sent = _sent(since, until) & is_to_others(session)
     is_tracked = col(Delivery.facts)["is_tracked"].as_boolean()
     mails, people, tracked = session.execute(
         sa.select(
@@ -148,7 +149,7 @@ def stretch(session: Session, since: datetime, until: datetime) -> Stretch:
         tracked=int(tracked),
         opened=_count_mails_with(session, ActivityKind.OPENED, sent, is_tracked),
         clicked=_count_mails_with(session, ActivityKind.CLICKED, sent, is_tracked),
-        left=_count_left(session, since, until),
+        left=_count_left(session, since, until, sent),
         machine_opens=_count_hits(session, since, until, (Actor.PROXY, Actor.SCANNER), ActivityKind.OPENED),
         machine_clicks=_count_hits(session, since, until, (Actor.PROXY, Actor.SCANNER), ActivityKind.CLICKED),
         unsettled=_count_hits(session, since, until, (Actor.UNSETTLED,)),
@@ -163,6 +164,16 @@ def _sent(since: datetime, until: datetime) -> ColumnElement[bool]:
         col(Delivery.attempted_at) >= since,
         col(Delivery.attempted_at) < until,
     )
+
+
+def is_to_others(session: Session) -> ColumnElement[bool]:
+    """Clause on `delivery`: it does not go to a colleague."""
+    return col(Delivery.domain).not_in(colleague_domains(session))
+
+
+def is_others(session: Session, contact_id: Any) -> ColumnElement[bool]:
+    """Clause on a column that names contacts: they do not work here."""
+    return works_elsewhere(contact_id, colleague_domains(session))
 
 
 def _count_mails_with(session: Session, kind: ActivityKind, *clauses: ColumnElement[bool]) -> int:
@@ -183,13 +194,14 @@ def _count_hits(
         col(Activity.kind).in_((kind,) if kind else (ActivityKind.OPENED, ActivityKind.CLICKED)),
         col(Activity.occurred_at) >= since,
         col(Activity.occurred_at) < until,
+        is_others(session, Activity.contact_id),
     )
     return session.scalar(statement) or 0
 
 
-def _count_left(session: Session, since: datetime, until: datetime) -> int:
+def _count_left(session: Session, since: datetime, until: datetime, sent: ColumnElement[bool]) -> int:
     """People mailed in this time who opted out in it."""
-    mailed = sa.exists().where(col(Delivery.contact_id) == col(ConsentEvent.contact_id), _sent(since, until))
+    mailed = sa.exists().where(col(Delivery.contact_id) == col(ConsentEvent.contact_id), sent)
     statement = sa.select(sa.func.count(sa.distinct(col(ConsentEvent.contact_id)))).where(
         col(ConsentEvent.what) == "opted_out",
         col(ConsentEvent.recorded_at) >= since,
@@ -205,7 +217,7 @@ def list_weeks(session: Session, now: datetime, zone: ZoneInfo, count: int) -> l
     starts = [monday - timedelta(weeks=back) for back in range(count - 1, -1, -1)]
     bounds = [local_instant(day, time(0), zone) for day in (*starts, monday + timedelta(weeks=1))]
     sent_at, clicked_at = col(Delivery.attempted_at), col(Activity.occurred_at)
-    mails = _count_by(session, sent_at, bounds, _sent(bounds[0], bounds[-1]))
+    mails = _count_by(session, sent_at, bounds, _sent(bounds[0], bounds[-1]) & is_to_others(session))
     clicks = _count_by(
         session,
         clicked_at,
@@ -215,6 +227,7 @@ def list_weeks(session: Session, now: datetime, zone: ZoneInfo, count: int) -> l
             col(Activity.actor) == Actor.PERSON,
             clicked_at >= bounds[0],
             clicked_at < bounds[-1],
+            is_others(session, Activity.contact_id),
         ),
     )
     return [Week(*each) for each in zip(starts, mails, clicks, strict=True)]
@@ -271,13 +284,6 @@ def list_queued(session: Session) -> list[Queued]:
     return [Queued(*row) for row in session.execute(statement)]
 
 
-def title_of(session: Session, version_id: int, mail: str) -> str:
-    """How people call a mail: `Weekly, issue 3`, `Evaluators: case-study`."""
-    about = campaigns.get_content(session, version_id).get("about", {})
-    title = about.get("title", mail)
-    return f"{title}, issue {about['number']}" if "number" in about else f"{title}: {mail}"
-
-
 def count_readers_at(
     session: Session,
     newsletter: str,
@@ -323,7 +329,7 @@ def count_readers_at(
 def count_on_steps(session: Session) -> dict[str, dict[str | None, int]]:
     """By sequence, how many people stand on each step now."""
     statement = sa.select(col(EnrollmentRow.sequence), col(EnrollmentRow.step), sa.func.count()).where(
-        col(EnrollmentRow.ended_at).is_(None)
+        col(EnrollmentRow.ended_at).is_(None), is_others(session, EnrollmentRow.contact_id)
     )
     found: dict[str, dict[str | None, int]] = {}
     rows = session.execute(statement.group_by(col(EnrollmentRow.sequence), col(EnrollmentRow.step)))
@@ -336,7 +342,7 @@ def count_ended(session: Session) -> dict[str, dict[str, int]]:
     """By sequence, how many came to its end ("finished") or left it, by reason."""
     reason = sa.case((col(EnrollmentRow.status) == "finished", "finished"), else_=col(EnrollmentRow.exit_reason))
     statement = sa.select(col(EnrollmentRow.sequence), reason, sa.func.count()).where(
-        col(EnrollmentRow.ended_at).is_not(None)
+        col(EnrollmentRow.ended_at).is_not(None), is_others(session, EnrollmentRow.contact_id)
     )
     found: dict[str, dict[str, int]] = {}
     for sequence, why, count in session.execute(statement.group_by(col(EnrollmentRow.sequence), reason)):

@@ -1,4 +1,7 @@
-"""What became of mails: of all of them, and of each one of a campaign. Rates name their base: the tracked readers."""
+"""What became of mails: of all of them, and of each one of a campaign. Rates name their base: the tracked readers.
+
+Colleagues are left out of both, as in `queries`; an opt-out counts whoever said it, for it is kept without a name.
+"""
 
 from dataclasses import dataclass
 
@@ -11,6 +14,7 @@ from nurture.database.engine import Session
 from nurture.delivery.rules import MAY_HAVE_ARRIVED
 from nurture.delivery.store import Delivery
 from nurture.handoff.store import HandOff
+from nurture.reports.queries import is_others, is_to_others
 from nurture.tracking.rules import ActivityKind, Actor
 from nurture.tracking.store import Activity
 
@@ -43,7 +47,7 @@ class MailResult:
 def totals(session: Session) -> Totals:
     """What the house did and what came of it."""
     return Totals(
-        sent=_count(session, sa.select(col(Delivery.id)).where(_is_marketing_out())),
+        sent=_count(session, sa.select(col(Delivery.id)).where(_is_marketing_out(session))),
         opened=_people(session, ActivityKind.OPENED),
         clicked=_people(session, ActivityKind.CLICKED),
         machine_opened=_machine_hits(session, ActivityKind.OPENED),
@@ -64,7 +68,7 @@ def totals(session: Session) -> Totals:
 
 def result_of(session: Session, campaign: str, mail: str) -> MailResult:
     """What became of one mail of a campaign ("newsletter:weekly", "five-questions")."""
-    where = (col(Delivery.campaign) == campaign, col(Delivery.mail) == mail, _is_marketing_out())
+    where = (col(Delivery.campaign) == campaign, col(Delivery.mail) == mail, _is_marketing_out(session))
     tracked = col(Delivery.facts)["is_tracked"].as_boolean()
     return MailResult(
         sent=_count(session, sa.select(col(Delivery.id)).where(*where)),
@@ -74,8 +78,9 @@ def result_of(session: Session, campaign: str, mail: str) -> MailResult:
     )
 
 
-def _is_marketing_out() -> sa.ColumnElement[bool]:
-    return sa.and_(col(Delivery.purpose) == Purpose.CAMPAIGN, col(Delivery.status).in_(MAY_HAVE_ARRIVED))
+def _is_marketing_out(session: Session) -> sa.ColumnElement[bool]:
+    has_left = col(Delivery.status).in_(MAY_HAVE_ARRIVED)
+    return sa.and_(col(Delivery.purpose) == Purpose.CAMPAIGN, has_left, is_to_others(session))
 
 
 def _done(kind: ActivityKind, *where: sa.ColumnElement[bool]) -> sa.Select[int]:
@@ -88,14 +93,16 @@ def _done(kind: ActivityKind, *where: sa.ColumnElement[bool]) -> sa.Select[int]:
 
 def _people(session: Session, kind: ActivityKind) -> int:
     statement = sa.select(col(Activity.contact_id)).where(
-        col(Activity.kind) == kind, col(Activity.actor) == Actor.PERSON
+        col(Activity.kind) == kind, col(Activity.actor) == Actor.PERSON, is_others(session, Activity.contact_id)
     )
     return _count(session, statement.distinct())
 
 
 def _machine_hits(session: Session, kind: ActivityKind) -> int:
     machines = (Actor.PROXY, Actor.SCANNER)
-    statement = sa.select(col(Activity.id)).where(col(Activity.kind) == kind, col(Activity.actor).in_(machines))
+    statement = sa.select(col(Activity.id)).where(
+        col(Activity.kind) == kind, col(Activity.actor).in_(machines), is_others(session, Activity.contact_id)
+    )
     return _count(session, statement)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from nurture.campaigns import store as campaigns
 from nurture.database.engine import Session
 from nurture.newsletters import actions as newsletters
 from nurture.newsletters.actions import Published
@@ -29,9 +30,16 @@ def list_upcoming(session: Session, now: datetime) -> list[Upcoming]:
 def list_queued(session: Session, now: datetime) -> list[Upcoming]:
     """Marketing mail in the queue, the next first."""
     return [
-        Upcoming(queries.title_of(session, one.version_id, one.mail), max(one.due_at, now), one.count)
+        Upcoming(title_of(session, one.version_id, one.mail), max(one.due_at, now), one.count)
         for one in queries.list_queued(session)
     ]
+
+
+def title_of(session: Session, version_id: int, mail: str) -> str:
+    """How people call a mail: `Weekly, issue 3`, `Evaluators: case-study`."""
+    about = campaigns.get_content(session, version_id).get("about", {})
+    title = about.get("title", mail)
+    return f"{title}, issue {about['number']}" if "number" in about else f"{title}: {mail}"
 
 
 def next_issue(session: Session, newsletter: Published, now: datetime) -> Upcoming:

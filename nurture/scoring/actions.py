@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from nurture.campaigns.declared import colleague_domains
 from nurture.consent import store as consents
 from nurture.consent.rules import is_subscribed
 from nurture.contacts import store as contacts
@@ -27,8 +28,14 @@ class Scored:
 
 
 def rescore(session: Session, model: Model, ids: Sequence[int], now: datetime) -> list[Scored]:
-    """Compute the scores of these contacts and store those that changed; everybody who was looked at is returned."""
+    """Compute the scores of these contacts and store those that changed; those who were looked at are returned.
+
+    Colleagues have no score, whatever they click, and are not among those returned.
+    """
     found = contacts.list_contacts(session, ids)
+    domains = colleague_domains(session)
+    for contact in [one for one in found.values() if one.domain in domains]:
+        _unscore(session, found.pop(contact.id), now)
     scored = [Scored(found[i], result) for i, result in results(session, model, found, now).items()]
     for one in scored:
         _store(session, one, now)
@@ -56,14 +63,18 @@ def gather_facts(session: Session, found: Mapping[int, Contact], now: datetime) 
             contacts.values_of(contact, operators.get(contact.owner_id or 0)),
             tags.get(i, frozenset()),
             lists.get(i, frozenset()),
-            frozenset(
-                topic
-                for topic, standing in standings[i].items()
-                if is_subscribed(standing, now)
-            ),
+            frozenset(topic for topic, standing in standings[i].items() if is_subscribed(standing, now)),
         )
         for i, contact in found.items()
     }
+
+
+def _unscore(session: Session, contact: Contact, now: datetime) -> None:
+    """Somebody who works here: what they had before their domain was declared is gone."""
+    if (contact.score, contact.fit, contact.fit_points) != (0, None, 0):
+        contact.score, contact.fit, contact.fit_points, contact.scored_at = 0, None, 0, now
+        session.add(contact)
+        contacts.add_changed(session, [contact.id], now, readers=("sequences", "newsletters"))
 
 
 def _store(session: Session, one: Scored, now: datetime) -> None:
