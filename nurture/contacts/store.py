@@ -4,7 +4,7 @@ A contact is a person with an address. Operators work here and own contacts. Wha
 contact is changed through `contacts.actions`, which leaves a row in `changed_contact` for each reader.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel, col
 
 from nurture.conditions import Field as Word
 from nurture.conditions import FieldType
-from nurture.contacts.fields import BUILT_IN
+from nurture.contacts.fields import ASKS_US, BUILT_IN
 from nurture.database.columns import (
     KEY_IS_THE_ROW,
     id_column,
@@ -222,6 +222,15 @@ def works_at(domain: str) -> ColumnElement[bool]:
     return col(Contact.domain) == domain
 
 
+def works_elsewhere(contact_id: Any, domains: Collection[str]) -> ColumnElement[bool]:
+    """Clause on a column that names contacts: their address is at none of these domains."""
+    if not domains:
+        return sa.true()
+    there = sa.select(col(Contact.id)).where(col(Contact.domain).in_(domains))
+    is_not: ColumnElement[bool] = contact_id.not_in(there)
+    return is_not
+
+
 def has_domain(session: Session, domain: str) -> bool:
     return session.scalar(sa.select(col(Contact.id)).where(works_at(domain)).limit(1)) is not None
 
@@ -360,6 +369,12 @@ def insert_members(session: Session, list_id: int, ids: Sequence[int], now: date
     return changed_rows(session, insert(session, ListMember).values(rows).on_conflict_do_nothing())
 
 
+def delete_members(session: Session, list_id: int, ids: Sequence[int]) -> int:
+    """Take contacts off a list; how many were on it."""
+    gone = sa.delete(ListMember).where(col(ListMember.list_id) == list_id, col(ListMember.contact_id).in_(ids))
+    return changed_rows(session, gone)
+
+
 def insert_tag(session: Session, contact_id: int, tag: str, now: datetime) -> bool:
     """Tag a contact; False when it has the tag already."""
     statement = insert(session, ContactTag).values(contact_id=contact_id, tag=tag, tagged_at=now)
@@ -410,6 +425,25 @@ def _has_tag(tag: str) -> ColumnElement[bool]:
     return sa.exists().where(col(ContactTag.contact_id) == col(Contact.id), col(ContactTag.tag) == tag)
 
 
+def joined_since(
+    name: str, at: datetime, further: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    """Clause on `contact`: joined the list at that moment or later; `further` is asked of the moment they joined."""
+    joined_at: ColumnElement[Any] = col(ListMember.joined_at)  # type: ignore[assignment]  # Mapped is one
+    listed = sa.select(col(ContactList.id)).where(col(ContactList.name) == name).scalar_subquery()
+    return sa.exists().where(
+        col(ListMember.contact_id) == col(Contact.id),
+        col(ListMember.list_id) == listed,
+        joined_at >= at,
+        further(joined_at),
+    )
+
+
 def _in_list(name: str) -> ColumnElement[bool]:
     listed = sa.select(col(ContactList.id)).where(col(ContactList.name) == name).scalar_subquery()
     return sa.exists().where(col(ListMember.contact_id) == col(Contact.id), col(ListMember.list_id) == listed)
+
+
+def has_asked_us() -> ColumnElement[bool]:
+    """Clause on `contact`: they said that they want a demonstration or have a need."""
+    return col(Contact.interest).in_(ASKS_US)
