@@ -16,8 +16,9 @@ from nurture.campaigns.publications.undoing import Undoing
 from nurture.campaigns.publishing import Reading, publish, read_workspace
 from nurture.campaigns.reading import Kind, Workspace
 from nurture.clock import Clock, SystemClock
-from nurture.conditions import Argument, FieldType, Predicate, Words
 from nurture.conditions import Field as Word
+from nurture.conditions import FieldType, Words
+from nurture.consent import rules as consent_rules
 from nurture.consent import store as consents
 from nurture.consent.definition import ConsentKind
 from nurture.contacts import fields as contact_fields
@@ -31,6 +32,8 @@ from nurture.database.installation import home_of, is_in_use, is_settled, settle
 from nurture.database.migrating import ensure_schema
 from nurture.delivery.actions import Limits
 from nurture.delivery.composing import House
+from nurture.delivery.mailed import rules as mailed_rules
+from nurture.delivery.mailed import store as mailed
 from nurture.delivery.notices import ServiceKind
 from nurture.delivery.rules import Boundary
 from nurture.delivery.sender import Sender as MailSender
@@ -52,9 +55,6 @@ from nurture.timing import parse_length
 from nurture.tokens import AddressHasher, TokenKeys
 from nurture.tracking import rules as tracking_rules
 from nurture.tracking import store as activities
-
-#: `subscribed("topic")`: may be mailed about it now.
-_CONSENT_PREDICATES = {"subscribed": Predicate((Argument("topic", is_required=True),))}
 
 
 @dataclass
@@ -223,11 +223,12 @@ def language() -> Language:
     return Language(
         predicates={
             **contact_fields.PREDICATES,
-            **_CONSENT_PREDICATES,
+            **consent_rules.PREDICATES,
+            **mailed_rules.PREDICATES,
             **tracking_rules.PREDICATES,
             **sequence_facts.PREDICATES,
         },
-        lenders=(consents.vocabulary, activities.vocabulary, enrollments.vocabulary),
+        lenders=(consents.vocabulary, mailed.vocabulary, activities.vocabulary, enrollments.vocabulary),
     )
 
 

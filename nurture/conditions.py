@@ -12,7 +12,7 @@ as `Words` by the rooms that own them.
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -201,6 +201,12 @@ def walk(condition: Condition) -> Iterator[Condition]:
                 yield from walk(part)
         case Not(part):
             yield from walk(part)
+
+
+def depends_on_time(condition: Condition) -> bool:
+    """Whether it may come to hold, or stop to, only because time passes: some question in it names a length of time."""
+    asked = (part for part in walk(condition) if isinstance(part, Asks))
+    return any(isinstance(value, timedelta) for part in asked for _, value in part.arguments)
 
 
 def parse(text: str, words: Words) -> Condition:

@@ -264,7 +264,8 @@ def _clause(house: "App", where: str) -> "Clause | None":
         condition = parse(where, words)
     except ConditionError as error:
         raise BadInput(f"--where: column {error.column}: {error}{f'; {error.hint}' if error.hint else ''}") from None
-    return house.language.clause_of(condition, words, house.clock.now())
+    with house.database.reading() as session:
+        return house.language.clause_of(session, condition, words, house.clock.now())
 
 
 def _known(house: "App", email: str) -> dict[str, Any]:

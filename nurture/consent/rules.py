@@ -8,9 +8,12 @@ SQL, and a property test holds the two equal. This is not legal advice.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
+
+from nurture.conditions import Argument, Predicate
+from nurture.timing import parse_length
 
 
 class Basis(StrEnum):
@@ -41,6 +44,13 @@ NO_BASIS = "none"
 
 #: When two bases compete for one contact, the earlier one here is the better proof.
 STRENGTH = tuple(Basis)
+
+
+#: The words this room adds. Whoever is not tracked may do what we never see: `tracked_for` says of whom we would know.
+PREDICATES: Mapping[str, Predicate] = {
+    "subscribed": Predicate((Argument("topic", is_required=True),)),
+    "tracked_for": Predicate((Argument("length", parse_length, is_required=True),)),
+}
 
 
 class ConsentPurpose(StrEnum):
@@ -276,3 +286,19 @@ def is_tracked(table: ConsentTable, country: str | None, choice: str | None) -> 
     if choice is not None:
         return choice == "given"
     return country is not None and not ({country, "*"} & table.ask_before_tracking)
+
+
+def tracked_since(
+    table: ConsentTable, country: str | None, created_at: datetime, said: tuple[str, datetime] | None
+) -> datetime | None:
+    """Since when opens and clicks of this person may be recorded; None: they may not.
+
+    `said` is their last word about it with its instant; without one we go by the default, from when we first knew them.
+    """
+    choice, since = said or (None, created_at)
+    return since if is_tracked(table, country, choice) else None
+
+
+def is_tracked_for(length: timedelta, since: datetime | None, now: datetime) -> bool:
+    """What `tracked_for("180 days")` asks; `consent.store.is_tracked_for` is the same in SQL."""
+    return since is not None and since <= now - length

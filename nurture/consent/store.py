@@ -5,7 +5,7 @@ and when. `consent` is what follows from it now, one row per contact, topic and 
 by keyed hash only and outlives the contact. `hold` is the history of "hands off, this is my deal".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,14 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
-from nurture.consent.rules import STOPS_SERVICE, ConsentPurpose, HandsOff, Pile, Purpose, Standing
+from nurture.consent.definition import get_table
+from nurture.consent.rules import STOPS_SERVICE, ConsentPurpose, HandsOff, Pile, Purpose, Standing, tracked_since
 from nurture.contacts.store import Contact, Operator
-from nurture.database.columns import (
-    KEY_IS_THE_ROW,
-    id_column,
-    instant_column,
-    reference,
-)
+from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, in_list_of, insert
@@ -109,19 +105,8 @@ def save_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     statement = insert(session, Consent)
-    fresh = {
-        name: statement.excluded[name]
-        for name in (
-            "state",
-            "basis",
-            "given_on",
-            "pile",
-            "expires_at",
-            "afterwards",
-            "law",
-            "changed_at",
-        )
-    }
+    replaced = ("state", "basis", "given_on", "pile", "expires_at", "afterwards", "law", "changed_at")
+    fresh = {name: statement.excluded[name] for name in replaced}
     statement = statement.on_conflict_do_update(index_elements=["contact_id", "topic", "purpose"], set_=fresh)
     changed_rows(session, statement, list(rows))
 
@@ -131,11 +116,7 @@ def suppress(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
     statement = insert(session, Suppression)
     again = statement.on_conflict_do_update(
         index_elements=["address_hash", "reason"],
-        set_={
-            "lifted_at": None,
-            "created_at": statement.excluded.created_at,
-            "how": statement.excluded.how,
-        },
+        set_={"lifted_at": None, "created_at": statement.excluded.created_at, "how": statement.excluded.how},
         where=col(Suppression.lifted_at).is_not(None),
     )
     return sum(changed_rows(session, again.values(**row)) for row in rows)
@@ -168,9 +149,7 @@ def suppressions_of(session: Session, hashes: Iterable[str]) -> dict[str, dict[s
 
 
 def consents_of(
-    session: Session,
-    contact_ids: Sequence[int],
-    purpose: ConsentPurpose = ConsentPurpose.MAIL,
+    session: Session, contact_ids: Sequence[int], purpose: ConsentPurpose = ConsentPurpose.MAIL
 ) -> dict[tuple[int, str], Consent]:
     """What holds now, by contact and topic."""
     found = session.scalars(_CONSENTS, {"ids": list(contact_ids), "about": purpose})
@@ -203,16 +182,8 @@ def _standing(suppressed: Mapping[str, datetime], consent: Consent | None, held:
     reasons = {reason: created_at.date() for reason, created_at in suppressed.items()}
     if consent is None:
         return Standing(reasons, hands_off=held)
-    return Standing(
-        reasons,
-        consent.state,
-        consent.basis,
-        consent.pile,
-        consent.expires_at,
-        consent.afterwards,
-        consent.law,
-        held,
-    )
+    judged = (consent.pile, consent.expires_at, consent.afterwards, consent.law)
+    return Standing(reasons, consent.state, consent.basis, *judged, held)
 
 
 _IS_MEANT = sa.or_(col(Hold.contact_id) == col(Contact.id), col(Hold.domain) == col(Contact.domain))
@@ -290,10 +261,7 @@ def list_to_judge(session: Session, contact_ids: Sequence[int]) -> list[tuple[Co
     statement = (
         sa.select(Consent, col(Contact.country))
         .join(Contact, col(Contact.id) == col(Consent.contact_id))
-        .where(
-            col(Consent.purpose) == ConsentPurpose.MAIL,
-            col(Consent.contact_id).in_(contact_ids),
-        )
+        .where(col(Consent.purpose) == ConsentPurpose.MAIL, col(Consent.contact_id).in_(contact_ids))
     )
     return list(session.execute(statement))
 
@@ -345,6 +313,34 @@ def choice_of(said: Mapping[tuple[int, str], Consent], contact_id: int, topic: s
     return found.state if found else None
 
 
-def vocabulary(now: datetime) -> Vocabulary:
-    """`subscribed("topic")`: may be mailed about it now, were it not for a hold."""
-    return Vocabulary({}, {"subscribed": lambda given: is_subscribed(str(given["topic"]), now)})
+def tracked_since_of(session: Session, people: Mapping[int, Contact]) -> dict[int, datetime | None]:
+    """Since when opens and clicks of these contacts may be recorded; None: they may not."""
+    said = consents_of(session, list(people), ConsentPurpose.TRACKING)
+    words = {i: (one.state, one.changed_at) for (i, topic), one in said.items() if topic == EVERY_TOPIC}
+    table = get_table(session)
+    return {i: tracked_since(table, one.country, one.created_at, words.get(i)) for i, one in people.items()}
+
+
+def is_tracked_for(length: Any, ask_first: Collection[str], now: datetime) -> ColumnElement[bool]:
+    """Clause on `contact`: `rules.is_tracked_for` in SQL."""
+    said = sa.exists().where(
+        col(Consent.contact_id) == col(Contact.id),
+        col(Consent.topic) == EVERY_TOPIC,
+        col(Consent.purpose) == ConsentPurpose.TRACKING,
+    )
+    agreed = said.where(col(Consent.state) == "given", col(Consent.changed_at) <= now - length)
+    if "*" in ask_first:
+        return agreed
+    is_default = sa.and_(col(Contact.country).is_not(None), col(Contact.country).not_in(ask_first))
+    return sa.or_(agreed, sa.and_(is_default, col(Contact.created_at) <= now - length, ~said))
+
+
+def vocabulary(session: Session, now: datetime) -> Vocabulary:
+    """`subscribed("topic")`: may be mailed about it now, were it not for a hold; and `tracked_for("180 days")`."""
+    return Vocabulary(
+        {},
+        {
+            "subscribed": lambda given: is_subscribed(str(given["topic"]), now),
+            "tracked_for": lambda given: is_tracked_for(given["length"], get_table(session).ask_before_tracking, now),
+        },
+    )

@@ -36,7 +36,7 @@ KIND = "segments"
 NAME = "segments"
 FILE = "segments.yaml"
 
-Lend = Callable[[datetime], Vocabulary]
+Lend = Callable[[Session, datetime], Vocabulary]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +52,19 @@ class Language:
         declared = {name: Field(FieldType(kind)) for name, kind in rests_on.get("fields", {}).items()}
         return Words({**BUILT_IN, **declared}, self.predicates, rests_on.get("segments", {}))
 
-    def clause(self, text: str, rests_on: Mapping[str, Any], now: datetime) -> Clause:
+    def clause(self, session: Session, text: str, rests_on: Mapping[str, Any], now: datetime) -> Clause:
         """A published condition as a clause on `contact`."""
         key = (text, json.dumps(rests_on, sort_keys=True))
         if key not in self._parsed:
             words = self.words(rests_on)
             self._parsed[key] = (parse(text, words), words)
         condition, words = self._parsed[key]
-        return self.clause_of(condition, words, now)
+        return self.clause_of(session, condition, words, now)
 
-    def clause_of(self, condition: Condition, words: Words, now: datetime) -> Clause:
+    def clause_of(self, session: Session, condition: Condition, words: Words, now: datetime) -> Clause:
         vocabulary = store.vocabulary(words.fields)
         for lend in self.lenders:
-            vocabulary |= lend(now)
+            vocabulary |= lend(session, now)
         return to_clause(condition, vocabulary)
 
 

@@ -88,7 +88,9 @@ def announce(session: Session, language: Language, ids: Sequence[int], now: date
         store.bring_back(session, newsletter.name, ids, is_subscribed)
         if not newsletter.content["announcement_is_ready"]:
             continue
-        people = store.announceable(session, ids, newsletter.name, _may_be_announced_to(newsletter, language, now))
+        people = store.announceable(
+            session, ids, newsletter.name, _may_be_announced_to(session, newsletter, language, now)
+        )
         window = definition.announce_in.to_window() if definition.announce_in else None
         intentions = [
             Intention(
@@ -116,11 +118,11 @@ def count_to_announce(session: Session, language: Language, newsletter: Publishe
     """How many people the announcement is still to be queued for."""
     if not newsletter.content["announcement_is_ready"]:
         return 0
-    return store.count_announceable(session, newsletter.name, _may_be_announced_to(newsletter, language, now))
+    return store.count_announceable(session, newsletter.name, _may_be_announced_to(session, newsletter, language, now))
 
 
-def _may_be_announced_to(newsletter: Published, language: Language, now: datetime) -> Clause:
-    is_meant = language.clause(newsletter.definition.audience, newsletter.content["rests_on"], now)
+def _may_be_announced_to(session: Session, newsletter: Published, language: Language, now: datetime) -> Clause:
+    is_meant = language.clause(session, newsletter.definition.audience, newsletter.content["rests_on"], now)
     return is_meant & _is_subscribed(newsletter, now)
 
 
@@ -233,7 +235,7 @@ def _queue_chunk(
     assert slot.version_id is not None
     content = campaigns.get_content(session, slot.version_id)
     audience = content["front"]["audience"] or "True"
-    clause = language.clause(audience, content["rests_on"], now)
+    clause = language.clause(session, audience, content["rests_on"], now)
     people, last = store.page_of_readers(session, slot.newsletter, slot.queued_to, _CHUNK, slot.slot_at, clause)
     if last is None:
         slot.finished_at = now

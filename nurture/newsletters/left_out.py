@@ -31,7 +31,7 @@ class LeftOut:
 def left_out_of_announcement(session: Session, language: Language, name: str, now: datetime) -> list[LeftOut]:
     """Everybody in the audience the announcement will not reach, with the reason by name."""
     newsletter = get_published(session, name)
-    clause = language.clause(newsletter.definition.audience, newsletter.content["rests_on"], now)
+    clause = language.clause(session, newsletter.definition.audience, newsletter.content["rests_on"], now)
     had = {delivery.contact_id: delivery for delivery, _ in store.deliveries_of(session, name, ANNOUNCEMENT)}
     found: list[LeftOut] = []
     after = 0

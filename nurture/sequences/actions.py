@@ -69,7 +69,7 @@ def enroll_entrants(session: Session, language: Language, ids: Sequence[int], no
         entry = content["definition"]["enroll"]
         if not entry["when"]:
             continue
-        clause = language.clause(entry["when"], content["rests_on"], now)
+        clause = language.clause(session, entry["when"], content["rests_on"], now)
         again = None if entry["again"] == "never" else now - parse_duration(entry["again"]).exact
         # Whoever may not be mailed would only leave again at once.
         clause &= consents.may_be_mailed(Purpose.CAMPAIGN, content["definition"]["topic"], now)

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from nurture.conditions import Argument, Predicate, Value
-from nurture.consent.rules import ALLOWED, Permission
+from nurture.consent.rules import ALLOWED, Permission, is_tracked_for
 from nurture.contacts.facts import ContactFacts
+from nurture.delivery.mailed.rules import Mailed, is_meant
 from nurture.tracking.rules import ANSWERED_BY, Deed, matches
 
 #: The words this room adds.
@@ -40,6 +41,8 @@ class PersonFacts:
     enrollment_id: int | None = None
     permission: Permission = ALLOWED
     deeds: Sequence[Deed] = ()
+    mailed: Sequence[Mailed] = ()  # by all campaigns; known only if a condition asks for it, as is the next
+    tracked_since: datetime | None = None  # opens and clicks may be recorded; None: they may not
     mails: Mapping[str, Mail] = field(default_factory=dict)
     enrolled_in: frozenset[str] = frozenset()
     finished: frozenset[str] = frozenset()
@@ -53,6 +56,11 @@ class PersonFacts:
         if predicate in ANSWERED_BY:
             return any(self._matches(deed, predicate, arguments) for deed in self.deeds)
         match predicate:
+            case "mailed":
+                return any(self._is_meant(mail, arguments) for mail in self.mailed)
+            case "tracked_for":
+                length = arguments["length"]
+                return isinstance(length, timedelta) and is_tracked_for(length, self.tracked_since, self.now)
             case "enrolled":
                 return arguments["sequence"] in self.enrolled_in
             case "finished":
@@ -60,13 +68,22 @@ class PersonFacts:
         return self.contact.answers(predicate, arguments)
 
     def _matches(self, deed: Deed, predicate: str, arguments: Mapping[str, object]) -> bool:
+        given = self._as_asked(arguments, deed.enrollment_id)
+        return given is not None and matches(deed, predicate, given, self.now)
+
+    def _is_meant(self, mail: Mailed, arguments: Mapping[str, object]) -> bool:
+        given = self._as_asked(arguments, mail.enrollment_id)
+        return given is not None and is_meant(mail, given, self.now)
+
+    def _as_asked(self, arguments: Mapping[str, object], enrollment_id: int | None) -> dict[str, object] | None:
+        """What a sequence's file asks, with its mails by their full names; None if this belongs elsewhere."""
         given = dict(arguments)
         if self.enrollment_id is not None:
-            if not given.pop("ever", False) and deed.enrollment_id != self.enrollment_id:
-                return False
+            if not given.pop("ever", False) and enrollment_id != self.enrollment_id:
+                return None
             if "mail" in given and "/" not in str(given["mail"]):
                 given["mail"] = f"{self.sequence}/{given['mail']}"
-        return matches(deed, predicate, given, self.now)
+        return given
 
     def with_tag(self, tag: str) -> "PersonFacts":
         return replace(self, contact=replace(self.contact, tags=self.contact.tags | {tag}))

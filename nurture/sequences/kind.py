@@ -32,7 +32,6 @@ from nurture.sequences.definition import (
 )
 from nurture.sequences.engine import Sequence
 from nurture.sequences.store import count_on_the_way
-from nurture.tracking.rules import ANSWERED_BY
 
 KIND = "sequence"
 FOLDER = "sequences"
@@ -148,7 +147,7 @@ def _check_mails_asked_about(
     file: YamlFile, path: tuple[str | int, ...], condition: Condition, mails: list[str]
 ) -> None:
     for part in walk(condition):
-        if isinstance(part, Asks) and part.predicate in ANSWERED_BY:
+        if isinstance(part, Asks):
             mail = dict(part.arguments).get("mail")
             if isinstance(mail, str) and "/" not in mail and mail not in mails:
                 hint = did_you_mean(mail, mails).strip() or f"It sends: {', '.join(mails) or 'nothing'}."

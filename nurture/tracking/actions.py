@@ -14,6 +14,7 @@ from nurture.contacts.actions import mark_changed
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import composing
+from nurture.delivery.mailed import rules as mailed
 from nurture.delivery.store import Delivery, deliveries_of_ids, hold_for_recheck
 from nurture.errors import BadInput
 from nurture.tracking import store
@@ -92,7 +93,7 @@ def _activity_row(request: Request, delivery: Delivery, link: tuple[str, str], n
 
 def place_of(delivery: Delivery) -> str:
     """How conditions name the mail of a delivery: "campaign/mail"."""
-    return f"{delivery.campaign.partition(':')[2]}/{delivery.mail}"
+    return mailed.place_of(delivery.campaign, delivery.mail)
 
 
 def link_of(session: Session, delivery: Delivery, number: int) -> tuple[str, str]:

@@ -150,7 +150,15 @@ def is_known(session: Session, contact_id: int, kind: ActivityKind, place: str, 
     return session.scalar(sa.select(same)) is True
 
 
-def vocabulary(now: datetime) -> Vocabulary:
+def words_said_in(session: Session, delivery_id: int, kind: ActivityKind) -> list[str]:
+    """What somebody said in, or on a page of, one mail, oldest first."""
+    statement = sa.select(col(Activity.what)).where(
+        col(Activity.delivery_id) == delivery_id, col(Activity.kind) == kind
+    )
+    return list(session.scalars(statement.order_by(col(Activity.occurred_at), col(Activity.id))))
+
+
+def vocabulary(_: Session, now: datetime) -> Vocabulary:
     """`rules.matches` in SQL, over all deeds of a contact."""
     return Vocabulary({}, {name: _asks(name, now) for name in ANSWERED_BY})
 

@@ -1,0 +1,65 @@
+"""The campaigns' mails that contacts may have got, for conditions: all SQL about `mailed(…)`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import col
+
+from nurture.consent.rules import Purpose
+from nurture.contacts.store import Contact
+from nurture.database.conditions import Vocabulary
+from nurture.database.engine import Session
+from nurture.database.statements import in_list_of
+from nurture.delivery.mailed.rules import Mailed, place_of
+from nurture.delivery.rules import MAY_HAVE_ARRIVED
+from nurture.delivery.store import Delivery
+
+_MAY_BE_THEIRS = sa.and_(
+    col(Delivery.purpose) == Purpose.CAMPAIGN,
+    col(Delivery.status).in_(MAY_HAVE_ARRIVED),
+    col(Delivery.attempted_at).is_not(None),
+)
+_MAILED = (
+    sa.select(
+        col(Delivery.contact_id),
+        col(Delivery.campaign),
+        col(Delivery.mail),
+        col(Delivery.attempted_at),
+        col(Delivery.enrollment_id),
+    )
+    .where(in_list_of(Delivery.contact_id, "ids"), _MAY_BE_THEIRS)
+    .order_by(col(Delivery.attempted_at))
+)
+
+
+def mailed_to(session: Session, contact_ids: Sequence[int]) -> dict[int, list[Mailed]]:
+    """The campaigns' mails that these contacts may have got, oldest first."""
+    found: dict[int, list[Mailed]] = {}
+    for contact_id, campaign, mail, at, enrollment_id in session.execute(_MAILED, {"ids": list(contact_ids)}):
+        found.setdefault(contact_id, []).append(Mailed(place_of(campaign, mail), at, enrollment_id))
+    return found
+
+
+def vocabulary(_: Session, now: datetime) -> Vocabulary:
+    """`rules.is_meant` in SQL, over all campaigns' mails of a contact."""
+
+    def mailed(given: Mapping[str, Any]) -> ColumnElement[bool]:
+        theirs = [col(Delivery.contact_id) == col(Contact.id), _MAY_BE_THEIRS]
+        if "mail" in given:
+            theirs.append(_is_at(given["mail"]))
+        if "within" in given:
+            theirs.append(col(Delivery.attempted_at) > now - given["within"])
+        if "before" in given:
+            theirs.append(col(Delivery.attempted_at) <= now - given["before"])
+        return sa.exists().where(*theirs)
+
+    return Vocabulary({}, {"mailed": mailed})
+
+
+def _is_at(place: str) -> ColumnElement[bool]:
+    """`rules.place_of` is this place: it is what follows the kind of the campaign and its colon."""
+    whole = col(Delivery.campaign) + "/" + col(Delivery.mail)
+    return sa.func.substr(whole, sa.func.length(whole) - len(place)) == f":{place}"
