@@ -34,6 +34,7 @@ class Visit:
     method: str
     names: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)  # what stands behind the question mark
 
     def said(self, name: str) -> str:
         """The first value of a form field; empty when it is not there."""
@@ -43,10 +44,11 @@ class Visit:
 async def read_visit(request: Request) -> Visit:
     """Read a request; raises `Refused` for a body that is too large (413) or too slow (408)."""
     names = {name: str(value) for name, value in request.path_params.items()}
+    asked = dict(request.query_params)
     if request.method != "POST":
-        return Visit(request.method, names)
+        return Visit(request.method, names, asked=asked)
     body = await _read_body(request)
-    return Visit(request.method, names, await _read_form(request, body))
+    return Visit(request.method, names, await _read_form(request, body), asked)
 
 
 async def _read_body(request: Request) -> bytes:
