@@ -42,6 +42,7 @@ from nurture.engines.local import Workshop
 from nurture.errors import BadInput, BadSettings
 from nurture.handoff.definition import HandoffKind
 from nurture.inbound.actions import receive
+from nurture.newsletters.actions import list_coming_issues
 from nurture.newsletters.kind import IssueKind, NewsletterKind
 from nurture.outgoing.calling import Caller, Exchange
 from nurture.outgoing.rules import Outskirts
@@ -51,7 +52,7 @@ from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
 from nurture.sequences.kind import SequenceKind
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
-from nurture.timing import parse_length
+from nurture.timing import DaySpan, parse_day_span, parse_length
 from nurture.tokens import AddressHasher, TokenKeys
 from nurture.tracking import rules as tracking_rules
 from nurture.tracking import store as activities
@@ -161,11 +162,24 @@ class App:
             clock=self.clock,
             house=self.house,
             boundary=self.boundary,
-            limits=lambda per_day, per_week: Limits(per_day, per_week, self.give_up_after, self.resends_uncertain),
+            limits=self._limits,
             connections=self.settings.smtp.connections,
             per_second=sending.per_second,
             # Before the first publish only a test of what the files say can be in the outbox.
             declared=lambda session: find_declared(session) or self.declared,
+            coming=lambda session, ids, now: list_coming_issues(session, self.language, ids, now),
+        )
+
+    def _limits(self, declared: Declared) -> Limits:
+        """What sending is held to, as it is published."""
+        return Limits(
+            cap_per_day=declared.cap_per_day,
+            cap_per_week=declared.cap_per_week,
+            give_up_after=self.give_up_after,
+            resend_uncertain=self.resends_uncertain,
+            values_per_ask=declared.values_per_ask,
+            blackout=tuple(parse_day_span(text) for text in declared.blackout),
+            blast_guard=declared.blast_guard,
         )
 
     def caller(self, worker: int) -> Caller:
@@ -300,6 +314,9 @@ def declared_of(settings: Settings) -> Declared:
         operators=tuple(one.model_dump() for one in settings.operators),
         cap_per_day=settings.sending.cap_per_day,
         cap_per_week=settings.sending.cap_per_week,
+        values_per_ask=settings.sending.values_per_ask,
+        blackout=tuple(str(_day_span(text)) for text in settings.sending.blackout),
+        blast_guard=settings.sending.blast_guard,
         company_domains=frozenset(domain.lower() for domain in settings.company.domains),
         utm=_utm(settings),
     )
@@ -313,6 +330,13 @@ def _utm(settings: Settings) -> Utm | None:
 
 def _sender(raw: Any) -> Sender:
     return Sender(raw.name, raw.email, raw.postal_address)
+
+
+def _day_span(text: str) -> DaySpan:
+    try:
+        return parse_day_span(text)
+    except BadInput as error:
+        raise BadSettings(f"sending.blackout: {error}") from None
 
 
 def _offset(settings: Settings) -> timedelta:

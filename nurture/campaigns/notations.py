@@ -1,13 +1,23 @@
-"""How files write durations, days, hours, times and zones: texts that are checked when read and kept as written."""
+"""How files write durations, days, hours, zones, addresses of the web: texts that are checked and kept as written."""
 
+import ipaddress
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from nurture.errors import BadInput
-from nurture.timing import get_zone, parse_days, parse_duration, parse_hours, parse_length, parse_time
+from nurture.timing import (
+    get_zone,
+    parse_days,
+    parse_duration,
+    parse_holidays,
+    parse_hours,
+    parse_length,
+    parse_time,
+)
 
 
 def _readable(read: Callable[[str], object], *, words: frozenset[str] = frozenset()) -> AfterValidator:
@@ -40,6 +50,31 @@ def _parse_half_life(text: str) -> None:
         raise BadInput(f'"{text}" leaves no time to fade in; write a number from 1 and a unit, such as "30 days".')
 
 
+def _read_holidays(written: object) -> object:
+    """One code, or a list of them."""
+    if isinstance(written, str) or (isinstance(written, list | tuple) and all(isinstance(one, str) for one in written)):
+        try:
+            return parse_holidays(written)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+    return written
+
+
+def _check_url(text: str) -> str:
+    """Https, or this machine: what goes along is about people."""
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    try:
+        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = False
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_here):
+        raise ValueError(f'"{text}" cannot be called; write an https address, such as "https://crm.example/hooks/1".')
+    if not host or parts.username or parts.password or not text.isprintable() or " " in text:
+        raise ValueError(f'"{text}" is not the address of a page; names and passwords do not belong in it.')
+    return text
+
+
 #: A wait, which may be counted in working days.
 Length = Annotated[str, _readable(_parse_wait)]
 #: Hours, days, weeks: the same for everybody.
@@ -50,3 +85,5 @@ Hours = Annotated[str, _readable(parse_hours)]
 TimeOfDay = Annotated[str, _readable(parse_time)]
 ContactOrZone = Annotated[str, _readable(get_zone, words=frozenset({"contact", "owner"}))]
 ReaderOrZone = Annotated[str, _readable(get_zone, words=frozenset({"sender", "reader"}))]
+Holidays = Annotated[tuple[str, ...], BeforeValidator(_read_holidays)]
+WebhookUrl = Annotated[str, AfterValidator(_check_url)]

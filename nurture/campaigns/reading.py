@@ -102,6 +102,7 @@ class Workspace:
     words: Words
     topics: Mapping[str, str]  # name → label
     senders: frozenset[str]
+    operators: frozenset[str] = frozenset()
 
     @property
     def templates(self) -> Path:

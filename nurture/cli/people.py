@@ -22,24 +22,30 @@ def enroll(
 ) -> None:
     """Put a contact at the start of a sequence.
 
-    Someone who may not be mailed about its topic is not enrolled; the command says why and exits 1.
+    Someone who may not be mailed about its topic is not enrolled; the command says why and exits 1. Someone who is on
+    another sequence that does not go together with this one comes in when that one ends.
 
     Example: nurture enroll evaluators ana@reader.example
     """
     from nurture.contacts.actions import get_contact
-    from nurture.sequences import actions
+    from nurture.sequences.entries import Entry
+    from nurture.sequences.entries import enroll as put_in
 
     with opened() as house:
         now = house.clock.now()
         with house.database.writing() as session:
             contact = get_contact(session, email)
-            is_new = actions.enroll(session, sequence, contact, because="by hand", now=now)
+            entry = put_in(session, house.language, sequence, contact, because="by hand", now=now)
         if as_json:
-            emit({"sequence": sequence, "email": contact.email, "enrolled": is_new})
-        elif is_new:
-            say(f"{contact.email} starts in {sequence}. `nurture run` sends what is due.")
-        else:
-            say(f"{contact.email} is on the way through {sequence} already, or was before; nothing changed.")
+            emit({"sequence": sequence, "email": contact.email, "enrolled": entry is Entry.ENROLLED, "entry": entry})
+            return
+        match entry:
+            case Entry.ENROLLED:
+                say(f"{contact.email} starts in {sequence}. `nurture run` sends what is due.")
+            case Entry.WAITS:
+                say(f"{contact.email} is on another sequence, and starts in {sequence} when it ends.")
+            case Entry.ALREADY:
+                say(f"{contact.email} is on the way through {sequence} already, or waits for it; nothing changed.")
 
 
 def opt_out(

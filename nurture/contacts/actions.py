@@ -107,6 +107,15 @@ def join_list(session: Session, name: str, ids: Sequence[int], now: datetime) ->
     return joined
 
 
+def leave_list(session: Session, name: str, ids: Sequence[int], now: datetime) -> int:
+    """Take contacts off a list; how many were on it."""
+    found = store.find_list(session, name)
+    left = store.delete_members(session, found.id, ids) if found else 0
+    if left:
+        mark_changed(session, ids, now)
+    return left
+
+
 def move_stage(session: Session, contact: Contact, stage: str, because: str, now: datetime) -> None:
     """Move a contact to a stage and write down why."""
     if contact.stage == stage:

@@ -33,8 +33,11 @@ from nurture.scoring import store as scores
 from nurture.scoring.actions import rescore
 from nurture.scoring.definition import find_model
 from nurture.sequences import actions as sequences
+from nurture.sequences import entries, experiments
 from nurture.sequences import store as enrollments
 from nurture.sequences.actions import Surroundings
+from nurture.sequences.moving import actions as moving
+from nurture.sequences.moving.store import first_move_at
 from nurture.tracking import actions as tracking
 from nurture.tracking import store as activities
 
@@ -83,6 +86,7 @@ _QUESTIONS = sa.select(
     hand_offs.next_recycle_at().label("recycle"),
     scores.oldest_scored_at().label("scored"),
     enrollments.next_wake_at().label("wake"),
+    first_move_at().label("follow"),
     *(contacts.first_changed_at(reader).label(reader) for reader in contacts.READERS),
 )
 
@@ -131,10 +135,40 @@ def _enroll(session: Session, bench: Bench, now: datetime) -> int:
     changed = contacts.list_changed(session, "sequences", _CHUNK)
     if not changed:
         return 0
-    entered = sequences.enroll_entrants(session, bench.language, list(changed), now)
+    entered = entries.enroll_entrants(session, bench.language, list(changed), now)
     enrollments.wake(session, list(changed), now)
     contacts.drop_changed(session, "sequences", changed)
     return entered or -len(changed)
+
+
+def _enroll_as_time_passes(session: Session, bench: Bench, now: datetime) -> int:
+    """Once a day everybody, for the sequences whose entrants need not have changed: only time has to pass."""
+    today = f"{now:%Y-%m-%d}"
+    day, _, after = get_mark(session, "entries").partition(":")
+    ids = contacts.page_of_ids(session, int(after) if day == today else 0, _SWEEP, contacts.everybody())
+    entries.enroll_entrants(session, bench.language, ids, now, only_time=True)
+    set_mark(session, "entries", f"{today}:{ids[-1]}" if ids else f"{today}:done")
+    return len(ids) or 1
+
+
+def _entries_due(session: Session, bench: Bench, answers: Answers, now: datetime) -> datetime | None:
+    if not entries.asks_as_time_passes(session, bench.language):
+        return None
+    return now if get_mark(session, "entries") != f"{now:%Y-%m-%d}:done" else _midnight(now) + _DAY
+
+
+def _end_tests(session: Session, bench: Bench, now: datetime) -> int:
+    """Once an hour, so that a test ends soon and nobody counts all day."""
+    experiments.end_tests(session, bench.language, now)
+    set_mark(session, "tests", f"{now:%Y-%m-%dT%H}")
+    return 1
+
+
+def _tests_due(session: Session, bench: Bench, answers: Answers, now: datetime) -> datetime | None:
+    if not experiments.list_running(session, bench.language):
+        return None
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return now if get_mark(session, "tests") != f"{now:%Y-%m-%dT%H}" else hour + timedelta(hours=1)
 
 
 def _advance(session: Session, bench: Bench, now: datetime) -> int:
@@ -205,6 +239,13 @@ JOBS: tuple[Job, ...] = (
         lambda session, bench, answers, now: _soonest(answers["scoring"], _next_midnight(answers["scored"])),
     ),
     Job("enroll", _enroll, lambda session, bench, answers, now: answers["sequences"], counts="enrolled"),
+    Job("entries", _enroll_as_time_passes, _entries_due),
+    Job("tests", _end_tests, _tests_due),
+    Job(
+        "follow",
+        lambda session, bench, now: moving.carry_on(session, now),
+        lambda session, bench, answers, now: answers["follow"],
+    ),
     Job("advance", _advance, lambda session, bench, answers, now: answers["wake"], counts="advanced"),
     Job("announce", _announce, lambda session, bench, answers, now: answers["newsletters"]),
     Job(

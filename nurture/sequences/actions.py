@@ -1,36 +1,35 @@
-"""Enrolls contacts and moves them on: gather, decide, record.
+"""Moves enrollments on: gather, decide, record.
 
 Facts are read, the pure `advance` decides, and what it decided is saved with compare-and-set in one transaction. The
-loser of a race throws its decision away; nothing was sent by deciding.
+loser of a race throws its decision away; nothing was sent by deciding. Who comes in is `entries`' business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from nurture.campaigns import store as campaigns
+from nurture.campaigns.agreements import who_agreed
 from nurture.consent import store as consents
 from nurture.consent.rules import Permission, Purpose, may_send
 from nurture.contacts import store as contacts
-from nurture.contacts.actions import change_contact, mark_changed, tag_contact
+from nurture.contacts.actions import mark_changed
 from nurture.contacts.segments import Language
-from nurture.contacts.store import Contact
+from nurture.contacts.store import Operator
 from nurture.contacts.zones import zone_of
-from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import store as deliveries
-from nurture.delivery.actions import Intention, queue_deliveries
-from nurture.delivery.rules import Priority
-from nurture.errors import NotAllowed
-from nurture.handoff import actions as handoff
-from nurture.scoring.actions import gather_facts, give_points
+from nurture.delivery.mailed.store import mailed_to
+from nurture.scoring.actions import gather_facts
 from nurture.sequences import engine, store
-from nurture.sequences.engine import Decision, Effect, Enrollment
+from nurture.sequences.decisions import Decision, Enrollment
+from nurture.sequences.effects import carry_out
 from nurture.sequences.facts import Mail, PersonFacts
 from nurture.sequences.kind import load_sequence
+from nurture.sequences.program import Sequence as Program
+from nurture.sequences.program import Split
 from nurture.sequences.store import EnrollmentRow
-from nurture.timing import find_zone, parse_duration
+from nurture.timing import find_zone
 from nurture.tracking import store as tracking
 
 
@@ -42,61 +41,9 @@ class Surroundings:
     settle_after: timedelta
 
 
-def get_sequence(session: Session, version_id: int, language: Language) -> engine.Sequence:
+def get_sequence(session: Session, version_id: int, language: Language) -> Program:
     """The program of a published version."""
     return campaigns.derive(session, version_id, load_sequence, language)
-
-
-def enroll(session: Session, sequence: str, contact: Contact, *, because: str, now: datetime) -> bool:
-    """Put one contact at the start of a sequence, by hand; False when they are on their way already."""
-    campaign = campaigns.get_campaign(session, "sequence", sequence)
-    assert campaign.version_id is not None
-    content = campaigns.get_content(session, campaign.version_id)
-    topic = content["definition"]["topic"]
-    standing = consents.standings(session, [contact.id], topic)[contact.id]
-    permission = may_send(Purpose.CAMPAIGN, standing, now)
-    if not permission.is_allowed:
-        raise NotAllowed(f"{contact.email} may not be mailed about {topic}: {permission.because}.")
-    return _enroll(session, sequence, campaign.version_id, content, [contact.id], because, now) == 1
-
-
-def enroll_entrants(session: Session, language: Language, ids: Sequence[int], now: datetime) -> int:
-    """Enroll those of these contacts for whom an entry condition holds; how many came in."""
-    entered = 0
-    for campaign in campaigns.list_campaigns(session, "sequence"):
-        assert campaign.version_id is not None
-        content = campaigns.get_content(session, campaign.version_id)
-        entry = content["definition"]["enroll"]
-        if not entry["when"]:
-            continue
-        clause = language.clause(session, entry["when"], content["rests_on"], now)
-        again = None if entry["again"] == "never" else now - parse_duration(entry["again"]).exact
-        # Whoever may not be mailed would only leave again at once.
-        clause &= consents.may_be_mailed(Purpose.CAMPAIGN, content["definition"]["topic"], now)
-        found = store.find_entrants(session, campaign.name, clause, ids, again)
-        entered += _enroll(session, campaign.name, campaign.version_id, content, found, entry["when"], now)
-    return entered
-
-
-def _enroll(
-    session: Session,
-    sequence: str,
-    version_id: int,
-    content: Mapping[str, Any],
-    ids: Sequence[int],
-    because: str,
-    now: datetime,
-) -> int:
-    rows = [
-        {
-            "id": new_id(), "contact_id": contact_id, "sequence": sequence, "version_id": version_id,
-            "status": "active", "step": content["first"], "visit": 1, "since": now, "wake_at": now, "revision": 0,
-            "because": because, "enrolled_at": now, "exit_reason": "",
-        }
-        for contact_id in ids
-    ]  # fmt: skip
-    mark_changed(session, ids, now)
-    return store.insert_enrollments(session, rows)
 
 
 def advance_all(
@@ -135,6 +82,12 @@ def gather(
     for one in deliveries.deliveries_of_enrollments(session, [row.id for row in rows]):
         mail = Mail(one.id, one.status, one.because, one.attempted_at or one.settled_at)
         mails.setdefault(one.enrollment_id or 0, {})[one.key] = mail
+    taken = store.visits_of(session, [row.id for row in rows if row.is_moved])
+    winners = _winners(session, rows, surroundings)
+    versions = {row.version_id for row in rows}
+    asked = frozenset[str]().union(*(get_sequence(session, one, surroundings.language).questions for one in versions))
+    mailed = mailed_to(session, ids) if "mailed" in asked else {}
+    tracked_since = consents.tracked_since_of(session, known) if "tracked_for" in asked else {}
     ways: dict[int, list[EnrollmentRow]] = {}
     for way in store.list_enrollments(session, ids):
         ways.setdefault(way.contact_id, []).append(way)
@@ -156,13 +109,39 @@ def gather(
             enrollment_id=row.id,
             permission=permissions[row.id],
             deeds=deeds.get(contact.id, ()),
+            mailed=mailed.get(contact.id, ()),
+            tracked_since=tracked_since.get(contact.id),
             mails=mails.get(row.id, {}),
             enrolled_in=frozenset(way.sequence for way in ways[contact.id] if way.ended_at is None),
             finished=frozenset(way.sequence for way in ways[contact.id] if way.status == "finished"),
             first_open_question_at=asked_at,
             verdicts_at=asked_at + surroundings.settle_after if asked_at else None,
+            away_until=contact.away_until,
+            owner_has_agreed=_has_agreed(session, row, sequence, owner),
+            taken=taken.get(row.id, {}),
+            winners=winners[row.version_id],
         )
     return found
+
+
+def _winners(session: Session, rows: Sequence[EnrollmentRow], surroundings: Surroundings) -> dict[int, dict[str, str]]:
+    """The arms that won, by version and split; a test is of its arms, so edited ones begin anew."""
+    found: dict[int, dict[str, str]] = {}
+    for version_id, name in {(row.version_id, row.sequence) for row in rows}:
+        steps = get_sequence(session, version_id, surroundings.language).steps.values()
+        tests = {step.id: step.signature for step in steps if isinstance(step, Split) and step.winner}
+        ended = store.list_tests(session, name) if tests else []
+        found[version_id] = {
+            one.step: one.arm for one in ended if one.arm is not None and tests.get(one.step) == one.signature
+        }
+    return found
+
+
+def _has_agreed(session: Session, row: EnrollmentRow, sequence: Program, owner: Operator | None) -> bool:
+    """Whether these mails may go out in the owner's name; without an owner nobody's name is at stake."""
+    if sequence.sender != "owner" or owner is None:
+        return True
+    return owner.id in who_agreed(session, row.sequence, campaigns.get_content(session, row.version_id))
 
 
 def _permissions(
@@ -188,6 +167,7 @@ def record(
 ) -> int:
     """Save decisions with their effects; how many enrollments really moved or ended."""
     moved = 0
+    visits: list[dict[str, object]] = []
     for row, decision in decided:
         after = decision.enrollment
         if after.revision == row.revision:
@@ -207,66 +187,15 @@ def record(
         )
         if not is_saved:
             continue
+        visits += [
+            {"enrollment_id": row.id, "step": one.step, "visit": one.visit, "way": one.way, "passed_at": now}
+            for one in decision.passed
+        ]
+        sequence = get_sequence(session, row.version_id, surroundings.language)
         for effect in decision.effects:
-            _carry_out(session, row, effect, surroundings, now)
+            carry_out(session, row, effect, sequence, surroundings.language, now)
         moved += (after.step, after.status) != (row.step, row.status) or bool(decision.effects)
         if after.is_over:
             mark_changed(session, [row.contact_id], now)
+    store.insert_visits(session, visits)
     return moved
-
-
-def _carry_out(session: Session, row: EnrollmentRow, effect: Effect, surroundings: Surroundings, now: datetime) -> None:
-    match effect:
-        case engine.QueueMail():
-            _queue(session, row, effect, surroundings, now)
-        case engine.ReleaseMail(delivery_id):
-            deliveries.release_rechecked(session, [delivery_id], now)
-        case engine.CancelMails(because):
-            deliveries.stop_enrollments(session, [row.id], because, now)
-        case engine.Tagged(tag):
-            tag_contact(session, row.contact_id, tag, now)
-        case engine.FieldsSet(values):
-            change_contact(session, session.get_one(Contact, row.contact_id), dict(values), now)
-        case engine.PointsGiven(key, points, because, half_life):
-            give_points(session, row.contact_id, key=key, points=points, because=because, half_life=half_life, now=now)
-        case engine.HandedOff():
-            _hand_off(session, row, surroundings, now)
-
-
-def _queue(
-    session: Session, row: EnrollmentRow, effect: engine.QueueMail, surroundings: Surroundings, now: datetime
-) -> None:
-    sequence = get_sequence(session, row.version_id, surroundings.language)
-    contact = session.get_one(Contact, row.contact_id)
-    owner = session.get(contacts.Operator, contact.owner_id) if contact.owner_id else None
-    zone = {"contact": str(zone_of(contact)), "owner": owner.timezone if owner else str(zone_of(contact))}
-    queue_deliveries(
-        session,
-        [
-            Intention(
-                key=effect.key,
-                purpose=Purpose.CAMPAIGN,
-                campaign=f"sequence:{row.sequence}",
-                version_id=row.version_id,
-                mail=effect.step,
-                priority=Priority.SEQUENCE,
-                due_at=now,
-                contact_id=contact.id,
-                domain=contact.domain,
-                enrollment_id=row.id,
-                topic=sequence.topic,
-                sender=sequence.sender,
-                window=sequence.window,
-                zone=zone.get(sequence.window_zone, sequence.window_zone),
-                expires_at=effect.expires_at,
-            )
-        ],
-        now,
-    )
-
-
-def _hand_off(session: Session, row: EnrollmentRow, surroundings: Surroundings, now: datetime) -> None:
-    agreement = handoff.find(session, surroundings.language)
-    contact = session.get_one(Contact, row.contact_id)
-    if agreement is not None:
-        handoff.hand_off_once(session, agreement, contact, now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nurture.conditions import Argument, Predicate, Value
+from nurture.conditions import AllOf, AnyOf, Argument, Asks, Condition, Not, Predicate, Value
 from nurture.consent.rules import ALLOWED, Permission, is_tracked_for
 from nurture.contacts.facts import ContactFacts
 from nurture.delivery.mailed.rules import Mailed, is_meant
@@ -48,6 +48,16 @@ class PersonFacts:
     finished: frozenset[str] = frozenset()
     first_open_question_at: datetime | None = None  # the oldest hit without a verdict
     verdicts_at: datetime | None = None  # when it will have one
+    away_until: datetime | None = None  # out of office
+    owner_has_agreed: bool = True  # to the mails of this version going out in their name
+    #: Which way each step went that an older version of this enrollment passed, by step and visit.
+    taken: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    winners: Mapping[str, str] = field(default_factory=dict)  # the arm that won, by split
+
+    def as_of(self, at: datetime) -> "PersonFacts":
+        """What had occurred by then; values without a date are what they are."""
+        deeds = [deed for deed in self.deeds if deed.occurred_at <= at]
+        return replace(self, now=at, deeds=deeds, mailed=[mail for mail in self.mailed if mail.occurred_at <= at])
 
     def value(self, name: str) -> Value | None:
         return self.contact.value(name)
@@ -88,9 +98,34 @@ class PersonFacts:
     def with_tag(self, tag: str) -> "PersonFacts":
         return replace(self, contact=replace(self.contact, tags=self.contact.tags | {tag}))
 
+    def without_tag(self, tag: str) -> "PersonFacts":
+        return replace(self, contact=replace(self.contact, tags=self.contact.tags - {tag}))
+
+    def with_list(self, name: str, *, is_joining: bool) -> "PersonFacts":
+        lists = self.contact.lists | {name} if is_joining else self.contact.lists - {name}
+        return replace(self, contact=replace(self.contact, lists=lists))
+
     def with_values(self, values: Mapping[str, Any]) -> "PersonFacts":
         return replace(self, contact=replace(self.contact, values={**self.contact.values, **values}))
 
     def with_points(self, points: float) -> "PersonFacts":
         score = self.contact.values.get("score") or 0
         return self.with_values({"score": round(float(score) + points, 1)})
+
+
+def from_outside(condition: Condition, sequence: str) -> Condition:
+    """A condition of a sequence's file as it reads elsewhere: its mails by their full names."""
+    match condition:
+        case AllOf(parts):
+            return AllOf(tuple(from_outside(part, sequence) for part in parts))
+        case AnyOf(parts):
+            return AnyOf(tuple(from_outside(part, sequence) for part in parts))
+        case Not(part):
+            return Not(from_outside(part, sequence))
+        case Asks(predicate, arguments):
+            given = {
+                name: f"{sequence}/{value}" if name == "mail" and "/" not in str(value) else value
+                for name, value in arguments
+            }
+            return Asks(predicate, tuple(given.items()))
+    return condition

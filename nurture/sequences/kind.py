@@ -1,6 +1,7 @@
-"""Reads, checks and freezes sequences: what a careful colleague would find before launch, and what a version contains."""
+"""Reads, checks and freezes sequences: from files to units that can be published, and from a version to a program."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,57 +16,67 @@ from nurture.campaigns.reading import (
     open_yaml,
     read_definition,
 )
-from nurture.conditions import Asks, Condition, FieldType, walk
 from nurture.contacts.segments import Language, rests_on
 from nurture.database.engine import Session
-from nurture.errors import did_you_mean
+from nurture.delivery.offering import SAMPLE_MEETING
 from nurture.rendering.loading import read_template
 from nurture.rendering.source import MailSource
-from nurture.sequences.definition import (
-    IfStep,
-    Numbered,
-    SendStep,
-    SequenceDefinition,
-    SetStep,
-    build,
-    read_steps,
-)
-from nurture.sequences.engine import Sequence
+from nurture.sequences.building import build
+from nurture.sequences.checks import check_conditions, check_moments, check_names, check_others, check_steps
+from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.moving.actions import PeopleInFlight
+from nurture.sequences.program import Sequence
+from nurture.sequences.steps import Numbered, OfferMeetingStep, read_steps, walk_all
 from nurture.sequences.store import count_on_the_way
 
 KIND = "sequence"
 FOLDER = "sequences"
 
 
-class SequenceKind:
+@dataclass(frozen=True)
+class SequenceFile:
+    """One file of a sequence as far as it could be read; `unit` only when it has no errors."""
+
+    file: YamlFile
+    definition: SequenceDefinition | None
+    steps: list[Numbered]
+    mails: Mapping[str, MailSource]
+    unit: Unit | None = None
+
+    @property
+    def every(self) -> list[Numbered]:
+        return list(walk_all(self.steps))
+
+
+class SequenceKind(PeopleInFlight):
     """All files of campaigns/sequences/."""
 
     name = KIND
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         units: list[Unit] = []
-        for path in sorted((workspace.campaigns / FOLDER).glob("*.y*ml")):
-            unit = _read_file(workspace, path, problems)
-            if unit is None:
+        found = [one for path in _paths(workspace) if (one := _read_file(workspace, path, problems)) is not None]
+        names = [one.definition.sequence for one in found if one.definition]
+        for one in found:
+            if one.definition is not None:
+                check_others(one.file, one.definition, one.every, names)
+            if one.unit is None:
                 continue
-            twin = next((other for other in units if other.name == unit.name), None)
+            twin = next((other for other in units if other.name == one.unit.name), None)
             if twin is not None:
-                message = f'the sequence "{unit.name}" is defined in {twin.file} already; give one another name.'
-                problems.add(Problem(unit.file, 1, 1, "NS204", message))
+                message = f'the sequence "{twin.name}" is defined in {twin.file} already; give one another name.'
+                problems.add(Problem(one.unit.file, 1, 1, "NS204", message))
                 continue
-            units.append(unit)
+            units.append(one.unit)
         return units
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         definition = content["definition"]
         mails = content["mails"]
+        inside = {"then", "elif_", "else_", "split", "silence"}
         steps = {
-            one.id: {
-                **one.step.model_dump(mode="json", by_alias=True, exclude={"then", "else_"}),
-                **mails.get(one.id, {}),
-            }
-            for outer in read_steps(PublishedFile(definition["sequence"], definition), definition["steps"])
-            for one in outer.walk()
+            one.id: {**one.step.model_dump(mode="json", by_alias=True, exclude=inside), **mails.get(one.id, {})}
+            for one in walk_all(read_steps(PublishedFile(definition["sequence"], definition), definition["steps"]))
         }
         rest = {key: value for key, value in definition.items() if key != "steps"}
         return {**steps, **rest}
@@ -81,7 +92,11 @@ def load_sequence(content: Mapping[str, Any], language: Language) -> Sequence:
     return build(definition, steps, language.words(content["rests_on"]))
 
 
-def _read_file(workspace: Workspace, path: Path, problems: Problems) -> Unit | None:
+def _paths(workspace: Workspace) -> list[Path]:
+    return sorted((workspace.campaigns / FOLDER).glob("*.y*ml"))
+
+
+def _read_file(workspace: Workspace, path: Path, problems: Problems) -> SequenceFile | None:
     file = open_yaml(workspace, path, problems)
     if file is None:
         return None
@@ -90,108 +105,38 @@ def _read_file(workspace: Workspace, path: Path, problems: Problems) -> Unit | N
     # Whatever is wrong above them, the steps are looked at all the same.
     raw = definition.steps if definition else file.data.get("steps")
     steps = read_steps(file, raw) if isinstance(raw, list) else []
-    every = [one for outer in steps for one in outer.walk()]
-    texts = _check_conditions(file, definition, every, workspace)
+    every = list(walk_all(steps))
+    texts = check_conditions(file, definition, every, workspace)
+    check_moments(file, definition, every, workspace)
+    check_steps(file, every, workspace)
     mails = {one.id: mail for one in every if (mail := _read_mail(file, one, workspace, problems)) is not None}
-    for one in every:
-        _check_fields(file, one, workspace)
-    if definition is None:
-        return None
-    _check_names(file, definition, workspace)
-    if len(problems.errors) > before:
-        return None
-    program = build(definition, steps, workspace.words)
+    if definition is not None:
+        check_names(file, definition, workspace)
+    read = SequenceFile(file, definition, steps, mails)
+    if definition is None or len(problems.errors) > before:
+        return read
     content = {
         "definition": definition.model_dump(mode="json", by_alias=True),
-        "first": program.first,
+        "first": build(definition, steps, workspace.words).first,
         "mails": {step: mail.to_json() for step, mail in mails.items()},
         "about": {"title": definition.name or definition.sequence, "kind": KIND},
         "rests_on": rests_on(texts, workspace.words),
     }
-    return Unit(KIND, definition.sequence, file.name, content)
-
-
-def _check_names(file: YamlFile, definition: SequenceDefinition, workspace: Workspace) -> None:
-    if definition.topic not in workspace.topics:
-        known = ", ".join(workspace.topics) or "none is declared"
-        hint = did_you_mean(definition.topic, workspace.topics).strip() or f"Known: {known}."
-        file.complain("NS205", ("topic",), f'settings.toml declares no topic "{definition.topic}".', hint)
-    if definition.sender not in {"default", "owner", *workspace.senders}:
-        hint = did_you_mean(definition.sender, ["default", "owner", *workspace.senders]).strip()
-        file.complain("NS206", ("sender",), f'settings.toml declares no sender "{definition.sender}".', hint)
-
-
-def _check_conditions(
-    file: YamlFile, definition: SequenceDefinition | None, every: list[Numbered], workspace: Workspace
-) -> list[str]:
-    """Complain about conditions that cannot be read or ask about mails this file does not send; hand back the rest."""
-    asked: list[tuple[tuple[str | int, ...], str]] = [
-        ((*one.path, "if"), one.step.if_) for one in every if isinstance(one.step, IfStep)
-    ]
-    if definition is not None:
-        asked += [(("exit", number, "when"), one.when) for number, one in enumerate(definition.exit)]
-        asked += [(("enroll", "when"), definition.enroll.when)] if definition.enroll.when else []
-    mails = [one.id for one in every if isinstance(one.step, SendStep)]
-    good = []
-    for path, text in asked:
-        condition = file.read_condition(path, text, workspace.words)
-        if condition is None:
-            continue
-        good.append(text)
-        if path[0] != "enroll":
-            _check_mails_asked_about(file, path, condition, mails)
-    return good
-
-
-def _check_mails_asked_about(
-    file: YamlFile, path: tuple[str | int, ...], condition: Condition, mails: list[str]
-) -> None:
-    for part in walk(condition):
-        if isinstance(part, Asks):
-            mail = dict(part.arguments).get("mail")
-            if isinstance(mail, str) and "/" not in mail and mail not in mails:
-                hint = did_you_mean(mail, mails).strip() or f"It sends: {', '.join(mails) or 'nothing'}."
-                file.complain(
-                    "NS207",
-                    path,
-                    f'{part.predicate}("{mail}"): no step of this file sends a mail called "{mail}".',
-                    hint,
-                )
+    if meetings := {one.id: one.step.offer_meeting.slots for one in every if isinstance(one.step, OfferMeetingStep)}:
+        content["meetings"] = meetings
+    return SequenceFile(file, definition, steps, mails, Unit(KIND, definition.sequence, file.name, content))
 
 
 def _read_mail(file: YamlFile, one: Numbered, workspace: Workspace, problems: Problems) -> MailSource | None:
-    if not isinstance(one.step, SendStep):
+    mail, path = one.mail, one.mail_path
+    if mail is None:
         return None
-    step = one.step
     subject, preheader = (
-        file.original((*one.path, key), text.strip()) if text is not None else None
-        for key, text in (("subject", step.subject), ("preheader", step.preheader))
+        file.original((*path, key), text.strip()) if text is not None else None
+        for key, text in (("subject", mail.subject), ("preheader", mail.preheader))
     )
-    reading = read_template(workspace.templates, step.send, subject=subject, preheader=preheader)
-    asked_at = (file.name, *file.place((*one.path, "send")))
+    reading = read_template(workspace.templates, mail.send, subject=subject, preheader=preheader)
+    asked_at = (file.name, *file.place((*path, "send")))
     given = [line for line in (subject, preheader) if line is not None]
-    return take_mail(workspace, reading, problems, asked_at=asked_at, given=given)
-
-
-def _check_fields(file: YamlFile, one: Numbered, workspace: Workspace) -> None:
-    if not isinstance(one.step, SetStep):
-        return
-    settable = {name for name in workspace.words.fields if name not in _COMPUTED}
-    for name, value in one.step.set.items():
-        path = (*one.path, "set", name)
-        if name not in settable:
-            file.complain("NS209", path, f'"{name}" cannot be set.', did_you_mean(name, settable).strip(), at_key=True)
-            continue
-        kind = workspace.words.fields[name].type
-        fits = {
-            FieldType.TEXT: isinstance(value, str),
-            FieldType.NUMBER: isinstance(value, int | float) and not isinstance(value, bool),
-            FieldType.FLAG: isinstance(value, bool),
-            FieldType.DATE: isinstance(value, str),
-        }
-        if value is not None and not fits[kind]:
-            file.complain("NS210", path, f"{name} is a {kind}, and {value!r} is not.")
-
-
-#: Nobody sets these by hand: they follow from what people did, said, or are.
-_COMPUTED = {"email", "domain", "score", "fit", "stage", "interest", "owner"}
+    about_mail = {"meeting": SAMPLE_MEETING} if isinstance(one.step, OfferMeetingStep) else {}
+    return take_mail(workspace, reading, problems, asked_at=asked_at, given=given, about_mail=about_mail)

@@ -19,9 +19,10 @@ from nurture.contacts.fields import STAGES
 from nurture.delivery.rules import Circumstances, Status, Stop, find_stop
 from nurture.handoff.rules import may_be_handed_off
 from nurture.scoring.rules import Given, Model, compute, is_over_the_line
-from nurture.sequences import engine
-from nurture.sequences.engine import Decision, Enrollment
+from nurture.sequences import decisions, engine
+from nurture.sequences.decisions import Decision, Enrollment
 from nurture.sequences.facts import Mail, PersonFacts
+from nurture.sequences.program import Sequence as Program
 from nurture.tracking.rules import ActivityKind, Deed
 
 
@@ -88,7 +89,7 @@ _KINDS = {"open": ActivityKind.OPENED, "click": ActivityKind.CLICKED, "reply": A
 
 
 def simulate(
-    sequence: engine.Sequence,
+    sequence: Program,
     person: Person,
     behavior: Behavior,
     *,
@@ -104,7 +105,7 @@ def simulate(
 class _Life:
     def __init__(
         self,
-        sequence: engine.Sequence,
+        sequence: Program,
         person: Person,
         behavior: Behavior,
         start: datetime,
@@ -181,20 +182,20 @@ class _Life:
             enrolled_in=frozenset({self.sequence.name}),
         )
 
-    def _take_on(self, effect: engine.Effect) -> None:
+    def _take_on(self, effect: decisions.Effect) -> None:
         match effect:
-            case engine.QueueMail(step, key, expires_at):
+            case decisions.QueueMail(step=step, key=key, expires_at=expires_at):
                 self._queue(step, key, expires_at)
-            case engine.Tagged(tag):
+            case decisions.Tagged(tag):
                 self.contact = replace(self.contact, tags=self.contact.tags | {tag})
-            case engine.FieldsSet(values):
+            case decisions.FieldsSet(values):
                 self._set(dict(values))
-            case engine.PointsGiven(_, points, because, half_life):
+            case decisions.PointsGiven(_, points, because, half_life):
                 self.given.append(Given(points, because, self.now, half_life))
                 if self.model is None:
                     self._set({"score": float(self.contact.values.get("score") or 0) + points})
                 self._score(self.now)
-            case engine.HandedOff():
+            case decisions.HandedOff():
                 self._set({"stage": "sales_ready"})
 
     def _set(self, values: Mapping[str, str | int | float | bool | None]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.contacts.store import Contact
-from nurture.database.columns import id_column, instant_column, reference
+from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Clause, Vocabulary
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, insert
@@ -29,6 +29,12 @@ class EnrollmentRow(SQLModel, table=True):
         ),
         sa.Index("ix_enrollment_due", "wake_at", sqlite_where=_IS_ON_THE_WAY, postgresql_where=_IS_ON_THE_WAY),
         sa.Index("ix_enrollment_contact", "contact_id"),
+        # How many stand on each step of a version, and who they are.
+        sa.Index(
+            "ix_enrollment_standing",
+            "version_id", "step",
+            sqlite_where=_IS_ON_THE_WAY, postgresql_where=_IS_ON_THE_WAY,
+        ),
     )  # fmt: skip
 
     id: int = id_column()
@@ -42,9 +48,54 @@ class EnrollmentRow(SQLModel, table=True):
     wake_at: datetime | None = instant_column(nullable=True)
     revision: int = 0
     because: str = Field(default="", description="why they came in")
+    is_moved: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": sa.text("false")},
+        description="an older version of the sequence passed steps for it",
+    )
     enrolled_at: datetime = instant_column()
     ended_at: datetime | None = instant_column(nullable=True)
     exit_reason: str = ""
+
+
+class StepVisit(SQLModel, table=True):
+    """A step that an enrollment passed, and which way it went from there."""
+
+    __tablename__ = "step_visit"
+    __table_args__ = KEY_IS_THE_ROW
+
+    enrollment_id: int = Field(foreign_key="enrollment.id", primary_key=True, sa_type=sa.BigInteger)
+    step: str = Field(primary_key=True)
+    visit: int = Field(primary_key=True)
+    way: str = ""
+    passed_at: datetime = instant_column()
+
+
+class PendingEntry(SQLModel, table=True):
+    """Somebody who was put into a sequence while another one keeps them: they come in when it ends."""
+
+    __tablename__ = "pending_entry"
+    __table_args__ = KEY_IS_THE_ROW
+
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger)
+    sequence: str = Field(primary_key=True)
+    because: str = ""
+    asked_at: datetime = instant_column()
+
+
+class SplitTest(SQLModel, table=True):
+    """An A/B test as far as it was looked at; once it ended, the arm everybody takes, or none after a draw."""
+
+    __tablename__ = "split_test"
+    __table_args__ = KEY_IS_THE_ROW
+
+    sequence: str = Field(primary_key=True)
+    step: str = Field(primary_key=True)
+    signature: str = Field(primary_key=True, description="names the arms: edited ones are another test")
+    looks: int = 0
+    arm: str | None = None
+    because: str = ""
+    ended_at: datetime | None = instant_column(nullable=True)
 
 
 def insert_enrollments(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -109,19 +160,113 @@ def save_decided(session: Session, enrollment_id: int, seen_revision: int, **val
 
 
 def find_entrants(
-    session: Session, sequence: str, clause: Clause, ids: Sequence[int], again: datetime | None
+    session: Session, sequence: str, occasion: Clause, ids: Sequence[int], *, again: datetime | None, compatible: Clause
 ) -> list[int]:
-    """Of these contacts, those for whom the entry condition holds and who may come in.
+    """Of these contacts, those whom something lets in and nothing keeps out.
 
-    `again` None: never a second time; otherwise those whose last way through ended before that moment may.
+    `again` None: never a second time; otherwise those whose last way through ended before that moment may. `compatible`
+    is which enrollments, as clauses on `enrollment`, one may be on at the same time.
     """
-    earlier = sa.exists().where(
-        col(EnrollmentRow.contact_id) == col(Contact.id), col(EnrollmentRow.sequence) == sequence
-    )
+    earlier = _enrollments_of_contact(col(EnrollmentRow.sequence) == sequence)
     if again is not None:
         earlier = earlier.where(sa.or_(col(EnrollmentRow.ended_at).is_(None), col(EnrollmentRow.ended_at) > again))
-    statement = sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), clause, ~earlier)
+    busy = _enrollments_of_contact(col(EnrollmentRow.ended_at).is_(None), ~compatible)
+    statement = sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), occasion, ~earlier, ~busy)
     return list(session.scalars(statement.order_by(col(Contact.id))))
+
+
+def _enrollments_of_contact(*where: Clause) -> sa.Exists:
+    # Correlated by hand: a clause may look at other enrollments of its own.
+    return sa.exists().where(col(EnrollmentRow.contact_id) == col(Contact.id), *where)
+
+
+def in_sequences(names: Sequence[str]) -> Clause:
+    """Clause on `enrollment`: through one of these."""
+    return col(EnrollmentRow.sequence).in_(names) if names else sa.false()
+
+
+def everything() -> Clause:
+    """Clause that leaves no enrollment out."""
+    return sa.true()
+
+
+def has_come_in_since(sequence: str, at: ColumnElement[Any] | datetime) -> Clause:
+    """Clause on `contact`: came into the sequence at that moment or later."""
+    return _enrollments_of_contact(col(EnrollmentRow.sequence) == sequence, col(EnrollmentRow.enrolled_at) >= at)
+
+
+def is_pending(sequence: str) -> Clause:
+    """Clause on `contact`: was put into the sequence and waits for another one to end."""
+    return sa.exists().where(col(PendingEntry.contact_id) == col(Contact.id), col(PendingEntry.sequence) == sequence)
+
+
+def add_pending(session: Session, sequence: str, contact_id: int, because: str, now: datetime) -> bool:
+    """Let somebody come in as soon as nothing keeps them out; False when that was so already."""
+    row = {"contact_id": contact_id, "sequence": sequence, "because": because, "asked_at": now}
+    return changed_rows(session, insert(session, PendingEntry).values(row).on_conflict_do_nothing()) == 1
+
+
+def drop_pending(session: Session, sequence: str, ids: Sequence[int]) -> dict[int, str]:
+    """They came in: why each was put there."""
+    table: Any = PendingEntry.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    gone = sa.delete(table).where(table.c.sequence == sequence, table.c.contact_id.in_(ids))
+    return dict(session.execute(gone.returning(table.c.contact_id, table.c.because)).all())
+
+
+def list_on_the_way(session: Session, ids: Sequence[int]) -> list[EnrollmentRow]:
+    """The enrollments of these contacts that are not over."""
+    statement = sa.select(EnrollmentRow).where(
+        col(EnrollmentRow.contact_id).in_(ids), col(EnrollmentRow.ended_at).is_(None)
+    )
+    return list(session.scalars(statement.order_by(col(EnrollmentRow.id))))
+
+
+def insert_visits(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take down steps that were passed; what is there already stays as it is."""
+    if rows:
+        changed_rows(session, insert(session, StepVisit).on_conflict_do_nothing(), list(rows))
+
+
+def visits_of(session: Session, enrollment_ids: Sequence[int]) -> dict[int, dict[tuple[str, int], str]]:
+    """By enrollment: which way it went from each step it passed."""
+    statement = sa.select(StepVisit).where(col(StepVisit.enrollment_id).in_(enrollment_ids))
+    found: dict[int, dict[tuple[str, int], str]] = {}
+    for one in session.scalars(statement):
+        found.setdefault(one.enrollment_id, {})[one.step, one.visit] = one.way
+    return found
+
+
+def find_test(session: Session, sequence: str, step: str, signature: str) -> SplitTest | None:
+    """A test that was looked at before."""
+    return session.get(SplitTest, (sequence, step, signature))
+
+
+def list_tests(session: Session, sequence: str) -> list[SplitTest]:
+    """Every test of a sequence that was looked at, those of earlier arms included."""
+    return list(session.scalars(sa.select(SplitTest).where(col(SplitTest.sequence) == sequence)))
+
+
+def count_arms(session: Session, sequence: str, step: str, goal: Clause, until: datetime) -> dict[str, tuple[int, int]]:
+    """By arm of a split: how many people went that way by then, and for how many of them the goal holds."""
+    statement = (
+        sa.select(col(StepVisit.way), sa.func.count(), sa.func.sum(sa.case((goal, 1), else_=0)))
+        .join(EnrollmentRow, col(EnrollmentRow.id) == col(StepVisit.enrollment_id))
+        .join(Contact, col(Contact.id) == col(EnrollmentRow.contact_id))
+        .where(col(EnrollmentRow.sequence) == sequence, col(StepVisit.step) == step, col(StepVisit.passed_at) <= until)
+        .group_by(col(StepVisit.way))
+    )
+    return {way: (people, int(hits or 0)) for way, people, hits in session.execute(statement)}
+
+
+def first_visit_at(session: Session, sequence: str, step: str) -> datetime | None:
+    """When the first person passed a step."""
+    statement = (
+        sa.select(sa.func.min(col(StepVisit.passed_at)))
+        .join(EnrollmentRow, col(EnrollmentRow.id) == col(StepVisit.enrollment_id))
+        .where(col(EnrollmentRow.sequence) == sequence, col(StepVisit.step) == step)
+    )
+    found: datetime | None = session.scalar(statement)
+    return found
 
 
 def vocabulary(_session: Session, _now: datetime) -> Vocabulary:

@@ -25,7 +25,7 @@ from nurture.delivery.store import Delivery
 from nurture.handoff import actions as handoff
 from nurture.handoff.rules import Reason
 from nurture.handoff.store import HandOff
-from nurture.sequences.actions import enroll
+from nurture.sequences.entries import enroll
 from nurture.settings import Settings, read_settings
 from tests.support.databases import Databases
 from tests.support.people import add_contact
@@ -125,7 +125,7 @@ def populate(session: Session, house: App) -> None:
     join_list(session, "benchmark-report", [ana.id], now)
     made = handoff.hand_off(session, handoff.get(session, house.language), ana, Reason.ENGAGED, [], now)
     session.execute(sa.update(HandOff).where(col(HandOff.id) == made.id).values(id=NUMBER))
-    assert enroll(session, "evaluators", ana, because="a test", now=now)
+    assert enroll(session, house.language, "evaluators", ana, because="a test", now=now)
     version_id = find_current_version(session, "sequence", "evaluators")
     assert version_id is not None
     for id_, status, reply in ((NUMBER, Status.UNCERTAIN, ""), (NUMBER + 1, Status.SENT, "250 2.0.0 taken")):

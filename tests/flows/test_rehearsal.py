@@ -11,7 +11,7 @@ import pytest
 from nurture.consent.actions import opt_out
 from nurture.contacts.store import tags_of
 from nurture.database.engine import Database
-from nurture.sequences.actions import enroll
+from nurture.sequences.entries import enroll
 from tests.support.stories import Story, running_story
 from tests.support.terminals import Terminal
 
@@ -113,7 +113,7 @@ def lived(story: Story, acts: Acts, length: timedelta) -> dict[str, Any]:
     """Ana comes in, and does what she does; what became of her."""
     ana = story.contact(EMAIL)
     with story.database.writing() as session:
-        assert enroll(session, "evaluators", ana, because="a test", now=story.now)
+        assert enroll(session, story.app.language, "evaluators", ana, because="a test", now=story.now)
     done: set[tuple[str, str]] = set()
     end = story.now + length
     while True:

@@ -16,7 +16,7 @@ from nurture.contacts import store as contacts
 from nurture.database.engine import Database
 from nurture.delivery.urls import reply_local_part
 from nurture.inbound.listener import IDLE_SECONDS, MOST_CONNECTIONS, Listener
-from nurture.sequences.actions import enroll
+from nurture.sequences.entries import enroll
 from nurture.tokens import TokenKeys, TokenPurpose
 from tests.support.stories import REPLY_DOMAIN, Letter, Story, running_story
 
@@ -67,7 +67,7 @@ def bring(story: Story, email: str = ANA, *, owner: str | None = LUIS) -> Letter
         email, owner_id=operator.id if operator else None, first_name="Ana", last_name="Ruiz", company="Northwind"
     )
     with story.database.writing() as session:
-        assert enroll(session, "evaluators", contact, because="a test", now=story.now)
+        assert enroll(session, story.app.language, "evaluators", contact, because="a test", now=story.now)
     story.live(hours=11)
     assert [one.status for one in story.deliveries_to(email)] == ["sent", "queued"]
     return story.letters_to(email)[0]

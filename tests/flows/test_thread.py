@@ -15,7 +15,7 @@ import pytest
 from nurture.app import App
 from nurture.contacts.actions import get_contact
 from nurture.database.engine import Database
-from nurture.sequences import actions as sequences
+from nurture.sequences import entries
 from nurture.tracking.recorder import Recorder
 from nurture.web.server import WebServer, make_asgi
 from tests.support.commands import CommandLine
@@ -70,7 +70,9 @@ def enroll_quickly(house: App, *emails: str) -> None:
     with house.database.writing() as session:
         for email in emails:
             contact = get_contact(session, email)
-            assert sequences.enroll(session, "evaluators", contact, because="a test", now=house.clock.now())
+            assert entries.enroll(
+                session, house.language, "evaluators", contact, because="a test", now=house.clock.now()
+            )
 
 
 def test_a_row_of_a_csv_becomes_a_mail_and_the_link_in_it_ends_everything(

@@ -22,7 +22,7 @@ from nurture.database.installation import pause, resume
 from nurture.delivery.rules import SETTLED
 from nurture.engines.jobs import run_due
 from nurture.engines.local import run_once
-from nurture.sequences.actions import enroll
+from nurture.sequences.entries import enroll
 from tests.support.stories import Story, running_story
 
 START = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
@@ -84,7 +84,7 @@ def enter(story: Story, email: str, **values: str) -> str:
     """Somebody new enters the sequence now."""
     contact = story.add_contact(email, **values)
     with story.database.writing() as session:
-        assert enroll(session, "evaluators", contact, because="a test", now=story.now)
+        assert enroll(session, story.app.language, "evaluators", contact, because="a test", now=story.now)
     return email
 
 
@@ -256,7 +256,7 @@ def test_a_mail_is_shown_and_tried_again_as_it_was_first_made_whatever_is_publis
     assert dana is not None
     contact = story.add_contact(ANA, first_name="Ana", owner_id=luis.id)
     with story.database.writing() as session:
-        enroll(session, "evaluators", contact, because="a test", now=story.now)
+        enroll(session, story.app.language, "evaluators", contact, because="a test", now=story.now)
     story.post.on_data = lambda _: "451 4.7.1 try later"
     story.settle()
     with story.database.writing() as session:

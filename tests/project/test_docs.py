@@ -8,7 +8,7 @@ import pytest
 
 from nurture import __version__
 from nurture.campaigns.silencing import SILENCEABLE
-from nurture.sequences.definition import VERBS
+from nurture.sequences.steps import VERBS
 from tests.project import generated
 from tests.project.pages import checks, commands, formats, settings, words
 from tests.project.pages.mistakes import MISTAKES, findings

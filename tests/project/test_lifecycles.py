@@ -9,7 +9,7 @@ import pytest
 from nurture.consent.rules import SuppressionReason
 from nurture.consent.store import Consent
 from nurture.newsletters.store import NewsletterSlot
-from nurture.sequences.engine import Enrollment
+from nurture.sequences.decisions import Enrollment
 from tests.project.source import PACKAGE, REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "lifecycles.md").read_text(encoding="utf-8")

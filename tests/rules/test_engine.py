@@ -14,25 +14,10 @@ from nurture.conditions import ALWAYS, Asks, Condition, Not, holds, parse
 from nurture.consent.rules import ALLOWED, Permission
 from nurture.contacts.facts import ContactFacts
 from nurture.delivery.rules import HeldBecause, Status
-from nurture.sequences.engine import (
-    AddTag,
-    Branch,
-    CancelMails,
-    End,
-    Enrollment,
-    Exit,
-    GivePoints,
-    Late,
-    QueueMail,
-    ReleaseMail,
-    Send,
-    Sequence,
-    Step,
-    Wait,
-    advance,
-    mail_key,
-)
+from nurture.sequences.decisions import CancelMails, Enrollment, QueueMail, ReleaseMail, mail_key
+from nurture.sequences.engine import advance
 from nurture.sequences.facts import Mail, PersonFacts
+from nurture.sequences.program import AddTag, Branch, End, Exit, GivePoints, Late, Send, Sequence, Step, Wait
 from nurture.timing import Duration, Window, parse_days, parse_hours
 from nurture.tracking.rules import ActivityKind, Deed
 
@@ -167,7 +152,7 @@ def test_lateness_counts_from_the_first_opening_of_the_window() -> None:
     monday_morning = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
     sequence = replace(a_sequence(Send("a", None), late=Late(timedelta(hours=4))), window=office)
     asked = advance(sequence, replace(enrolled("a"), since=friday_night), facts_at(friday_night), friday_night)
-    assert asked.effects == (QueueMail("a", "sequence:1:a:1", monday_morning + timedelta(hours=4)),)
+    assert asked.effects == (QueueMail("a", "sequence:1:a:1", expires_at=monday_morning + timedelta(hours=4)),)
 
 
 def test_nothing_is_decided_for_somebody_who_left() -> None:

@@ -15,7 +15,7 @@ from nurture.conditions import parse
 from nurture.consent.rules import ALLOWED, Permission
 from nurture.contacts.facts import ContactFacts
 from nurture.scoring.rules import ActivityRule, Given, Model
-from nurture.sequences.engine import (
+from nurture.sequences.program import (
     AddTag,
     Branch,
     Exit,

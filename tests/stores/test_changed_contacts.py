@@ -27,11 +27,13 @@ from nurture.contacts import actions, store
 from nurture.contacts.store import READERS, ChangedContact, Contact
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
-from nurture.delivery.actions import Ended, Intention, Limits, claim, exchange, queue_deliveries, record_outcomes
+from nurture.delivery.actions import Ended, Intention, Limits, claim, queue_deliveries, record_outcomes
+from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.rules import Heard, Outcome, Priority
 from nurture.delivery.store import Delivery, delivery_of_key
 from nurture.scoring.actions import give_points
-from nurture.sequences.actions import Surroundings, advance_all, enroll, record
+from nurture.sequences.actions import Surroundings, advance_all, record
+from nurture.sequences.entries import enroll
 from nurture.sequences.store import list_enrollments
 from nurture.tokens import AddressHasher
 from nurture.tracking.actions import Request, record_requests, record_words, settle_hits
@@ -123,7 +125,9 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
         ana.session, ana.contact.id, ActivityKind.REPLIED, what="Hello", delivery=ana.delivery, now=NOW
     ),
     "the verdict on a hit": lambda ana: settle_hits(ana.session, LATER, after=timedelta(minutes=1)),
-    "a way into a sequence": lambda ana: enroll(ana.session, "evaluators", ana.contact, because="a test", now=NOW),
+    "a way into a sequence": lambda ana: enroll(
+        ana.session, ana.house.language, "evaluators", ana.contact, because="a test", now=NOW
+    ),
     "a topic left": lambda ana: consent.choose_topic(
         ana.session, ana.contact, "insights", wanted=False, how="a test", now=NOW
     ),

@@ -19,7 +19,8 @@ from nurture.handoff.definition import HandoffDefinition
 from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
 from nurture.scoring.definition import ScoringDefinition
 from nurture.sequences.behavior import BehaviorDefinition
-from nurture.sequences.definition import VERBS, SequenceDefinition
+from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.steps import VERBS
 from tests.project.pages.markdown import NOTICE, code, fenced, table
 from tests.project.pages.settings import REPOSITORY
 
