@@ -7,6 +7,7 @@ them. A kind that has people on their way is `Followed`; `publishing` records th
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -86,7 +87,7 @@ class Followed(Protocol):
     def remarks(self, session: Session, name: str, after: Mapping[str, Any]) -> Sequence[str]:
         """What whoever publishes `after` should know about the people on their way, in sentences."""
 
-    def follow(self, session: Session, name: str, version_id: int, policy: InFlight) -> None:
+    def follow(self, session: Session, name: str, version_id: int, policy: InFlight, now: datetime) -> None:
         """Record that people on older versions are to follow to this one; carried out in small chunks later."""
 
 

@@ -134,7 +134,7 @@ def record(
             )
         )  # fmt: skip
         if change.in_flight is not InFlight.KEEP and campaign.version_id is not None:
-            followed[change.kind].follow(session, change.name, campaign.version_id, change.in_flight)
+            followed[change.kind].follow(session, change.name, campaign.version_id, change.in_flight, now)
     session.flush()
 
 

@@ -194,6 +194,14 @@ def version_of_now(session: Session, version_id: int) -> int:
     return campaign.version_id or version_id
 
 
+def numbers_of(session: Session, campaign_id: int) -> dict[int, int]:
+    """The number of every version of something, by its identifier, the first one first."""
+    statement = sa.select(col(CampaignVersion.id), col(CampaignVersion.number)).where(
+        col(CampaignVersion.campaign_id) == campaign_id
+    )
+    return dict(session.execute(statement.order_by(col(CampaignVersion.number))).tuples().all())
+
+
 def version_of_number(session: Session, campaign_id: int, number: int) -> CampaignVersion | None:
     """A version by the number people know it by."""
     statement = sa.select(CampaignVersion).where(

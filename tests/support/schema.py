@@ -18,12 +18,14 @@ import nurture.consent.store
 import nurture.contacts.store
 import nurture.database.claiming
 import nurture.database.installation
+import nurture.delivery.guard.store
 import nurture.delivery.store
 import nurture.handoff.store
 import nurture.inbound.store
 import nurture.newsletters.store
 import nurture.outgoing.store
 import nurture.scoring.store
+import nurture.sequences.moving.store
 import nurture.sequences.store
 import nurture.tracking.store  # noqa: F401 — importing a store declares its tables
 from nurture.database import migrating
