@@ -139,4 +139,7 @@ def _read_mail(file: YamlFile, one: Numbered, workspace: Workspace, problems: Pr
     asked_at = (file.name, *file.place((*path, "send")))
     given = [line for line in (subject, preheader) if line is not None]
     about_mail = {"meeting": SAMPLE_MEETING} if isinstance(one.step, OfferMeetingStep) else {}
-    return take_mail(workspace, reading, problems, asked_at=asked_at, given=given, about_mail=about_mail)
+    return take_mail(
+        workspace, reading, problems,
+        asked_at=asked_at, given=given, about_mail=about_mail, kind=mail.kind, is_dripped=True,
+    )  # fmt: skip
