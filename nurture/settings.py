@@ -88,6 +88,18 @@ class SendingSettings(_Section):
     per_second: float = Field(0, ge=0, description="Mails per second over all connections; 0: as fast as the relay.")
     cap_per_day: int = Field(1, ge=1, description="Marketing mails one person may get in 24 hours, all campaigns.")
     cap_per_week: int = Field(2, ge=1, description="Marketing mails one person may get in seven days, all campaigns.")
+    values_per_ask: int = Field(
+        3, ge=0, description="Mails of value a person must have had before each ask, all campaigns; 0: no such rule."
+    )
+    blackout: Names = Field(
+        (),
+        description='Days on which no campaign mails: "2027-05-01", or "2026-12-24..2027-01-01", both ends included.',
+    )
+    blast_guard: int = Field(
+        1000,
+        ge=0,
+        description="People one campaign may mail a day without anybody's yes, if it never mailed more; 0: off.",
+    )
     give_up_after: str = Field("4 days", description="How long a mail that the relay puts off is tried again.")
     on_uncertain: Literal["hold", "resend"] = Field(
         "hold", description="A mail whose arrival nobody confirmed: hold it for evidence, or send it again."

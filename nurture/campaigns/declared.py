@@ -54,6 +54,9 @@ class Declared:
     operators: tuple[Mapping[str, str], ...] = ()
     cap_per_day: int = 1
     cap_per_week: int = 2
+    values_per_ask: int = 3
+    blackout: tuple[str, ...] = ()  # days on which no campaign mails, as settings.toml writes them
+    blast_guard: int = 1000
     company_domains: frozenset[str] = frozenset()  # of colleagues: they get mail, and are never scored or counted
     utm: Utm | None = None
 
@@ -70,6 +73,7 @@ class Declared:
         return {
             **asdict(self),
             "sender_domains": sorted(self.sender_domains),
+            "blackout": list(self.blackout),
             "company_domains": sorted(self.company_domains),
             "utm": self.utm.to_json() if self.utm else None,
         }
@@ -85,6 +89,10 @@ class Declared:
             operators=tuple(content["operators"]),
             cap_per_day=content["cap_per_day"],
             cap_per_week=content["cap_per_week"],
+            # What was published before these were known is held to their defaults.
+            values_per_ask=content.get("values_per_ask", 3),
+            blackout=tuple(content.get("blackout", ())),
+            blast_guard=content.get("blast_guard", 1000),
             company_domains=frozenset(content.get("company_domains", ())),
             utm=Utm.from_json(content["utm"]) if content.get("utm") else None,
         )

@@ -13,6 +13,8 @@ STAGES = (
 )  # fmt: skip
 STAGES_OUTSIDE = ("recycled", "disqualified")
 INTERESTS = ("information", "demonstration", "need")
+#: With these words somebody asks us, so that an answer is no ask of ours.
+ASKS_US = ("demonstration", "need")
 FIT_GRADES = ("D", "C", "B", "A")
 SOURCES = (
     "website form", "newsletter", "whitepaper", "trade show", "event", "referral", "target account", "field", "crm",

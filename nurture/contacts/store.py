@@ -222,6 +222,17 @@ def works_at(domain: str) -> ColumnElement[bool]:
     return col(Contact.domain) == domain
 
 
+def owned_by(operator_id: int) -> ColumnElement[bool]:
+    """The clause of everybody who belongs to an operator."""
+    return col(Contact.owner_id) == operator_id
+
+
+def owner_ids(session: Session) -> list[int]:
+    """Every operator who owns somebody."""
+    found = session.scalars(sa.select(col(Contact.owner_id)).distinct().order_by(col(Contact.owner_id)))
+    return [one for one in found if one is not None]
+
+
 def works_elsewhere(contact_id: Any, domains: Collection[str]) -> ColumnElement[bool]:
     """Clause on a column that names contacts: their address is at none of these domains."""
     if not domains:

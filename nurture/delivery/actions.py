@@ -1,37 +1,35 @@
 """What may be done with the outbox: queue, claim, exchange results for permission, take back, release, resolve.
 
-`exchange` is the heart of sending. In one transaction it stores how the last messages ended and moves one claimed row
-for each waiting connection to `sending`, asking permission once more; only after its commit is a body written.
+Whether a claimed one may leave is asked in `leaving`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from nurture.campaigns import store as campaigns
 from nurture.consent import store as consents
 from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
-from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.database.claiming import bury_dead_workers
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
-from nurture.database.installation import get_pause
 from nurture.delivery import store
+from nurture.delivery.openings import opening_from, window_json
 from nurture.delivery.rules import (
     Circumstances,
     Heard,
     HeldBecause,
+    Kind,
     Outcome,
     Status,
-    Stop,
     find_stop,
     settle,
 )
 from nurture.delivery.store import Delivery
 from nurture.errors import BadInput, NotFound
-from nurture.timing import Window, find_zone
+from nurture.timing import DaySpan, Window
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ class Intention:
     enrollment_id: int | None = None
     issue_id: int | None = None
     topic: str = ""
+    kind: str = ""  # value or ask; what is neither counts for no budget
     sender: str = "default"
     window: Window | None = None
     zone: str = "UTC"
@@ -67,6 +66,9 @@ class Limits:
     cap_per_week: int
     give_up_after: timedelta
     resend_uncertain: bool = False
+    values_per_ask: int = 3
+    blackout: tuple[DaySpan, ...] = ()
+    blast_guard: int = 0  # people a day and campaign that nobody has to allow; 0: no guard
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _permissions(session: Session, intentions: Sequence[Intention], now: datetim
 
 
 def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any]:
-    window = _window_json(one)
+    window = window_json(one.window, one.zone)
     due_at, closes_at = opening_from(window, max(one.due_at, now))
     # Only what permits it or forbids it for now is asked here; everything else when it is about to leave.
     stop = find_stop(Circumstances(permission=permission), now)
@@ -118,6 +120,7 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
         "campaign": one.campaign,
         "version_id": one.version_id,
         "mail": one.mail,
+        "kind": one.kind,
         "priority": one.priority,
         "contact_id": one.contact_id,
         "operator_id": one.operator_id,
@@ -142,92 +145,11 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
     }
 
 
-def _window_json(one: Intention) -> dict[str, Any] | None:
-    if one.window is None or one.window.is_always_open:
-        return None
-    window = one.window
-    return {
-        "days": sorted(window.days),
-        "opens": window.opens.isoformat("minutes"),
-        "closes": window.closes.isoformat("minutes"),
-        "zone": one.zone,
-    }
-
-
-def opening_from(window: Mapping[str, Any] | None, at: datetime) -> tuple[datetime, datetime | None]:
-    """From when to when a mail that is due `at` may leave."""
-    if window is None:
-        return at, None
-    known = Window(frozenset(window["days"]), time.fromisoformat(window["opens"]), time.fromisoformat(window["closes"]))
-    opening = known.opening(at, find_zone(window["zone"]) or _utc())
-    return max(at, opening.opens_at), opening.closes_at
-
-
-def _utc() -> Any:
-    return find_zone("UTC")
-
-
 def claim(
     session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
 ) -> list[Delivery]:
     """Lease the most urgent deliveries to this worker; of those in `only` if that is given."""
     return store.claim_due(session, worker, limit, now, only=only)
-
-
-def exchange(
-    session: Session, worker: int, ended: Sequence[Ended], wanted: Sequence[Delivery], limits: Limits, now: datetime
-) -> dict[int, Stop | None]:
-    """Store how tries ended, then ask for each wanted row whether its body may be written.
-
-    1. every result moves its row out of `sending`;
-    2. the contacts are locked, so that an opt-out is either seen here or waits until this commit;
-    3. one statement per row moves it to `sending` if everything permits it; otherwise its stop is found and kept.
-    """
-    record_outcomes(session, worker, ended, limits, now)
-    contacts.lock_contacts(session, sorted({one.contact_id for one in wanted if one.contact_id}), exclusively=True)
-    answers: dict[int, Stop | None] = {}
-    for one in wanted:
-        began = store.begin_sending(
-            session, worker, one, now, cap_per_day=limits.cap_per_day, cap_per_week=limits.cap_per_week
-        )
-        answers[one.id] = None if began else _stop(session, one, limits, now)
-    return answers
-
-
-def _stop(session: Session, delivery: Delivery, limits: Limits, now: datetime) -> Stop:
-    """Find out why a row may not leave and move it where it belongs."""
-    stop = find_stop(_circumstances(session, delivery, limits, now), now)
-    if stop is None:
-        # Cancelled, held for a recheck or taken back between the claim and now: it is not ours any more.
-        return Stop(Status.CANCELLED, "no longer claimed by this worker")
-    if stop.status is Status.HELD:
-        store.move(session, [delivery.id], Status.HELD, now=now, because=stop.because, held_until=stop.until)
-    elif store.move(session, [delivery.id], stop.status, now=now, because=stop.because) and delivery.contact_id:
-        mark_changed(session, [delivery.contact_id], now)
-    return stop
-
-
-def _circumstances(session: Session, delivery: Delivery, limits: Limits, now: datetime) -> Circumstances:
-    permission, recent = ALLOWED, []
-    if delivery.purpose in {Purpose.CAMPAIGN, Purpose.SERVICE} and delivery.contact_id is not None:
-        standing = consents.standings(session, [delivery.contact_id], delivery.topic).get(delivery.contact_id)
-        permission = (
-            may_send(Purpose(delivery.purpose), standing, now)
-            if standing
-            else Permission(False, "gone", "nobody knows this person any more")
-        )
-    if delivery.purpose == Purpose.CAMPAIGN and delivery.contact_id is not None:
-        recent = store.recent_attempts(session, delivery.contact_id, now - timedelta(days=7))
-    return Circumstances(
-        permission=permission,
-        is_paused=get_pause(session) is not None,
-        closes_at=delivery.closes_at,
-        next_opens_at=opening_from(delivery.window, now)[0],
-        expires_at=delivery.expires_at,
-        recent_at=recent,
-        cap_per_day=limits.cap_per_day,
-        cap_per_week=limits.cap_per_week,
-    )
 
 
 def record_outcomes(session: Session, worker: int, ended: Sequence[Ended], limits: Limits, now: datetime) -> None:
@@ -262,6 +184,13 @@ def record_outcomes(session: Session, worker: int, ended: Sequence[Ended], limit
         ],
     )  # fmt: skip
     mark_changed(session, [one.delivery.contact_id for one in ended if one.delivery.contact_id], now)
+    given = [one.delivery.contact_id for one in ended if one.delivery.kind == Kind.VALUE and _has_left(one.outcome)]
+    if given:
+        store.look_again_at_asks(session, [contact for contact in given if contact is not None], now)
+
+
+def _has_left(outcome: Outcome) -> bool:
+    return outcome.heard in {Heard.ACCEPTED, Heard.UNANSWERED}
 
 
 def fail_unsendable(session: Session, delivery: Delivery, because: str, now: datetime) -> None:

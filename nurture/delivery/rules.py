@@ -8,11 +8,13 @@ fails to say, settles it.
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import IntEnum, StrEnum
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from nurture.consent.rules import Permission
+from nurture.timing import DaySpan, local_instant
 
 
 class Status(StrEnum):
@@ -79,12 +81,23 @@ class Priority(IntEnum):
     NEWSLETTER = 3
 
 
+class Kind(StrEnum):
+    """What a campaign's mail does for its reader; the empty text is a mail that is neither."""
+
+    VALUE = "value"
+    ASK = "ask"
+
+
 class HeldBecause(StrEnum):
     """Why a delivery stands still although nothing is wrong with it."""
 
     PAUSED = "paused"
     WINDOW = "window"
+    BLACKOUT = "blackout"  # a day on which the house sends nothing
     CAP = "cap"
+    ISSUE_FIRST = "issue first"  # a newsletter's mail to the same person is about to leave and needs the cap
+    ASK_BUDGET = "ask budget"  # too few mails of value since the last ask
+    GUARD = "blast guard"  # the campaign is about to mail far more people than planned, and nobody said yes
     RECHECK = "recheck"  # something happened that may end the sequence; `advance` looks first
     HOLD = "hold"  # a colleague keeps hands off this person for now
     BOUNDARY = "boundary"  # real mail is not switched on for this address yet
@@ -116,6 +129,13 @@ class Settling:
     status: Status
     due_at: datetime | None = None
 
+
+#: How long before a newsletter's mail a step of a sequence to the same person waits for it.
+ISSUE_GOES_FIRST = timedelta(days=1)
+#: A newsletter's mail that is due is on its way; a step that waits for it looks again after this.
+LOOK_AT_ISSUE_AFTER = timedelta(minutes=15)
+LOOK_AT_ASK_AFTER = timedelta(days=1)
+ASK_WAITS_AT_MOST = timedelta(days=30)
 
 #: Minutes until the next try: quick enough for greylisting (RFC 6647 suggests minutes), patient with outages.
 _RETRY_MINUTES = (5, 15, 30, 60, 120, 240, 480)
@@ -157,6 +177,14 @@ class Circumstances:
     recent_at: Sequence[datetime] = ()  # tries of the last seven days that may have arrived, oldest first
     cap_per_day: int = 1
     cap_per_week: int = 2
+    issue_due_at: datetime | None = None  # when a newsletter's mail to the same person leaves, if that goes first
+    is_blackout: bool = False  # then `next_opens_at` says when it is over
+    kind: str = ""
+    queued_at: datetime | None = None
+    values_per_ask: int = 3
+    values_since_ask: int = 0  # mails of value that may have arrived since the last ask, from any campaign
+    has_asked_us: bool = False  # said that they want a demonstration or have a need
+    guard: str = ""  # why the campaign mails nobody more for now
 
 
 @dataclass(frozen=True)
@@ -180,14 +208,50 @@ def find_stop(circumstances: Circumstances, now: datetime) -> Stop | None:
         return Stop(Status.HELD, f"{HeldBecause.HOLD}: {here.permission.because}", min(until, here.expires_at or until))
     if here.is_paused:
         return Stop(Status.HELD, HeldBecause.PAUSED)
+    if here.is_blackout:
+        return Stop(Status.HELD, HeldBecause.BLACKOUT, here.next_opens_at)
     if here.closes_at is not None and here.closes_at <= now:
         return Stop(Status.HELD, HeldBecause.WINDOW, here.next_opens_at)
+    return _over_cap(here, now) or _ask_too_early(here, now) or _stopped_by_guard(here)
+
+
+def _over_cap(here: Circumstances, now: datetime) -> Stop | None:
+    """Too much within a day or a week, counting the newsletter's mail that goes first as if it had left."""
     for cap, length in ((here.cap_per_day, timedelta(days=1)), (here.cap_per_week, timedelta(days=7))):
         recent = [at for at in here.recent_at if at > now - length]
         if len(recent) >= cap:
             # It may go once so many have left the stretch that one more fits.
             return Stop(Status.HELD, HeldBecause.CAP, recent[len(recent) - cap] + length)
+        if here.issue_due_at is not None and len(recent) + 1 >= cap:
+            return Stop(Status.HELD, HeldBecause.ISSUE_FIRST, max(here.issue_due_at, now + LOOK_AT_ISSUE_AFTER))
     return None
+
+
+def _ask_too_early(here: Circumstances, now: datetime) -> Stop | None:
+    """An ask is earned by mails of value, unless the person asked first."""
+    if here.kind != Kind.ASK or here.has_asked_us or here.values_since_ask >= here.values_per_ask:
+        return None
+    if here.queued_at is not None and here.queued_at + ASK_WAITS_AT_MOST <= now:
+        return Stop(
+            Status.EXPIRED, f"not earned by {here.values_per_ask} mails of value in {ASK_WAITS_AT_MOST.days} days"
+        )
+    return Stop(Status.HELD, HeldBecause.ASK_BUDGET, now + LOOK_AT_ASK_AFTER)
+
+
+def _stopped_by_guard(here: Circumstances) -> Stop | None:
+    return Stop(Status.HELD, here.guard) if here.guard else None
+
+
+def not_counting(blackout: Sequence[DaySpan], since: datetime, until: datetime, zone: ZoneInfo) -> datetime:
+    """A deadline that was set at `since`, moved on by what days of a blackout took of the time until then."""
+    counted_to = since
+    for span in sorted(blackout, key=lambda one: one.first):
+        begins_at = max(local_instant(span.first, time(0), zone), counted_to)
+        ends_at = local_instant(span.last + timedelta(days=1), time(0), zone)
+        if begins_at < min(until, ends_at):
+            until += ends_at - begins_at
+            counted_to = ends_at
+    return until
 
 
 @dataclass(frozen=True)

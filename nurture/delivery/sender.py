@@ -8,7 +8,7 @@ open, so that a killed sender leaves no more doubt than it had connections. Stop
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,13 +20,14 @@ from nurture.campaigns.declared import Declared, get_declared
 from nurture.campaigns.store import get_content
 from nurture.clock import Clock
 from nurture.database.engine import Database, Session
-from nurture.delivery import actions, composing
+from nurture.delivery import actions, composing, owners
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.commits import SharedCommits
 from nurture.delivery.composing import Composed, House, People, Recipient
+from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.mailer import Connection, Mailer, RelayDown
 from nurture.delivery.pacing import Pace
-from nurture.delivery.rules import Boundary, Heard, Status, Stop
+from nurture.delivery.rules import Boundary, Heard, Priority, Status, Stop
 from nurture.delivery.store import Delivery, release_claims
 from nurture.delivery.urls import message_id
 from nurture.errors import NurtureError
@@ -58,6 +59,7 @@ class Ready:
     mail: CompiledMail | None
     email: str = ""
     problem: str = ""
+    lacks_a_yes: bool = False
 
 
 class Sender:
@@ -72,10 +74,11 @@ class Sender:
         clock: Clock,
         house: House,
         boundary: Boundary,
-        limits: Callable[[int, int], Limits],
+        limits: Callable[[Declared], Limits],
         connections: int = 4,
         per_second: float = 0,
         declared: Callable[[Session], Declared] = get_declared,
+        coming: Callable[[Session, Sequence[int], datetime], Mapping[int, datetime]] = lambda *_: {},
     ) -> None:
         self._database = database
         self._mailer = mailer
@@ -85,7 +88,9 @@ class Sender:
         self._boundary = boundary
         self._limits_of = limits
         self._declared = declared
-        self._limits = limits(1, 1)
+        self._coming_to = coming
+        self._limits: Limits | None = None
+        self._coming: Mapping[int, datetime] = {}
         self._pace = Pace(per_second)
         self._pool: list[Connection | None] = [None] * connections
         self._database_thread = ThreadPoolExecutor(1, thread_name_prefix="nurture-sender-database")
@@ -149,7 +154,9 @@ class Sender:
                 return []
             self._has_claimed = True
             declared = self._declared(session)
-            self._limits = self._limits_of(declared.cap_per_day, declared.cap_per_week)
+            self._limits = self._limits_of(declared)
+            steps = [one.contact_id for one in claimed if one.priority == Priority.SEQUENCE]
+            self._coming = self._coming_to(session, [one for one in steps if one is not None], now) if steps else {}
             people = composing.gather_people(session, [delivery.contact_id for delivery in claimed])
             return [self._prepare(session, delivery, people, declared, now) for delivery in claimed]
 
@@ -164,7 +171,10 @@ class Sender:
             content = get_content(session, delivery.version_id)
             mail = composing.get_mail(session, delivery)
             if delivery.facts is None or "rendered_at" not in delivery.facts:
-                facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses)
+                wanted = owners.name_for(session, delivery, content, people.owner_of(delivery))
+                if wanted == owners.WAIT:
+                    return Ready(delivery, recipient, mail, lacks_a_yes=True)
+                facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses, sender=wanted)
                 delivery.facts = {**facts, "to_name": recipient.name}
                 domain = facts["sender"]["email"].rpartition("@")[2]
                 delivery.message_id = message_id(self._house.keys, delivery.id, domain)
@@ -202,6 +212,10 @@ class Sender:
         delivery, recipient, mail = one.delivery, one.recipient, one.mail
         if recipient is None or mail is None:
             await self._fail(delivery, one.problem)
+            return None
+        if one.lacks_a_yes:
+            self._counts["held"] += 1
+            await self._write(lambda session, now: owners.hold_for_yes(session, delivery, now))
             return None
         domain = recipient.email.rpartition("@")[2].lower()
         objection = self._boundary.find_objection(domain)
@@ -252,9 +266,11 @@ class Sender:
         """One shared commit; tried again a few times, because a result that is lost is a mail in doubt."""
 
         def in_transaction() -> dict[int, Stop | None]:
+            assert self._limits is not None  # whatever is wanted was claimed
             # Durable: after a power cut, what was being sent must still say so.
             with self._database.writing(durable=True) as session:
-                return actions.exchange(session, self._worker, ended, wanted, self._limits, self._clock.now())
+                now = self._clock.now()
+                return exchange(session, self._worker, ended, wanted, self._limits, now, coming=self._coming)
 
         for left in reversed(range(_COMMIT_TRIES)):
             try:

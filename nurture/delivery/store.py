@@ -1,22 +1,19 @@
 """The outbox: every mail to every person, and all SQL about it.
 
-The row is the queue. A key that says what the mail is for makes deciding twice harmless. The statement that moves a row
-to `sending` holds every condition that permission depends on, so that an opt-out, a pause or a cancellation committed
-before it always wins.
+The row is the queue. A key that says what the mail is for makes deciding twice harmless. Moving a row to `sending` is
+asked in `leaving`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.consent.rules import Purpose
-from nurture.consent.store import may_be_mailed
-from nurture.contacts.store import Contact, Operator
+from nurture.contacts.store import Operator
 from nurture.database.claiming import dead_workers, is_alive
 from nurture.database.columns import (
     KEY_IS_THE_ROW,
@@ -39,6 +36,7 @@ from nurture.delivery.rules import (
     Status,
 )
 
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _IS_QUEUED = sa.text("status = 'queued'")
 _IS_HELD = sa.text("status = 'held'")
 _IS_IN_HAND = sa.text("status IN ('claimed', 'sending')")
@@ -82,6 +80,9 @@ class Delivery(SQLModel, table=True):
     campaign: str = Field(description="kind:name, such as sequence:evaluators")
     version_id: int = reference("campaign_version.id")
     mail: str = Field(description="which mail of the version: a step, or the only one")
+    kind: str = Field(
+        default="", description="of a campaign's mail: value or ask", sa_column_kwargs={"server_default": ""}
+    )
     priority: int
     contact_id: int | None = reference("contact.id", nullable=True)
     operator_id: int | None = reference("operator.id", nullable=True)
@@ -209,75 +210,6 @@ def claim_due(
     return list(session.scalars(rows.order_by(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id))))
 
 
-def begin_sending(
-    session: Session, worker: int, delivery: Delivery, now: datetime, *, cap_per_day: int, cap_per_week: int
-) -> bool:
-    """Move one claimed row to `sending` if everything still permits it, in one statement."""
-    given = {
-        "delivery": delivery.id,
-        "worker": worker,
-        "now": now,
-        "a_day_ago": now - timedelta(days=1),
-        "a_week_ago": now - timedelta(days=7),
-        "cap_per_day": cap_per_day,
-        "cap_per_week": cap_per_week,
-    }
-    return changed_rows(session, _BEGIN_SENDING[Purpose(delivery.purpose)], given) == 1
-
-
-def _recent_count(since: ColumnElement[datetime]) -> ColumnElement[int]:
-    """How many marketing mails the contact of a delivery may have got after `since`."""
-    other = aliased(Delivery)
-    return (
-        sa.select(sa.func.count())
-        .where(
-            col(other.contact_id) == col(Delivery.contact_id),
-            col(other.attempted_at) > since,
-            col(other.purpose) == Purpose.CAMPAIGN,
-            col(other.status).in_(MAY_HAVE_ARRIVED),
-        )
-        .correlate(Delivery)
-        .scalar_subquery()
-    )
-
-
-def _may_leave(purpose: Purpose) -> ColumnElement[bool]:
-    """Clause on `delivery`: `rules.find_stop` finds nothing."""
-    now = sa.bindparam("now", type_=Instant)
-    clauses = [
-        is_running(),
-        sa.or_(col(Delivery.closes_at).is_(None), col(Delivery.closes_at) > now),
-        sa.or_(col(Delivery.expires_at).is_(None), col(Delivery.expires_at) > now),
-    ]
-    if purpose in {Purpose.CAMPAIGN, Purpose.SERVICE}:
-        allowed = may_be_mailed(purpose, col(Delivery.topic), now)
-        clauses.append(sa.exists().where(col(Contact.id) == col(Delivery.contact_id), allowed))
-    if purpose is Purpose.CAMPAIGN:
-        for since, cap in (("a_day_ago", "cap_per_day"), ("a_week_ago", "cap_per_week")):
-            clauses.append(_recent_count(sa.bindparam(since, type_=Instant)) < sa.bindparam(cap, type_=sa.Integer))
-    return sa.and_(*clauses)
-
-
-def _begin_sending(purpose: Purpose) -> Any:
-    """The statement in whose WHERE every permission stands; made once, because it runs for every mail."""
-    worker = sa.bindparam("worker", type_=sa.BigInteger)
-    table: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
-    return (
-        sa.update(table)
-        .where(
-            table.c.id == sa.bindparam("delivery", type_=sa.BigInteger),
-            table.c.status == Status.CLAIMED,
-            table.c.worker_id == worker,
-            is_alive(worker),
-            _may_leave(purpose),
-        )
-        .values(status=Status.SENDING, attempts=table.c.attempts + 1, attempted_at=sa.bindparam("now", type_=Instant))
-    )
-
-
-_BEGIN_SENDING = {purpose: _begin_sending(purpose) for purpose in Purpose}
-
-
 def recent_attempts(session: Session, contact_id: int, since: datetime) -> list[datetime]:
     """When the contact may have got marketing mail, oldest first."""
     statement = sa.select(col(Delivery.attempted_at)).where(
@@ -384,7 +316,6 @@ def next_release_at() -> ColumnElement[Any]:
     return sa.case((resumed.exists(), sa.literal(_LONG_AGO, Instant)), else_=soonest.scalar_subquery())
 
 
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _WAS_PAUSED = col(Delivery.because) == HeldBecause.PAUSED
 
 
@@ -432,6 +363,14 @@ def release_from_hold(session: Session, contact_ids: Sequence[int], now: datetim
         col(Delivery.contact_id).in_(contact_ids), _HELD, col(Delivery.because).startswith(f"{HeldBecause.HOLD}:")
     )
     return changed_rows(session, kept.values(held_until=now))
+
+
+def look_again_at_asks(session: Session, contact_ids: Sequence[int], now: datetime) -> int:
+    """These contacts got a mail of value: an ask that waits to be earned may leave now."""
+    waiting = sa.update(Delivery).where(
+        col(Delivery.contact_id).in_(contact_ids), _HELD, col(Delivery.because) == HeldBecause.ASK_BUDGET
+    )
+    return changed_rows(session, waiting.values(held_until=now))
 
 
 def release_rechecked(session: Session, ids: Sequence[int], now: datetime) -> int:

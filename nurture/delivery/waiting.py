@@ -5,7 +5,7 @@ from datetime import datetime
 
 from nurture.database.engine import Session
 from nurture.delivery import store
-from nurture.delivery.actions import opening_from
+from nurture.delivery.openings import opening_from
 from nurture.delivery.rules import HeldBecause
 
 

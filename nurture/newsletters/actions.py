@@ -22,11 +22,11 @@ from nurture.database.conditions import Clause
 from nurture.database.engine import Session
 from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.notices import queue_notice
-from nurture.delivery.rules import Priority, Status
+from nurture.delivery.rules import ISSUE_GOES_FIRST, Kind, Priority, Status
 from nurture.newsletters import store
 from nurture.newsletters.definition import NewsletterDefinition, schedule_of
 from nurture.newsletters.kind import ISSUE, NEWSLETTER
-from nurture.newsletters.rules import REMIND_BEFORE, Issue, Schedule, first_issue_from, next_issue
+from nurture.newsletters.rules import EARLIEST_ZONE, REMIND_BEFORE, Issue, Schedule, first_issue_from, next_issue
 from nurture.newsletters.store import ANNOUNCEMENT, NewsletterSlot
 from nurture.timing import get_zone, parse_duration
 
@@ -105,7 +105,7 @@ def announce(session: Session, language: Language, ids: Sequence[int], now: date
                 domain=contact.domain,
                 topic=definition.topic,
                 sender=definition.sender,
-                window=window,
+                window=window.in_country(contact.country) if window else None,
                 zone=str(zone_of(contact)),
             )
             for contact in people
@@ -250,6 +250,36 @@ def _queue_chunk(
     return len(people)
 
 
+def list_coming_issues(session: Session, language: Language, ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """Which of these contacts an issue will be due to within a day, and when, though it is not queued for them yet."""
+    found: dict[int, datetime] = {}
+    last_slots = store.last_slots(session)
+    for newsletter in list_published(session):
+        slot_at, version_id, queued_to = _slot_ahead(session, newsletter, last_slots.get(newsletter.name))
+        # In readers' time the same slot comes to the last of them most of a day after the first.
+        if version_id is None or slot_at - EARLIEST_ZONE > now + ISSUE_GOES_FIRST:
+            continue
+        content = campaigns.get_content(session, version_id)
+        clause = language.clause(session, content["front"]["audience"] or "True", content["rests_on"], now)
+        clause &= _is_subscribed(newsletter, now)
+        for contact in store.readers_among(session, newsletter.name, ids, queued_to, slot_at, clause):
+            due_at = max(now, newsletter.schedule.due_for(slot_at, zone_of(contact)))
+            if due_at <= now + ISSUE_GOES_FIRST:
+                found[contact.id] = min(due_at, found.get(contact.id, due_at))
+    return found
+
+
+def _slot_ahead(
+    session: Session, newsletter: Published, last: NewsletterSlot | None
+) -> tuple[datetime, int | None, int]:
+    """The slot that is being queued or comes next, the version of its issue if there is one, and how far queueing got."""
+    if last is not None and last.opened_at is not None and last.finished_at is None:
+        return last.slot_at, last.version_id, last.queued_to
+    issue = _next_issue(session, newsletter)
+    version_id = session.get_one(Campaign, issue.id).version_id if issue else None
+    return next_slot_at(session, newsletter, last), version_id, 0
+
+
 def _issue_intentions(
     newsletter: Published, slot: NewsletterSlot, content: Mapping[str, Any], people: Sequence[Contact]
 ) -> Iterator[Intention]:
@@ -269,6 +299,7 @@ def _issue_intentions(
             domain=contact.domain,
             issue_id=slot.issue_id,
             topic=newsletter.definition.topic,
+            kind=content["front"].get("kind", Kind.VALUE),
             sender=newsletter.definition.sender,
         )
 

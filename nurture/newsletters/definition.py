@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nurture.campaigns.notations import Days, Hours, Length, ReaderOrZone, TimeOfDay
+from nurture.campaigns.notations import Days, Holidays, Hours, Length, ReaderOrZone, TimeOfDay
 from nurture.campaigns.reading import Definition, FileDefinition, Silencing
 from nurture.newsletters.rules import Schedule
 from nurture.timing import DAYS, WeeklySlot, Window, get_zone, parse_days, parse_hours, parse_time
@@ -26,9 +26,12 @@ class AnnouncementWindow(Definition):
 
     days: Days = Field("mon-fri", description='Such as "mon-fri".')
     hours: Hours = Field("08:00-18:00", description='Such as "08:00-18:00".')
+    holidays: Holidays = Field(
+        (), description='Whose public holidays are left out: "DE", "DE-BY", a list of them, or "contact".'
+    )
 
     def to_window(self) -> Window:
-        return Window(parse_days(self.days), *parse_hours(self.hours))
+        return Window(parse_days(self.days), *parse_hours(self.hours), holidays=self.holidays)
 
 
 class NewsletterDefinition(FileDefinition):
@@ -54,6 +57,9 @@ class IssueFrontMatter(Silencing):
     ready: bool = Field(False, description="true: it may go out.")
     subject: str = Field(min_length=1, description="The subject.")
     preheader: str = Field("", description="The line inboxes show behind the subject.")
+    kind: Literal["value", "ask"] = Field(
+        "value", description="value: something for the reader; ask: it wants something of them, and waits to be earned."
+    )
     audience: str | None = Field(None, description="Only these readers get it; left out: all.")
     layout: str | None = Field(None, description="Another layout for this issue.")
 

@@ -135,6 +135,21 @@ def page_of_readers(
     return list(session.scalars(wanted)), ids[-1]
 
 
+def readers_among(
+    session: Session, newsletter: str, ids: Sequence[int], after: int, slot_at: datetime, clause: Clause
+) -> list[Contact]:
+    """Those of these contacts whom the issue of a slot is for and who come behind `after` in its queueing."""
+    is_reader = sa.exists().where(
+        col(Reader.newsletter) == newsletter,
+        col(Reader.contact_id) == col(Contact.id),
+        col(Reader.first_issue_from) <= slot_at,
+        col(Reader.left_at).is_(None),
+    )
+    return list(
+        session.scalars(sa.select(Contact).where(col(Contact.id).in_(ids), col(Contact.id) > after, is_reader, clause))
+    )
+
+
 def has_readers_at(session: Session, newsletter: str, slot_at: datetime) -> bool:
     """Whether a slot has any reader whose first issue has come by then."""
     readers = sa.select(col(Reader.contact_id)).where(

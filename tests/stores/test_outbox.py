@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col
 
-from nurture.campaigns.publishing import freeze
-from nurture.campaigns.store import Campaign
+from nurture.campaigns.publishing import freeze_draft
+from nurture.campaigns.reading import Unit
 from nurture.consent.actions import opt_out
 from nurture.consent.rules import Purpose
 from nurture.database.claiming import Worker, beat, end_worker, register_worker
@@ -19,6 +19,7 @@ from nurture.database.engine import Database, Session
 from nurture.database.installation import pause, settle_in
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
+from nurture.delivery.leaving.actions import _circumstances, begin, exchange
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status, find_stop
 from nurture.delivery.store import Delivery
 from nurture.delivery.waiting import Waiting, list_waiting
@@ -40,10 +41,8 @@ def house(database: Database) -> Database:
 
 
 def a_version(session: Session) -> int:
-    campaign = Campaign(id=new_id(), kind="sequence", name=f"s{new_id()}", file="s.yaml")
-    session.add(campaign)
-    session.flush()
-    return freeze(session, campaign.id, 1, {"mails": {}}, published_by="a test", now=NOW)
+    unit = Unit("sequence", f"s{new_id()}", "s.yaml", {"mails": {}})
+    return freeze_draft(session, unit, published_by="a test", now=NOW)
 
 
 def intention(session: Session, contact_id: int, key: str = "k", **more: object) -> Intention:
@@ -105,7 +104,7 @@ def test_an_opt_out_after_the_claim_still_wins(house: Database, hasher: AddressH
         [claimed] = actions.claim(session, worker, 10, NOW)
         contact_hash = hasher.hash("ana@reader.example")
         opt_out(session, contact_hash, how="one-click", now=NOW)
-        stops = actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        stops = exchange(session, worker, [], [claimed], LIMITS, NOW)
         stop = stops[delivery.id]
         assert stop is not None
         assert stop.status is Status.REFUSED
@@ -118,7 +117,7 @@ def test_a_pause_holds_what_was_claimed_and_resuming_sends_it(house: Database, h
         worker = register_worker(session)
         [claimed] = actions.claim(session, worker, 10, NOW)
         pause(session, because="a test", now=NOW)
-        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        exchange(session, worker, [], [claimed], LIMITS, NOW)
         assert status_of(session, delivery.id) == (Status.HELD, HeldBecause.PAUSED)
         assert actions.claim(session, worker, 10, NOW) == []
         assert actions.release_held(session, NOW) == 0
@@ -133,7 +132,7 @@ def test_a_cancelled_mail_is_not_sent_although_it_was_claimed(house: Database, h
         worker = register_worker(session)
         [claimed] = actions.claim(session, worker, 10, NOW)
         store.stop_enrollments(session, [5], "they replied", NOW)
-        assert actions.exchange(session, worker, [], [claimed], LIMITS, NOW)[delivery.id] is not None
+        assert exchange(session, worker, [], [claimed], LIMITS, NOW)[delivery.id] is not None
         assert status_of(session, delivery.id) == (Status.CANCELLED, "they replied")
 
 
@@ -171,7 +170,7 @@ def test_a_window_that_closed_meanwhile_holds_a_mail_until_it_opens_again(
         delivery = queue(session, hasher, window=office, zone="UTC")
         worker = register_worker(session)
         [claimed] = actions.claim(session, worker, 10, evening)
-        actions.exchange(session, worker, [], [claimed], LIMITS, evening)
+        exchange(session, worker, [], [claimed], LIMITS, evening)
         session.expire_all()
         held = store.get_delivery(session, delivery.id)
         tomorrow = NOW.replace(hour=9) + timedelta(days=1)
@@ -206,12 +205,12 @@ def test_a_second_mail_on_one_day_is_held_until_the_cap_lets_it_go(house: Databa
         first = queue(session, hasher)
         worker = register_worker(session)
         [claimed] = actions.claim(session, worker, 10, NOW)
-        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        exchange(session, worker, [], [claimed], LIMITS, NOW)
         assert first.contact_id is not None
         actions.queue_deliveries(session, [intention(session, first.contact_id, "second")], NOW)
         [second] = actions.claim(session, worker, 10, NOW + HOUR)
         sent = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
-        actions.exchange(session, worker, [sent], [second], LIMITS, NOW + HOUR)
+        exchange(session, worker, [sent], [second], LIMITS, NOW + HOUR)
         session.expire_all()
         held = store.get_delivery(session, second.id)
         assert (held.status, held.because) == (Status.HELD, HeldBecause.CAP)
@@ -225,7 +224,7 @@ def test_what_a_dead_worker_had_claimed_goes_back_and_what_it_was_sending_is_unc
         ana, ben = queue(session, hasher), queue(session, hasher, "ben@reader.example")
         worker = register_worker(session)
         claimed = {one.id: one for one in actions.claim(session, worker, 10, NOW)}
-        actions.exchange(session, worker, [], [claimed[ana.id]], LIMITS, NOW)
+        exchange(session, worker, [], [claimed[ana.id]], LIMITS, NOW)
         assert actions.take_back(session, NOW) == 0  # it lives
         end_worker(session, worker)
         assert actions.take_back(session, NOW) == 2
@@ -238,7 +237,7 @@ def test_uncertain_mail_is_sent_again_only_where_that_was_asked_for(house: Datab
         ana = queue(session, hasher)
         worker = register_worker(session)
         [claimed] = actions.claim(session, worker, 10, NOW)
-        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        exchange(session, worker, [], [claimed], LIMITS, NOW)
         end_worker(session, worker)
         actions.take_back(session, NOW, resend_uncertain=True)
         assert status_of(session, ana.id)[0] == Status.QUEUED
@@ -251,7 +250,7 @@ def test_a_worker_that_was_declared_dead_writes_no_further_body(house: Database,
         [claimed] = actions.claim(session, worker, 10, NOW)
         session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(ended_at=1.0))
         assert not beat(session, worker)
-        assert not store.begin_sending(session, worker, claimed, NOW, cap_per_day=1, cap_per_week=2)
+        assert not begin(session, worker, claimed, LIMITS, NOW)
         assert actions.claim(session, worker, 10, NOW) == []
 
 
@@ -260,7 +259,7 @@ def test_a_late_answer_settles_what_was_uncertain_meanwhile(house: Database, has
         ana = queue(session, hasher)
         worker = register_worker(session)
         [claimed] = actions.claim(session, worker, 10, NOW)
-        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        exchange(session, worker, [], [claimed], LIMITS, NOW)
         end_worker(session, worker)
         actions.take_back(session, NOW)
         answer = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
@@ -274,7 +273,7 @@ def test_a_4xx_is_tried_again_later_and_every_try_is_kept(house: Database, hashe
         worker = register_worker(session)
         for number, at in enumerate((NOW, NOW + HOUR), 1):
             [claimed] = actions.claim(session, worker, 10, at)
-            actions.exchange(session, worker, [], [claimed], LIMITS, at)
+            exchange(session, worker, [], [claimed], LIMITS, at)
             put_off = Ended(claimed, Outcome(Heard.DEFERRED, 451, "451 later"))
             actions.record_outcomes(session, worker, [put_off], LIMITS, at)
             assert actions.claim(session, worker, 10, at) == []
@@ -288,7 +287,7 @@ def test_a_5xx_fails_for_good_and_keeps_the_reply(house: Database, hasher: Addre
         ana = queue(session, hasher)
         worker = register_worker(session)
         [claimed] = actions.claim(session, worker, 10, NOW)
-        actions.exchange(session, worker, [], [claimed], LIMITS, NOW)
+        exchange(session, worker, [], [claimed], LIMITS, NOW)
         refused = Ended(claimed, Outcome(Heard.REJECTED, 550, "550 5.1.1 no such user"))
         actions.record_outcomes(session, worker, [refused], LIMITS, NOW)
         session.expire_all()
@@ -315,8 +314,8 @@ def test_a_mail_that_could_not_be_rendered_is_sent_again_by_hand_and_none_that_a
         actions.fail_unsendable(session, claimed, "it could not be rendered", NOW)
         assert actions.resolve(session, broken.id, "resend", NOW).status == Status.QUEUED
         [claimed] = actions.claim(session, worker, 10, NOW)
-        assert actions.exchange(session, worker, [], [claimed], LIMITS, NOW) == {broken.id: None}
-        actions.exchange(session, worker, [Ended(claimed, Outcome(Heard.REJECTED, 550, "no"))], [], LIMITS, NOW)
+        assert exchange(session, worker, [], [claimed], LIMITS, NOW) == {broken.id: None}
+        exchange(session, worker, [Ended(claimed, Outcome(Heard.REJECTED, 550, "no"))], [], LIMITS, NOW)
         assert status_of(session, broken.id)[0] == Status.FAILED
         with pytest.raises(BadInput, match="is failed; only an uncertain one"):
             actions.resolve(session, broken.id, "resend", NOW)
@@ -363,6 +362,6 @@ def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
         if known["is_paused"]:
             pause(session, because="a test", now=NOW)
         mine = next(one for one in claimed if one.id == delivery.id)
-        stop = find_stop(actions._circumstances(session, mine, LIMITS, now), now)
-        began = store.begin_sending(session, worker, mine, now, cap_per_day=1, cap_per_week=2)
+        stop = find_stop(_circumstances(session, mine, LIMITS, now), now)
+        began = begin(session, worker, mine, LIMITS, now)
         assert began == (stop is None)

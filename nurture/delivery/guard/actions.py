@@ -1,0 +1,39 @@
+"""Saying yes to a campaign that is about to mail far more people than it ever did."""
+
+from datetime import datetime, timedelta
+
+from nurture.campaigns import store as campaigns
+from nurture.database.engine import Session
+from nurture.delivery.guard import store
+from nurture.delivery.guard.store import Allowance
+from nurture.errors import BadInput, NotFound, did_you_mean
+
+_MOST = 100_000_000
+
+
+def allow(
+    session: Session, campaign: str, people: int, length: timedelta, *, allowed_by: str, now: datetime
+) -> tuple[str, int]:
+    """Let a campaign mail up to so many people a day for a while; its full name and how many mails waited for that."""
+    if not 1 <= people <= _MOST:
+        raise BadInput(f"--people {people}: write a number from 1 to {_MOST:,}, as many as you mean to mail in a day.")
+    if length <= timedelta(0):
+        raise BadInput("--for: write how long the yes holds, such as 3d.")
+    name = _named(session, campaign)
+    session.add(Allowance(campaign=name, people=people, allowed_by=allowed_by, allowed_at=now, until=now + length))
+    return name, store.release(session, name, now)
+
+
+def _named(session: Session, written: str) -> str:
+    """The campaign of that name, with its kind before it or without if only one is called so."""
+    kinds = ("sequence", "newsletter")
+    known = [f"{kind}:{one.name}" for kind in kinds for one in campaigns.list_campaigns(session, kind)]
+    found = [one for one in known if written in {one, one.partition(":")[2]}]
+    if len(found) > 1:
+        raise BadInput(f'"{written}" is the name of {" and of ".join(found)}; write one of these.')
+    if not found:
+        hint = did_you_mean(written, [*known, *(one.partition(":")[2] for one in known)])
+        raise NotFound(
+            f'no campaign is called "{written}".{hint} Known: {", ".join(known) or "none is published yet"}.'
+        )
+    return found[0]

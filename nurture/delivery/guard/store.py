@@ -1,0 +1,124 @@
+"""How many people each campaign mailed on each day, what was allowed beyond that, and all SQL about it.
+
+Each worker counts in rows of its own, so that two never wait for each other; the sum is what the campaign did.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
+
+from nurture.database.columns import KEY_IS_THE_ROW, Instant, id_column, instant_column
+from nurture.database.engine import Session
+from nurture.database.statements import changed_rows
+from nurture.delivery.guard.rules import LOOK_BACK, Traffic, because
+from nurture.delivery.rules import Status
+from nurture.delivery.store import Delivery
+
+
+class CampaignDay(SQLModel, table=True):
+    """How many people one worker mailed for one campaign on one day of UTC."""
+
+    __tablename__ = "campaign_day"
+    __table_args__ = KEY_IS_THE_ROW
+
+    campaign: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    worker_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    people: int
+
+
+class Allowance(SQLModel, table=True):
+    """Somebody said yes: so many people a day for one campaign, until then."""
+
+    id: int = id_column()
+    campaign: str = Field(index=True)
+    people: int
+    allowed_by: str
+    allowed_at: datetime = instant_column()
+    until: datetime = instant_column()
+
+
+def _days(which: Any, *more: Any) -> Any:
+    per_day = sa.select(sa.func.sum(col(CampaignDay.people)).label("people")).where(
+        col(CampaignDay.campaign) == sa.bindparam("campaign"), which, *more
+    )
+    return per_day.group_by(col(CampaignDay.day)).subquery()
+
+
+_TODAY = _days(col(CampaignDay.day) == sa.bindparam("today", type_=sa.Date))
+_BEFORE = _days(
+    col(CampaignDay.day) < sa.bindparam("today", type_=sa.Date),
+    col(CampaignDay.day) >= sa.bindparam("earliest", type_=sa.Date),
+)
+_TRAFFIC = sa.select(
+    sa.select(sa.func.max(_TODAY.c.people)).scalar_subquery(),
+    sa.select(sa.func.max(_BEFORE.c.people)).scalar_subquery(),
+    sa.select(sa.func.max(col(Allowance.people)))
+    .where(
+        col(Allowance.campaign) == sa.bindparam("campaign"),
+        col(Allowance.until) > sa.bindparam("now", type_=Instant),
+    )
+    .scalar_subquery(),
+    sa.exists().where(
+        # Word for word as the index says it, or SQLite would not take it.
+        col(Delivery.status) == sa.literal_column("'held'"),
+        col(Delivery.because) == sa.bindparam("because"),
+        col(Delivery.held_until).is_(None),
+    ),
+)
+
+
+def traffic(session: Session, campaign: str, now: datetime) -> Traffic:
+    """What the guard needs to know about a campaign."""
+    given = {
+        "campaign": campaign,
+        "today": now.date(),
+        "earliest": (now - LOOK_BACK).date(),
+        "now": now,
+        "because": because(campaign),
+    }
+    today, busiest, allowed, is_stopped = session.execute(_TRAFFIC, given).one()
+    return Traffic(today or 0, busiest or 0, allowed or 0, bool(is_stopped))
+
+
+_TABLE: Any = CampaignDay.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_COUNT = (
+    sa.update(_TABLE)
+    .where(
+        _TABLE.c.campaign == sa.bindparam("of_campaign"),
+        _TABLE.c.day == sa.bindparam("today", type_=sa.Date),
+        _TABLE.c.worker_id == sa.bindparam("of_worker", type_=sa.BigInteger),
+    )
+    .values(people=_TABLE.c.people + sa.bindparam("more", type_=sa.Integer))
+)
+
+
+def add_people(session: Session, campaign: str, worker: int, people: int, now: datetime) -> None:
+    """Count people who are mailed for the first time by a delivery. The row is this worker's alone."""
+    given = {"of_campaign": campaign, "today": now.date(), "of_worker": worker, "more": people}
+    if not changed_rows(session, _COUNT, given):
+        session.add(CampaignDay(campaign=campaign, day=now.date(), worker_id=worker, people=people))
+        session.flush()
+
+
+def list_stopped(session: Session) -> list[tuple[str, int]]:
+    """Campaigns that the guard stopped, each with how many mails wait for a yes."""
+    statement = (
+        sa.select(col(Delivery.campaign), sa.func.count())
+        .where(
+            col(Delivery.status) == sa.literal_column("'held'"),
+            col(Delivery.because).startswith("blast guard:"),
+            col(Delivery.held_until).is_(None),
+        )
+        .group_by(col(Delivery.campaign))
+        .order_by(col(Delivery.campaign))
+    )
+    return [(campaign, count) for campaign, count in session.execute(statement)]
+
+
+def release(session: Session, campaign: str, now: datetime) -> int:
+    """Let what the guard stopped be looked at again; how many."""
+    stopped = sa.update(Delivery).where(col(Delivery.status) == Status.HELD, col(Delivery.because) == because(campaign))
+    return changed_rows(session, stopped.values(held_until=now))

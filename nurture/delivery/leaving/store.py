@@ -1,0 +1,165 @@
+"""The statement that moves a delivery to `sending`, and what its pure twin `rules.find_stop` asks one by one.
+
+It holds every condition that permission depends on, so that an opt-out, a pause or a cancellation committed before it
+always wins. A property test holds the two equal.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import col
+
+from nurture.consent.rules import Purpose
+from nurture.consent.store import may_be_mailed
+from nurture.contacts.store import Contact, has_asked_us
+from nurture.database.claiming import is_alive
+from nurture.database.columns import Instant
+from nurture.database.engine import Session
+from nurture.database.installation import is_running
+from nurture.database.statements import changed_rows
+from nurture.delivery.rules import ISSUE_GOES_FIRST, MAY_HAVE_ARRIVED, HeldBecause, Kind, Priority, Status
+from nurture.delivery.store import Delivery
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def begin_sending(
+    session: Session,
+    worker: int,
+    delivery: Delivery,
+    now: datetime,
+    *,
+    cap_per_day: int,
+    cap_per_week: int,
+    values_per_ask: int = 0,
+    is_issue_coming: bool = False,
+) -> bool:
+    """Move one claimed row to `sending` if everything still permits it, in one statement."""
+    given = {
+        "delivery": delivery.id,
+        "worker": worker,
+        "now": now,
+        "a_day_ago": now - timedelta(days=1),
+        "a_week_ago": now - timedelta(days=7),
+        "in_a_day": now + ISSUE_GOES_FIRST,
+        "cap_per_day": cap_per_day,
+        "cap_per_week": cap_per_week,
+        "values_per_ask": values_per_ask,
+        "is_issue_coming": is_issue_coming,
+    }
+    return changed_rows(session, _BEGIN_SENDING[Purpose(delivery.purpose)], given) == 1
+
+
+def _recent_count(since: ColumnElement[datetime]) -> ColumnElement[int]:
+    """How many marketing mails the contact of a delivery may have got after `since`."""
+    other = aliased(Delivery)
+    return (
+        sa.select(sa.func.count())
+        .where(
+            col(other.contact_id) == col(Delivery.contact_id),
+            col(other.attempted_at) > since,
+            col(other.purpose) == Purpose.CAMPAIGN,
+            col(other.status).in_(MAY_HAVE_ARRIVED),
+        )
+        .correlate(Delivery)
+        .scalar_subquery()
+    )
+
+
+def _first_issue_at(contact: Any, within: Any) -> ColumnElement[Any]:
+    """When the first mail of a newsletter to this contact leaves that is about to, and goes before a sequence's."""
+    other = aliased(Delivery)
+    is_queued = sa.and_(col(other.status).in_((Status.QUEUED, Status.CLAIMED)), col(other.due_at) <= within)
+    # One that is held for another reason may stand still for long; a step does not wait for that.
+    is_held_shortly = sa.and_(
+        col(other.status) == Status.HELD,
+        col(other.because).in_((HeldBecause.CAP, HeldBecause.WINDOW)),
+        col(other.held_until) <= within,
+    )
+    first = sa.select(sa.func.min(sa.func.coalesce(col(other.held_until), col(other.due_at)))).where(
+        col(other.contact_id) == contact,
+        col(other.priority) == Priority.NEWSLETTER,
+        col(other.purpose) == Purpose.CAMPAIGN,
+        sa.or_(is_queued, is_held_shortly),
+    )
+    return first.correlate(Delivery).scalar_subquery()
+
+
+def _values_since_ask(contact: Any) -> ColumnElement[int]:
+    """How many mails of value the contact may have got since the last ask, from any campaign."""
+    value, ask = aliased(Delivery), aliased(Delivery)
+    last_ask = (
+        sa.select(sa.func.max(col(ask.attempted_at)))
+        .where(col(ask.contact_id) == contact, col(ask.kind) == Kind.ASK, col(ask.status).in_(MAY_HAVE_ARRIVED))
+        .correlate(Delivery)
+        .scalar_subquery()
+    )
+    values = sa.select(sa.func.count()).where(
+        col(value.contact_id) == contact,
+        col(value.attempted_at) > sa.func.coalesce(last_ask, sa.literal(_LONG_AGO, Instant)),
+        col(value.kind) == Kind.VALUE,
+        col(value.status).in_(MAY_HAVE_ARRIVED),
+    )
+    return values.correlate(Delivery).scalar_subquery()
+
+
+def first_issue_at(session: Session, contact_id: int, now: datetime) -> datetime | None:
+    """When the newsletter's mail leaves that goes before a step of a sequence to this contact."""
+    return session.scalar(sa.select(_first_issue_at(contact_id, now + ISSUE_GOES_FIRST)))
+
+
+def count_values_since_ask(session: Session, contact_id: int) -> int:
+    """How many mails of value the contact may have got since the last ask."""
+    return session.scalar(sa.select(_values_since_ask(contact_id))) or 0
+
+
+def _may_leave(purpose: Purpose) -> ColumnElement[bool]:
+    """Clause on `delivery`: `rules.find_stop` finds nothing that somebody else could have changed meanwhile.
+
+    What only the calendar decides, a day of a blackout and too late, `actions` asks beforehand.
+    """
+    now = sa.bindparam("now", type_=Instant)
+    clauses = [
+        is_running(),
+        sa.or_(col(Delivery.closes_at).is_(None), col(Delivery.closes_at) > now),
+    ]
+    if purpose in {Purpose.CAMPAIGN, Purpose.SERVICE}:
+        allowed = may_be_mailed(purpose, col(Delivery.topic), now)
+        clauses.append(sa.exists().where(col(Contact.id) == col(Delivery.contact_id), allowed))
+    if purpose is Purpose.CAMPAIGN:
+        reserved = sa.case(
+            (col(Delivery.priority) != Priority.SEQUENCE, 0),
+            (sa.bindparam("is_issue_coming", type_=sa.Boolean), 1),
+            (_first_issue_at(col(Delivery.contact_id), sa.bindparam("in_a_day", type_=Instant)).is_not(None), 1),
+            else_=0,
+        )
+        for since, cap in (("a_day_ago", "cap_per_day"), ("a_week_ago", "cap_per_week")):
+            recent = _recent_count(sa.bindparam(since, type_=Instant))
+            clauses.append(recent + reserved < sa.bindparam(cap, type_=sa.Integer))
+        has_asked = sa.exists().where(col(Contact.id) == col(Delivery.contact_id), has_asked_us())
+        is_earned = _values_since_ask(col(Delivery.contact_id)) >= sa.bindparam("values_per_ask", type_=sa.Integer)
+        clauses.append(sa.or_(col(Delivery.kind) != Kind.ASK, has_asked, is_earned))
+    return sa.and_(*clauses)
+
+
+def _begin_sending(purpose: Purpose) -> Any:
+    """The statement in whose WHERE every permission stands; made once, because it runs for every mail."""
+    worker = sa.bindparam("worker", type_=sa.BigInteger)
+    table: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    return (
+        sa.update(table)
+        .where(
+            table.c.id == sa.bindparam("delivery", type_=sa.BigInteger),
+            table.c.status == Status.CLAIMED,
+            table.c.worker_id == worker,
+            is_alive(worker),
+            _may_leave(purpose),
+        )
+        .values(status=Status.SENDING, attempts=table.c.attempts + 1, attempted_at=sa.bindparam("now", type_=Instant))
+    )
+
+
+_BEGIN_SENDING = {purpose: _begin_sending(purpose) for purpose in Purpose}
