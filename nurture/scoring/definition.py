@@ -31,6 +31,8 @@ FILE = "scoring.yaml"
 
 Grade = Literal["A", "B", "C", "D"]
 
+_NO_MERIT = frozenset({"mailed", "tracked_for"})
+
 
 class ActivityDefinition(Definition):
     """Points for what somebody does."""
@@ -100,6 +102,7 @@ def _check(file: YamlFile, definition: ScoringDefinition, words: Words) -> list[
         if condition is None:
             continue
         found.append(rule.when)
+        _check_questions(file, at, condition)
         if not _asks_about_activity(condition):
             file.complain(
                 "NS310", at, "this asks about no activity, so nothing would ever match it.",
@@ -110,10 +113,21 @@ def _check(file: YamlFile, definition: ScoringDefinition, words: Words) -> list[
         condition = file.read_condition(at, fit.when, words)
         if condition is not None:
             found.append(fit.when)
+            _check_questions(file, at, condition)
             if _asks_about_activity(condition):
                 file.complain("NS311", at, "fit is about who somebody is; what they do belongs to `activities`.")
     _check_grades(file, definition)
     return found
+
+
+def _check_questions(file: YamlFile, at: tuple[str | int, ...], condition: Condition) -> None:
+    """What we did, and what we may see, is nobody's merit: it is not even gathered when scores are computed."""
+    for part in walk(condition):
+        if isinstance(part, Asks) and part.predicate in _NO_MERIT:
+            file.complain(
+                "NS314", at, f"{part.predicate}() earns nobody points: it asks what we did or may see.",
+                "Ask it in a sequence, a segment or an audience.",
+            )  # fmt: skip
 
 
 def _check_grades(file: YamlFile, definition: ScoringDefinition) -> None:

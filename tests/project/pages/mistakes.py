@@ -220,6 +220,11 @@ MISTAKES = (
         "the line that makes somebody sales-ready asks for a grade nobody gets",
     ),
     Mistake(
+        "NS314", "Ask it in a sequence, a segment or an audience.", SCORING,
+        "format: 1\nactivities:\n  - {when: clicked() and mailed(), points: 10}\n",
+        "a rule for points asks what we did or may see, not what people did or who they are",
+    ),
+    Mistake(
         "NS320", "Name somebody who is declared below `[[operators]]`, by address.", HANDOFF,
         "format: 1\ndefinition: Wants to talk.\nfallback: somebody@acme.example\n"
         "rules:\n  - {when: score > 60, due_after: 4 hours}\n",

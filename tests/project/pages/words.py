@@ -39,7 +39,11 @@ QUESTIONS: Mapping[str, str] = {
     "opened": "Whether they opened a mail.",
     "clicked": "Whether they clicked a link, of one mail or of any.",
     "replied": "Whether they wrote back.",
+    "booked": "Whether they chose a time for a meeting that a mail offered, or said when else.",
+    "submitted": "Whether they sent a form.",
     "visited": "Whether a click of theirs led to a page of that path.",
+    "mailed": "Whether a campaign's mail may have reached them, of late (`within`) or that long ago (`before`).",
+    "tracked_for": "Whether their opens and clicks may be recorded now, and could be for at least so long.",
     "enrolled": "Whether they are on their way through a sequence.",
     "finished": "Whether they came to the end of a sequence.",
 }
