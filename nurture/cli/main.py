@@ -9,6 +9,7 @@ import typer
 
 from nurture import __version__
 from nurture.cli import (
+    agreeing,
     checking,
     contacts,
     holding,
@@ -63,6 +64,7 @@ for module in (
     publishing,
     people,
     holding,
+    agreeing,
     trying,
     simulating,
     mails,

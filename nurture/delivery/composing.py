@@ -80,6 +80,11 @@ class People:
     tracking: Mapping[tuple[int, str], Consent]
     table: ConsentTable
 
+    def owner_of(self, delivery: Delivery) -> Operator | None:
+        """Who owns the contact of a delivery."""
+        contact = self.contacts.get(delivery.contact_id) if delivery.contact_id else None
+        return self.owners.get(contact.owner_id) if contact and contact.owner_id else None
+
 
 def gather_people(session: Session, ids: Iterable[int | None]) -> People:
     """The contacts of these identifiers; no identifier and one that is gone are nobody."""
@@ -102,15 +107,16 @@ def gather_facts(
     uses: frozenset[str],
     *,
     contact: Contact | None = None,
+    in_name_of: str = "",
 ) -> dict[str, Any]:
     """What this mail takes from the people it is about, as JSON; only what its template `uses`.
 
-    `contact` is given for a preview or a test, whose delivery is nobody's.
+    `contact` is given for a preview or a test, whose delivery is nobody's; `in_name_of` if another sender stands in.
     """
     given = dict(delivery.facts or {})
     contact = people.contacts.get(delivery.contact_id) if delivery.contact_id else contact
     owner = people.owners.get(contact.owner_id) if contact and contact.owner_id else None
-    sender = choose_sender(delivery.sender, owner, declared)
+    sender = choose_sender(in_name_of or delivery.sender, owner, declared)
     facts = {
         "contact": _used(_contact_facts(contact), uses, "contact"),
         "owner": _used(_operator_facts(owner), uses, "owner"),

@@ -69,6 +69,14 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
         "before": "",
         **_PORTRAIT,
     },
+    "agree": {
+        "first_name": "Luis",
+        "title": "Evaluators",
+        "sequence": "evaluators",
+        "owner_email": "luis@acme.example",
+        "until_then": "Dana Reed",
+        "subjects": ["The benchmark you asked for", "How a plant like yours began"],
+    },
     "reminder": _SLOT,
     "missed": _SLOT,
 }

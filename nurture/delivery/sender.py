@@ -174,7 +174,7 @@ class Sender:
                 wanted = owners.name_for(session, delivery, content, people.owner_of(delivery))
                 if wanted == owners.WAIT:
                     return Ready(delivery, recipient, mail, lacks_a_yes=True)
-                facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses, sender=wanted)
+                facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses, in_name_of=wanted)
                 delivery.facts = {**facts, "to_name": recipient.name}
                 domain = facts["sender"]["email"].rpartition("@")[2]
                 delivery.message_id = message_id(self._house.keys, delivery.id, domain)
