@@ -35,6 +35,7 @@ from nurture.delivery.composing import House
 from nurture.delivery.mailed import rules as mailed_rules
 from nurture.delivery.mailed import store as mailed
 from nurture.delivery.notices import ServiceKind
+from nurture.delivery.owners import ask_owners
 from nurture.delivery.rules import Boundary
 from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
@@ -134,6 +135,7 @@ class App:
             topics={name: topic.label for name, topic in self.declared.topics.items()},
             senders=frozenset(self.declared.senders),
             operators=frozenset(one["email"].lower() for one in self.declared.operators),
+            today=self.clock.now().date(),
         )
 
     def read_files(self) -> Reading:
@@ -209,13 +211,14 @@ class App:
             receive(session, self.keys, recipients, message, content, self.clock.now())
 
     def publish(self, reading: Reading, *, published_by: str, order: Order = FILES_ONLY) -> list[Change]:
-        """Publish the files, and mirror the operators they rest on."""
+        """Publish the files, mirror the operators they rest on, and ask those whose name new mails would carry."""
         reading.write_down()
         with self.database.writing(durable=True) as session:
             changes = publish(
                 session, self.kinds(), reading, published_by=published_by, now=self.clock.now(), order=order
             )
             mirror_operators(session, [dict(one) for one in self.declared.operators])
+            ask_owners(session, self.clock.now())
         return changes
 
     def roll_back(self, plan: Callable[[Session], Undoing], *, published_by: str, order: Order = FILES_ONLY) -> Undoing:

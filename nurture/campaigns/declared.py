@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from nurture.campaigns import store
+from nurture.campaigns import store, wording
 from nurture.campaigns.reading import Problem, Problems, Unit, Workspace
 from nurture.database.engine import Session
 from nurture.errors import BadInput, NotFound
@@ -166,6 +166,9 @@ class _Check:
                 message = f"the sender {named.email} is not in one of senders.domains."
                 hint = f'Add "{named.domain}" to senders.domains if that domain is yours.'
                 self._complain("NS013", "[senders]", message, hint)
+        self._check_honesty("[senders.default]", sender)
+        for name, named in self._declared.senders.items():
+            self._check_honesty(f"[senders.named.{name}]", named)
         self._check_operators()
         self._check_fields()
 
@@ -174,6 +177,21 @@ class _Check:
         lines = [number for number, line in enumerate(self._lines, 1) if line.strip().startswith(section)]
         line = lines[turn] if section and turn < len(lines) else 1
         self._problems.add(Problem(FILE, line, 1, code, message, hint))
+
+    def _check_honesty(self, section: str, sender: Sender) -> None:
+        """A sender is somebody, and listens."""
+        if sender.email and wording.is_no_reply(sender.email):
+            message = f"{sender.email} says that it does not want an answer; an answer is what these mails are for."
+            self._remark("NS014", section, message, "Write from an address that somebody reads.")
+        if sender.email and wording.is_nobody(sender.name, sender.email):
+            message = f'the sender is called "{sender.name}", and that is nobody.'
+            self._remark(
+                "NS015", section, message, f'Write a person\'s name, such as "Dana Reed", or "Dana at {sender.domain}".'
+            )
+
+    def _remark(self, code: str, section: str, message: str, hint: str) -> None:
+        line = next((number for number, line in enumerate(self._lines, 1) if line.strip().startswith(section)), 1)
+        self._problems.add(Problem(FILE, line, 1, code, message, hint, "warning"))
 
     def _add_to_sender(self, code: str, what: str, line: str) -> None:
         hint = f"Add to settings.toml, below [senders.default]: {line}"

@@ -6,38 +6,22 @@ campaign knows. A name nobody could fill is found here, and not by the first rea
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from nurture.campaigns import samples
+from nurture.campaigns.mail_remarks import Judged, MailKind, remarks
 from nurture.campaigns.reading import Problem, Problems, Silence, Workspace, sentence
-from nurture.conditions import Field, FieldType, Value
+from nurture.campaigns.samples import Samples
 from nurture.errors import did_you_mean
-from nurture.rendering.compiling import Urls, compile_mail
+from nurture.rendering.checks import CLIPPED_AT, CLOSE_TO_IT
+from nurture.rendering.compiling import CompiledMail
 from nurture.rendering.loading import Reading
 from nurture.rendering.scanning import Original, Place
 from nurture.rendering.source import MailSource, RenderError, TemplateProblem
 
-_OWNER = frozenset({"name", "email", "signature"})
-_SENDER = frozenset({"name", "email", "postal_address", "signature"})
-
 _NO_SUBJECT = "NT110"
-
-_SAMPLES: Mapping[FieldType, Value] = {
-    FieldType.TEXT: "sample", FieldType.NUMBER: 7, FieldType.DATE: "2026-01-31", FieldType.FLAG: True,
-}  # fmt: skip
-_OURS = "https://news.example"
-_SAMPLE_URLS = Urls(
-    is_tracked=True,
-    open=f"{_OURS}/o/sample.gif",
-    click=lambda number: f"{_OURS}/c/sample/{number}",
-    leave=f"{_OURS}/u/sample",
-    preferences=f"{_OURS}/preferences/sample",
-    view=f"{_OURS}/view/sample",
-    wish=lambda kind: f"{_OURS}/wish/sample/{kind}",
-)
-
-#: What every mail of a campaign knows about itself.
-CAMPAIGN_MAIL = frozenset({"title", "kind", "reason", "topic_label"})
 
 
 def take_mail(
@@ -48,36 +32,81 @@ def take_mail(
     asked_at: Place,
     given: Sequence[Original] = (),
     about_mail: Mapping[str, Any] = MappingProxyType({}),
+    kind: MailKind = None,
+    is_campaign: bool = True,
+    is_dripped: bool = False,
 ) -> MailSource | None:
     """What was read, unless it has errors.
 
     `asked_at` is where it was named, `given` what was written beside that, `about_mail` what `mail.` knows in addition,
-    with a value of each. A mail that cannot be rendered for somebody who has every field is one nobody would get.
+    with a value of each. `kind` says whether it gives or asks, `is_dripped` that everybody gets it at a time of their
+    own. A mail that cannot be rendered for somebody who has every field is one nobody would get.
     """
     for one in reading.problems:
         problems.add(_as_seen_from(asked_at, one, workspace))
     _note_silences(reading, problems)
-    if reading.source is None:
+    source, compiled = reading.source, reading.compiled
+    if source is None or compiled is None:
         return None
+    written = _Written(workspace, source.template, given)
     known = {
         "contact": frozenset(workspace.words.fields),
-        "owner": _OWNER,
-        "sender": _SENDER,
-        "mail": CAMPAIGN_MAIL | frozenset(about_mail),
+        "owner": frozenset(samples.OWNER),
+        "sender": frozenset(samples.SENDER),
+        "mail": samples.CAMPAIGN_MAIL | frozenset(about_mail),
     }
-    unknown = list(_unknown_names(reading.source, known))
+    unknown = list(_unknown_names(compiled, known))
     for root, name in unknown:
-        place = _place(workspace, reading.source.template, given, f"{root}.{name}")
         message = f'nothing called "{name}" is known about the {root}.'
         hint = did_you_mean(name, known[root]).strip() or f"Known: {', '.join(sorted(known[root]))}."
-        problems.add(Problem(*place, "NS230", message, hint))
+        problems.add(Problem(*written.place(f"{root}.{name}"), "NS230", message, hint))
     if unknown:
         return None
-    problem = _try_out(reading.source, workspace.words.fields, about_mail)
-    if problem is None:
-        return reading.source
-    problems.add(Problem(reading.source.template, 1, 1, "NS231", sentence(problem), "Make it simpler."))
-    return None
+    try:
+        rendered = samples.render_samples(compiled, workspace.words.fields, about_mail)
+    except RenderError as error:
+        problem = str(error).removeprefix(f"{source.template}: ")
+        problems.add(Problem(source.template, 1, 1, "NS231", sentence(problem), "Make it simpler."))
+        return None
+    before = len(problems.errors)
+    if rendered.why_not and not any(one.code == "NT205" for one in reading.problems):
+        message = f"somebody we know little about could not get this mail: {sentence(rendered.why_not)}"
+        hint = "Put it into {% if %}, or give it a word to fall back on."
+        problems.add(Problem(source.template, 1, 1, "NT205", message, hint, "warning"))
+    if is_campaign:
+        problems.found += _missing_below(source, compiled, rendered)
+        if (size := _too_large(source, reading, rendered)) is not None:
+            problems.add(size)
+        subject_at = written.subject_at(source, reading)
+        judged = Judged(source, compiled, rendered, written.place, subject_at, kind, is_dripped, workspace.today)
+        problems.found += remarks(judged)
+    return source if len(problems.errors) == before else None
+
+
+def _missing_below(source: MailSource, compiled: CompiledMail, rendered: Samples) -> Iterator[Problem]:
+    """A way out and an address that not every reader gets, or not in both parts of the mail."""
+    readers = [("somebody who has every field", rendered.full)]
+    if rendered.bare is not None:
+        readers.append(("somebody we know little about", rendered.bare))
+    for reader, mail in readers:
+        for part, text in (("HTML", mail.html), ("text", mail.text)):
+            if samples.URLS.leave not in text:
+                message = f"{reader} gets no link to leave in the {part}."
+                yield Problem(source.template, 1, 1, "NT402", message, "Print {{ leave_url }} whoever reads it.")
+            if samples.POSTAL_ADDRESS.lower() not in " ".join(text.split()).lower():
+                message = f"{reader} gets no postal address in the {part}."
+                hint = "Print {{ sender.postal_address }} as it is, whoever reads it."
+                yield Problem(source.template, 1, 1, "NT403", message, hint)
+
+
+def _too_large(source: MailSource, reading: Reading, rendered: Samples) -> Problem | None:
+    """What only turns out too long when it is rendered, such as a loop; the rest is told when the file is read."""
+    size = len(rendered.full.html.encode())
+    if size <= CLOSE_TO_IT or any(one.code == "NT405" for one in reading.problems):
+        return None
+    message = f"the HTML becomes {size:,} bytes, and Gmail cuts off what passes {CLIPPED_AT:,}."
+    severity = "error" if size > CLIPPED_AT else "warning"
+    return Problem(source.template, 1, 1, "NT405", message, "Write less.", severity)
 
 
 def _note_silences(reading: Reading, problems: Problems) -> None:
@@ -93,21 +122,6 @@ def _note_silences(reading: Reading, problems: Problems) -> None:
     problems.silences += [Silence(file, str(code), str(reason), at) for code, reason in silence.items()]
 
 
-def _try_out(source: MailSource, fields: Mapping[str, Field], about_mail: Mapping[str, Any]) -> str | None:
-    """Why the mail cannot be rendered for somebody who has every field, if it cannot."""
-    context = {
-        "contact": {name: _SAMPLES[field.type] for name, field in fields.items()},
-        "owner": dict.fromkeys(_OWNER, "sample"),
-        "sender": dict.fromkeys(_SENDER, "sample"),
-        "mail": {**dict.fromkeys(CAMPAIGN_MAIL, "sample"), **about_mail},
-    }
-    try:
-        compile_mail(source).render(context, _SAMPLE_URLS)
-    except RenderError as error:
-        return str(error).removeprefix(f"{source.template}: ")
-    return None
-
-
 def _as_seen_from(asked_at: Place, one: TemplateProblem, workspace: Workspace) -> Problem:
     """What rendering found, told where its author would mend it."""
     place, hint = (one.file, one.line, one.column), one.hint
@@ -118,20 +132,39 @@ def _as_seen_from(asked_at: Place, one: TemplateProblem, workspace: Workspace) -
     return Problem(*place, one.code, sentence(one.message), hint, one.severity)
 
 
-def _unknown_names(source: MailSource, known: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
-    for used in sorted(compile_mail(source).uses):
+def _unknown_names(compiled: CompiledMail, known: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
+    for used in sorted(compiled.uses):
         root, _, name = used.partition(".")
         if name and name not in known[root]:
             yield root, name
 
 
-def _place(workspace: Workspace, template: str, given: Sequence[Original], name: str) -> Place:
-    """Where a name stands in what the author wrote; the template's beginning when it stands in a layout."""
-    try:
-        text = (workspace.folder / template).read_text(encoding="utf-8-sig")
-    except OSError:
-        text = ""
-    for original in (*given, Original(template, text)):
-        if found := re.search(rf"\b{re.escape(name)}\b", original.text):
-            return original.place(found.start())
-    return template, 1, 1
+class _Written:
+    """What the author wrote: the lines beside the name of the template, and the template."""
+
+    def __init__(self, workspace: Workspace, template: str, given: Sequence[Original]) -> None:
+        self._path = workspace.folder / template
+        self._template = template
+        self._given = given
+
+    @cached_property
+    def _originals(self) -> Sequence[Original]:
+        try:
+            text = self._path.read_text(encoding="utf-8-sig")
+        except OSError:
+            text = ""
+        return (*self._given, Original(self._template, text))
+
+    def place(self, text: str) -> Place:
+        """Where a text stands, however its lines are broken; the template's beginning when it stands in a layout."""
+        words = r"\s+".join(map(re.escape, text.split()))
+        pattern = re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)
+        for original in self._originals:
+            if found := pattern.search(original.text):
+                return original.place(found.start())
+        return self._template, 1, 1
+
+    def subject_at(self, source: MailSource, reading: Reading) -> Place:
+        """Where the subject was written."""
+        beside = next((one.place(0) for one in self._given if one.text == source.subject), None)
+        return beside or reading.places.get("subject") or (self._template, 1, 1)

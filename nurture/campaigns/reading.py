@@ -7,6 +7,7 @@ words, with "did you mean". The rooms above each offer a `Kind`: they read their
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -103,6 +104,7 @@ class Workspace:
     topics: Mapping[str, str]  # name → label
     senders: frozenset[str]
     operators: frozenset[str] = frozenset()
+    today: date | None = None  # by which a date in a file is past; None: nobody asks
 
     @property
     def templates(self) -> Path:

@@ -8,12 +8,16 @@ reason, of nothing known or of nothing there is complained about. `publishing` a
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nurture.campaigns import mail_remarks
 from nurture.campaigns.reading import Problem, Problems, Silence
 from nurture.errors import did_you_mean
 
 #: What `check` only warns of, and what it means. Codes NT are told by rendering, whose `CODES` explain them.
 REMARKS: Mapping[str, str] = {
+    "NS014": "a sender that does not listen",
+    "NS015": "a sender who is nobody",
     "NS022": "a silence that silences nothing",
+    **mail_remarks.REMARKS,
 }
 _OF_TEMPLATES = frozenset({"NT205", "NT303", "NT401", "NT404", "NT405", "NT406"})
 _CANNOT_BE_SILENCED = frozenset({"NS022"})

@@ -95,7 +95,7 @@ class ServiceKind:
             templates = workspace.templates if own else starter_folder() / "templates"
             reading = read_template(templates, f"{FOLDER}/{name}", default_layout="service", is_campaign=False)
             file = f"templates/{FOLDER}/{name}.md"
-            mail = take_mail(workspace, reading, problems, asked_at=(file, 1, 1), about_mail=sample)
+            mail = take_mail(workspace, reading, problems, asked_at=(file, 1, 1), about_mail=sample, is_campaign=False)
             if mail is not None:
                 content = {"mails": {name: mail.to_json()}, "about": {"title": name, "kind": KIND}}
                 units.append(Unit(KIND, name, file, content))

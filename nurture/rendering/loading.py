@@ -13,7 +13,7 @@ from typing import Any
 
 from nurture.errors import did_you_mean
 from nurture.rendering.checks import check_mail
-from nurture.rendering.compiling import compile_tokens
+from nurture.rendering.compiling import CompiledMail, compile_tokens
 from nurture.rendering.flattening import Block, Template, flatten, read
 from nurture.rendering.folding import fold_constants
 from nurture.rendering.frontmatter import FrontMatter, split
@@ -36,6 +36,7 @@ class Reading:
     front_matter: Mapping[str, Any]
     problems: tuple[TemplateProblem, ...]
     places: Mapping[str, Place] = field(default_factory=dict)  # where each value of the front matter stands
+    compiled: CompiledMail | None = None  # the mail, ready for its first reader
 
     def get_source(self) -> MailSource:
         """The mail, or TemplateError with everything that is wrong with it."""
@@ -209,11 +210,13 @@ class _Reader:
         compiled = compile_tokens(source, body, subject, preheader, self.findings)
         if compiled:
             check_mail(source, compiled, self.findings, preheader, is_campaign=self.wanted.is_campaign)
-        return self._done(source, front)
+        return self._done(source, front, compiled)
 
-    def _done(self, source: MailSource | None, front: FrontMatter) -> Reading:
+    def _done(self, source: MailSource | None, front: FrontMatter, compiled: CompiledMail | None = None) -> Reading:
         problems = TemplateError(self.findings.problems).problems  # in the order of their places, each once
-        return Reading(None if self.findings.has_errors else source, front.values, problems, front.places)
+        if self.findings.has_errors:
+            return Reading(None, front.values, problems, front.places)
+        return Reading(source, front.values, problems, front.places, compiled)
 
     def _markdown(self, rest: Original, tokens: list[Token], front: FrontMatter) -> Template:
         """Markdown as the content of its layout."""

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from nurture.app import App, declared_of
@@ -98,10 +99,15 @@ class House:
         self._folder = folder
         self._house = house
 
+    @property
+    def today(self) -> date:
+        """The day on which files are looked at."""
+        return self._house.clock.now().date()
+
     def read(self, *files: Case, **more: str) -> Reading:
         """What is found in a workspace with these files; `more` are others, `/` written as `__`."""
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
-            workspace = small_workspace(Path(name), **_around(files), **more)
+            workspace = small_workspace(Path(name), **{**_around(files), **more})
             for file in files:
                 if file.kind == "template":
                     (workspace / "templates/report.mjml").unlink()

@@ -7,12 +7,14 @@ found by the test that holds the pages against the code.
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nurture.app import open_app
 from nurture.campaigns.publishing import read_workspace
 from nurture.campaigns.reading import Problem
 from nurture.campaigns.silencing import REMARKS
+from nurture.clock import SteppedClock
 from nurture.delivery.notices import KIND as SERVICE
 from nurture.rendering.source import CODES
 from nurture.settings import read_settings
@@ -25,6 +27,8 @@ SCORING = "campaigns/scoring.yaml"
 HANDOFF = "campaigns/handoff.yaml"
 CONSENT = "campaigns/consent.yaml"
 MAIL = "templates/report.mjml"
+#: The day on which the examples are looked at, so that the page is the same tomorrow.
+_TODAY = datetime(2026, 3, 10, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,14 @@ MISTAKES = (
         "a sender writes from a domain that is not named as ours",
     ),
     Mistake(
+        "NS014", "Write from an address that somebody reads.", "settings.toml",
+        SETTINGS.replace('email = "dana@acme.example"', 'email = "no-reply@acme.example"', 1),
+    ),
+    Mistake(
+        "NS015", "Write a person's name; readers answer people.", "settings.toml",
+        SETTINGS.replace('name = "Dana Reed"', 'name = "Acme Team"', 1),
+    ),
+    Mistake(
         "NS020", "Write why the remark is wrong here; whoever comes next will want to know.", MAIL,
         _silencing('{NT401: ""}'), "a silence without a reason", _SENDING,
     ),
@@ -200,6 +212,43 @@ MISTAKES = (
         "NS231", "Make it simpler; the message says what was too much, or went wrong.", MAIL,
         mail("<mj-text>{% for one in range(2000) %}x{% endfor %}</mj-text>"),
         "a mail cannot be rendered even for somebody who has every field", _SENDING,
+    ),
+    Mistake(
+        "NS240", "Say it in 60 characters; fields count with an ordinary value.", SEQUENCE,
+        sequence('  - {id: report, send: report, subject: "How 42 plants plan their week, and what it costs them every year"}\n'),
+    ),
+    Mistake(
+        "NS241", 'Write `| fallback("there")`, or put the space into the `{% if %}`.', MAIL,
+        mail('<mj-text>Hi {{ contact.first_name | fallback("") }}, here is your report.</mj-text>'), beside=_SENDING,
+    ),
+    Mistake(
+        "NS242", "Write a subject that says what is in the mail.", SEQUENCE,
+        sequence('  - {id: report, send: report, subject: "Re: your report"}\n'),
+    ),
+    Mistake(
+        "NS243", "Bring something new, or leave the mail out.", MAIL,
+        mail("<mj-text>I am just checking in.</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NS244", "Name a date that is the same for all, or take the deadline away.", MAIL,
+        mail("<mj-text>The offer ends tomorrow.</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NS245", "Write the new date, or take the mail out.", MAIL,
+        mail("<mj-text>Register by 3 March 2026.</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NS246", "Turn the sentences round: what has the reader of it?", MAIL,
+        mail(f"<mj-text>{'We made our product better. ' * 3}</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NS247", "Link to something that is useful without you, or write `kind: ask`.", MAIL,
+        mail('<mj-text><a href="https://acme.example/book-a-demo">See it</a></mj-text>'), beside=_SENDING,
+    ),
+    Mistake(
+        "NS248", "Ask one question, or link to what is asked for.", MAIL,
+        mail("<mj-text>It would be good to talk.</mj-text>"),
+        beside={SEQUENCE: sequence("  - {id: report, send: report, subject: Your report, kind: ask}\n")},
     ),
     Mistake(
         "NS310", "Ask about something people do, or move the rule to `fit`.", SCORING,
@@ -354,7 +403,7 @@ class Checker:
         self._folder = folder
         self._count = 0
         write(folder, {"settings.toml": SETTINGS})
-        self._app = open_app(folder, settings=read_settings(folder, {}))
+        self._app = open_app(folder, settings=read_settings(folder, {}), clock=SteppedClock(_TODAY))
 
     def close(self) -> None:
         self._app.close()

@@ -4,7 +4,7 @@ import typing
 from collections.abc import Mapping
 
 from nurture.app import language
-from nurture.campaigns.mails import CAMPAIGN_MAIL
+from nurture.campaigns.samples import CAMPAIGN_MAIL
 from nurture.conditions import Argument, Predicate
 from nurture.contacts.fields import BUILT_IN
 from nurture.rendering.filters import FILTERS
