@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def brief(house: "App") -> None:
     """Say what goes out next, what waits, and which files differ from what is published."""
     from nurture.campaigns import planning
+    from nurture.delivery import owners
     from nurture.delivery.waiting import list_waiting
 
     now = house.clock.now()
@@ -23,6 +24,8 @@ def brief(house: "App") -> None:
             say(line)
         for one in list_waiting(session, now):
             say(str(one))
+        for missing in owners.list_missing(session):
+            warn(str(missing))
         reading = house.read_files()
         if not reading.errors:
             planned = planning.plan(session, house.kinds(), reading.units)

@@ -11,6 +11,7 @@ from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import folder, opened
 
 if TYPE_CHECKING:
+    from nurture.app import App
     from nurture.campaigns.planning import Change, Order, Plan
     from nurture.campaigns.publications.history import Entry
     from nurture.campaigns.publications.undoing import Undoing
@@ -66,6 +67,7 @@ def publish(
             gone = planning.list_missing(session, house.kinds(), reading.units)
         if not plan:
             house.publish(reading, published_by=getpass.getuser(), order=order)
+            _say_whose_yes_is_missing(house)
     _tell(planned, as_json=as_json, is_plan=plan, verb="published")
     retired = {(one.kind, one.name) for one in planned.changes if one.new is None}
     for one in gone:
@@ -75,6 +77,14 @@ def publish(
         from nurture.errors import BadInput
 
         raise BadInput(f"{folder()}: there is nothing to publish; `nurture init` writes a starter.")
+
+
+def _say_whose_yes_is_missing(house: "App") -> None:
+    from nurture.delivery.owners import list_missing
+
+    with house.database.reading() as session:
+        for one in list_missing(session):
+            warn(str(one))
 
 
 def rollback(

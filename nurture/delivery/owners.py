@@ -11,7 +11,7 @@ from typing import Any
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.agreements import mails_hash, who_agreed
-from nurture.campaigns.declared import Declared, get_declared
+from nurture.campaigns.declared import Declared, find_declared
 from nurture.contacts import store as contacts
 from nurture.contacts.store import Operator
 from nurture.database.engine import Session
@@ -60,7 +60,9 @@ def hold_for_yes(session: Session, delivery: Delivery, now: datetime) -> None:
 
 def list_missing(session: Session) -> list[MissingYes]:
     """Who owns contacts, could write to them in their own name, and has not said yes to a sequence that does."""
-    declared = get_declared(session)
+    declared = find_declared(session)
+    if declared is None:
+        return []
     operators = contacts.list_operators(session)
     owners = [operators[one] for one in contacts.owner_ids(session) if one in operators]
     writing = [owner for owner in owners if choose_sender(OWNER, owner, declared).email == owner.email]

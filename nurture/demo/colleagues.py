@@ -17,6 +17,8 @@ from nurture.demo.commands import CommandLine
 from nurture.demo.inbox import Arrival, Inbox
 
 _ACCEPT = re.compile(r"nurture lead accept (\d+)")
+_AGREE = re.compile(r"nurture agree (\S+) --as (\S+)")
+_READS_WITHIN = timedelta(hours=2)
 _REJECTED_SHARE = 0.25
 _REJECTION = "no_budget"
 
@@ -55,7 +57,7 @@ class Marketing:
 
 
 class Reps:
-    """Read the mails that hand them a lead, and say yes or no."""
+    """Read the mails that hand them a lead, or ask for their name, and say yes or no."""
 
     def __init__(self, inbox: Inbox, command_line: CommandLine, agenda: Agenda, addresses: frozenset[str]) -> None:
         self._inbox = inbox
@@ -71,6 +73,9 @@ class Reps:
         """Take notice of the leads that have arrived since the last look."""
         fresh = self._inbox.arrivals[self._seen :]
         self._seen += len(fresh)
+        for arrival in fresh:
+            if arrival.rcpt_to in self._addresses and (asked := _AGREE.search(" ".join(arrival.text("plain").split()))):
+                self._agenda.note(arrival.arrived_at + _READS_WITHIN, partial(self._agree, asked[1], arrival.rcpt_to))
         leads = [one for one in fresh if one.rcpt_to in self._addresses and _ACCEPT.search(one.text("plain"))]
         for lead in leads:
             self._leads += 1
@@ -88,6 +93,9 @@ class Reps:
         """The leads nobody has said yes or no to."""
         answered = {verdict.lead.number for verdict in self.verdicts}
         return [lead for lead in self.handed if lead.number not in answered]
+
+    def _agree(self, sequence: str, owner: str) -> None:
+        self._command_line.run("agree", sequence, "--as", owner, "--yes", "--json")
 
     def _answer(self, lead: Arrival, number: int) -> None:
         found = _ACCEPT.search(lead.text("plain"))
