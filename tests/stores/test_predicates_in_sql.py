@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from sqlmodel import col
 
 from nurture.app import language
-from nurture.campaigns.publishing import freeze
-from nurture.campaigns.store import Campaign
+from nurture.campaigns.store import Campaign, CampaignVersion, get_campaign, hash_of, write_content
 from nurture.conditions import Field, FieldType, Predicate, holds, parse
 from nurture.consent import store as consents
-from nurture.consent.rules import ConsentPurpose, Pile, SuppressionReason
+from nurture.consent.definition import KIND as CONSENT
+from nurture.consent.rules import ConsentPurpose, Pile, Purpose, SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import ensure_list, new_contact
 from nurture.contacts.addresses import read_address
@@ -24,6 +24,9 @@ from nurture.contacts.fields import BUILT_IN, FIT_GRADES, INTERESTS, SOURCES, ST
 from nurture.contacts.store import Contact, ContactTag, Operator
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
+from nurture.delivery.mailed.store import mailed_to
+from nurture.delivery.rules import Status
+from nurture.delivery.store import Delivery
 from nurture.scoring.actions import gather_facts
 from nurture.sequences import store as enrollments
 from nurture.sequences.facts import PersonFacts
@@ -63,12 +66,21 @@ SEGMENTS = {
 }
 RESTS_ON = {"fields": {name: str(kind) for name, kind in DECLARED.items()}, "segments": SEGMENTS}
 WORDS = LANGUAGE.words(RESTS_ON)
+#: In DE and AT opens and clicks are recorded only after a yes.
+CONSENT_TABLE = {
+    "format": 1,
+    "rows": [
+        {"country": ["DE"], "basis": ["opt-in"], "then": "announce", "law": "consent", "checked_on": "2026-01-01"}
+    ],
+    "tracking": {"ask_first": ["EEA"]},
+}
 
 #: What may be said for each argument of a predicate; one that is not named here fails the test.
 ARGUMENTS = {
     "tag": TAGS, "list": LISTS, "topic": [*TOPICS, "nothing"], "sequence": [*SEQUENCES, "nothing"], "mail": MAILS,
     "link": ["See Prices", "GRÖSSE", "größe", "/pricing", "/"], "path": ["/pricing", "/", "pricing"],
-    "within": ["1 day", "7 days", "30 days"], "form": [*FORMS, "nobody ever sent"],
+    "within": ["1 day", "7 days", "30 days"], "before": ["1 day", "7 days", "30 days"],
+    "length": ["0 days", "7 days", "30 days"], "form": [*FORMS, "nobody ever sent"],
 }  # fmt: skip
 
 
@@ -155,6 +167,12 @@ def maybe(values: list[Any]) -> st.SearchStrategy[Any]:
     return st.none() | st.sampled_from(values)
 
 
+#: Exactly at the bound of a length that is asked for, a moment to either side of it, and somewhere else.
+moments = st.builds(
+    lambda days, microseconds: NOW - timedelta(days=days, microseconds=microseconds),
+    st.sampled_from([0, 1, 7, 30, 200]),
+    st.sampled_from([-1, 0, 1]),
+)
 deeds = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(sorted({*ANSWERED_BY.values(), ActivityKind.WISHED})),
@@ -162,12 +180,16 @@ deeds = st.fixed_dictionaries(
         "place": st.sampled_from(["", *MAILS, *FORMS]),
         "link_label": st.sampled_from(LABELS),
         "link_path": st.sampled_from(PATHS),
-        # Exactly at the bound of `within`, a moment to either side of it, and somewhere else.
-        "occurred_at": st.builds(
-            lambda days, microseconds: NOW - timedelta(days=days, microseconds=microseconds),
-            st.sampled_from([0, 1, 7, 30, 200]),
-            st.sampled_from([-1, 0, 1]),
-        ),
+        "occurred_at": moments,
+    }
+)
+mails = st.fixed_dictionaries(
+    {
+        "purpose": st.sampled_from([Purpose.CAMPAIGN, Purpose.CAMPAIGN, *Purpose]),
+        "status": st.sampled_from([Status.SENT, Status.SENT, *Status]),
+        "campaign": st.sampled_from(["sequence:evaluators", "newsletter:weekly", "sequence:"]),
+        "mail": st.sampled_from(["report", "five-questions"]),
+        "attempted_at": st.none() | moments,
     }
 )
 opinions = st.fixed_dictionaries(
@@ -202,6 +224,9 @@ people = st.fixed_dictionaries(
         "lists": st.sets(st.sampled_from(LISTS[:2])),
         "opinions": st.dictionaries(st.sampled_from(TOPICS), opinions),
         "suppression": maybe(["stands", "lifted"]),
+        "created_at": moments,
+        "tracking": st.none() | st.tuples(st.sampled_from(["given", "given", "withdrawn"]), moments),
+        "mails": st.lists(mails, max_size=3),
         "deeds": st.lists(deeds, max_size=4),
         "ways": st.dictionaries(
             st.sampled_from(SEQUENCES), st.sampled_from(["active", "waiting", "finished", "exited"])
@@ -216,18 +241,31 @@ def world(database: Database) -> Database:
     with database.writing() as session:
         session.add(Operator(id=1, email="dana@acme.example", name="Dana Reed"))
         session.add(Operator(id=2, email="luis@acme.example", name="Luis Ortega", is_declared=False))
-        session.add(Campaign(id=1, kind="sequence", name="evaluators", file="evaluators.yaml"))
         for name in LISTS:
             ensure_list(session, name, NOW)
-        freeze(session, 1, 1, {}, published_by="a test", now=NOW)
+        publish(session, "sequence", "evaluators", {})
+        publish(session, CONSENT, CONSENT, CONSENT_TABLE)
     return database
+
+
+def publish(session: Session, kind: str, name: str, content: Mapping[str, Any]) -> None:
+    campaign = Campaign(kind=kind, name=name, file=f"{name}.yaml")
+    session.add(campaign)
+    session.flush()
+    text = write_content(content)
+    version = CampaignVersion(
+        campaign_id=campaign.id, number=1, content=text, hash=hash_of(text), published_at=NOW, published_by="a test"
+    )
+    session.add(version)
+    session.flush()
+    campaign.version_id = version.id
 
 
 def bring_in(session: Session, hasher: AddressHasher, number: int, known: Mapping[str, Any], version: int) -> int:
     """One person with everything that is known about them."""
     address = read_address(f"p{number}@reader{number % 2}.example")
     row = new_contact(address, hasher, NOW, **known["columns"], fields=known["fields"])
-    contacts.insert_contacts(session, [row])
+    contacts.insert_contacts(session, [row | {"created_at": known["created_at"]}])
     contact = row["id"]
     session.add_all(ContactTag(contact_id=contact, tag=tag, tagged_at=NOW) for tag in known["tags"])
     for name in known["lists"]:
@@ -237,6 +275,18 @@ def bring_in(session: Session, hasher: AddressHasher, number: int, known: Mappin
         session,
         [{"contact_id": contact, "topic": topic, **standing, **one} for topic, one in known["opinions"].items()],
     )
+    if known["tracking"]:
+        state, at = known["tracking"]
+        word = {**standing, "purpose": ConsentPurpose.TRACKING, "state": state, "pile": Pile.NEVER, "changed_at": at}
+        word |= {"contact_id": contact, "topic": consents.EVERY_TOPIC, "expires_at": None, "afterwards": Pile.NEVER}
+        consents.save_consents(session, [word])
+    session.add_all(
+        Delivery(
+            **mail, key=f"{contact}:{nth}", version_id=version, priority=1, contact_id=contact, domain=address.domain,
+            queued_at=NOW, due_at=NOW,
+        )
+        for nth, mail in enumerate(known["mails"])
+    )  # fmt: skip
     if known["suppression"]:
         no = {"reason": SuppressionReason.OPT_OUT, "created_at": NOW, "how": "a test"}
         consents.suppress(session, [{"address_hash": row["address_hash"], **no}])
@@ -256,8 +306,10 @@ def bring_in(session: Session, hasher: AddressHasher, number: int, known: Mappin
 
 def facts_about(session: Session, ids: list[int]) -> dict[int, PersonFacts]:
     """What the product gathers for a condition that looks at all time."""
-    about = gather_facts(session, contacts.list_contacts(session, ids), NOW)
-    done = tracking.deeds_of(session, ids)
+    people = contacts.list_contacts(session, ids)
+    about = gather_facts(session, people, NOW)
+    done, mailed = tracking.deeds_of(session, ids), mailed_to(session, ids)
+    tracked_since = consents.tracked_since_of(session, people)
     ways = enrollments.list_enrollments(session, ids)
     return {
         i: PersonFacts(
@@ -266,6 +318,8 @@ def facts_about(session: Session, ids: list[int]) -> dict[int, PersonFacts]:
             UTC_ZONE,
             UTC_ZONE,
             deeds=done.get(i, ()),
+            mailed=mailed.get(i, ()),
+            tracked_since=tracked_since[i],
             enrolled_in=frozenset(way.sequence for way in ways if way.contact_id == i and way.ended_at is None),
             finished=frozenset(way.sequence for way in ways if way.contact_id == i and way.status == "finished"),
         )
@@ -279,12 +333,13 @@ def test_python_and_sql_choose_the_same_people(
     world: Database, hasher: AddressHasher, population: list[Mapping[str, Any]], texts: list[str]
 ) -> None:
     with world.reading() as session:  # what is written in it is thrown away, so each example begins anew
-        version = session.scalars(sa.text("SELECT id FROM campaign_version")).one()
+        version = get_campaign(session, "sequence", "evaluators").version_id
+        assert version is not None
         ids = [bring_in(session, hasher, number, known, version) for number, known in enumerate(population)]
         known = facts_about(session, ids)
         for text in texts:
             by_rule = {i for i in ids if holds(parse(text, WORDS), known[i])}
-            clause = LANGUAGE.clause(text, RESTS_ON, NOW)
+            clause = LANGUAGE.clause(session, text, RESTS_ON, NOW)
             by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), clause)))
             assert by_sql == by_rule, text
 
@@ -295,11 +350,13 @@ def test_a_condition_is_either_true_or_false_of_everybody(
     world: Database, hasher: AddressHasher, population: list[Mapping[str, Any]], text: str
 ) -> None:
     with world.reading() as session:
-        version = session.scalars(sa.text("SELECT id FROM campaign_version")).one()
+        version = get_campaign(session, "sequence", "evaluators").version_id
+        assert version is not None
         ids = {bring_in(session, hasher, number, known, version) for number, known in enumerate(population)}
 
         def chosen(condition: str) -> set[int]:
-            return set(session.scalars(sa.select(col(Contact.id)).where(LANGUAGE.clause(condition, RESTS_ON, NOW))))
+            clause = LANGUAGE.clause(session, condition, RESTS_ON, NOW)
+            return set(session.scalars(sa.select(col(Contact.id)).where(clause)))
 
         assert chosen(text) | chosen(f"not ({text})") == ids
         assert not chosen(text) & chosen(f"not ({text})")
