@@ -1,6 +1,7 @@
 """`may_send` and its SQL form are one rule, whatever is known about a person."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,17 @@ from sqlmodel import col
 
 from nurture.consent import actions, store
 from nurture.consent.definition import CLOSED_TABLE
-from nurture.consent.rules import Basis, ConsentPurpose, Pile, Purpose, SuppressionReason, may_send
+from nurture.consent.rules import (
+    Basis,
+    ConsentPurpose,
+    ConsentTable,
+    Pile,
+    Purpose,
+    SuppressionReason,
+    is_tracked_for,
+    may_send,
+    tracked_since,
+)
 from nurture.contacts.store import Contact
 from nurture.database.engine import Database, Session
 from nurture.errors import NotAllowed
@@ -113,3 +124,42 @@ def test_a_changed_table_is_applied_to_everybody_known(
         assert actions.judge_again(session, CLOSED_TABLE, found, now) == 1
         session.flush()
         assert not _may(session, contact.id)
+
+
+words = st.fixed_dictionaries(
+    {
+        "country": st.sampled_from([None, "DE", "US", "de", ""]),
+        "created_at": st.sampled_from([NOW - timedelta(days=days) for days in (0, 7, 8)]),
+        "said": st.none()
+        | st.tuples(
+            st.sampled_from(["given", "withdrawn"]),
+            st.sampled_from([NOW - timedelta(days=7, microseconds=step) for step in (-1, 0, 1)]),
+        ),
+    }
+)
+
+
+@given(
+    st.lists(words, min_size=1, max_size=6),
+    st.sampled_from([frozenset[str](), frozenset({"DE"}), frozenset({"DE", "*"})]),
+    st.sampled_from([timedelta(), timedelta(days=7)]),
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_who_has_been_tracked_for_how_long_is_the_same_in_sql(
+    database: Database, hasher: AddressHasher, known: list[dict[str, Any]], ask_first: frozenset[str], length: timedelta
+) -> None:
+    table = ConsentTable((), ask_first)
+    with database.reading() as session:
+        people = {}
+        for number, one in enumerate(known):
+            contact = add_contact(
+                session, hasher, f"p{number}@reader.example", one["created_at"], topic=None, country=one["country"]
+            )
+            if one["said"]:
+                state, at = one["said"]
+                actions.choose_tracking(session, contact, wanted=state == "given", how="a test", now=at)
+            people[contact.id] = tracked_since(table, one["country"], one["created_at"], one["said"])
+        by_rule = {i for i, since in people.items() if is_tracked_for(length, since, NOW)}
+        clause = store.is_tracked_for(length, ask_first, NOW)
+        by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(people), clause)))
+    assert by_sql == by_rule
