@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -17,8 +17,27 @@ from nurture.delivery.rules import HeldBecause, Status
 from nurture.sequences.decisions import CancelMails, Enrollment, QueueMail, ReleaseMail, mail_key
 from nurture.sequences.engine import advance
 from nurture.sequences.facts import Mail, PersonFacts
-from nurture.sequences.program import AddTag, Branch, End, Exit, GivePoints, Late, Send, Sequence, Step, Wait
-from nurture.timing import Duration, Window, parse_days, parse_hours
+from nurture.sequences.program import (
+    AddTag,
+    Arm,
+    Branch,
+    ChangeList,
+    End,
+    Exit,
+    GivePoints,
+    GoTo,
+    Late,
+    Notify,
+    RemoveTag,
+    Send,
+    Sequence,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+    WaitUntil,
+)
+from nurture.timing import Duration, Window, parse_days, parse_hours, parse_moment
 from nurture.tracking.rules import ActivityKind, Deed
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -165,37 +184,83 @@ def test_nothing_is_decided_for_somebody_who_left() -> None:
 # Everything at once: random sequences lived through with outages, refusals and people who leave.
 
 
-@st.composite
-def programs(draw: st.DrawFn) -> Sequence:
-    """Sequences of up to eight steps, branches included, whose mails are never asked for twice by design."""
-    steps: dict[str, Step] = {}
+SIMPLE = ["send", "wait", "until", "tag", "untag", "list", "score", "notify"]
 
-    def chain(length: int, after: str | None, depth: int) -> str | None:
+
+def draw_simple(draw: st.DrawFn, kind: str, name: str, following: str | None) -> Step:
+    """A step with one way on."""
+    match kind:
+        case "send":
+            return Send(name, following, on_failure=draw(st.sampled_from(["exit", "next"])))
+        case "wait":
+            return Wait(name, following, Duration(timedelta(hours=draw(st.integers(0, 200)))))
+        case "until":
+            moment = draw(st.sampled_from([parse_moment("tue, thu", time(10)), parse_moment("renewal_on", time(9))]))
+            return WaitUntil(name, following, moment, "a moment", draw(st.sampled_from(["exit", "next"])))
+        case "tag":
+            return AddTag(name, following, draw(st.sampled_from("ab")))
+        case "untag":
+            return RemoveTag(name, following, draw(st.sampled_from("ab")))
+        case "list":
+            return ChangeList(name, following, "x", is_joining=draw(st.booleans()))
+        case "score":
+            return GivePoints(name, following, 5, "given")
+    return Notify(name, following, "owner", "look")
+
+
+@dataclass
+class Chain:
+    """Draws a program from its end to its beginning."""
+
+    draw: st.DrawFn
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    def link(self, length: int, after: str | None, depth: int = 0) -> str | None:
         following = after
         for _ in range(length):
-            name = f"s{len(steps)}"
-            steps[name] = End(name, "reserved")  # keeps the name while branches below are built
-            kind = draw(st.sampled_from(["send", "wait", "tag", "score", "if"] if depth < 2 else ["send", "wait"]))
-            if kind == "send":
-                steps[name] = Send(name, following, on_failure=draw(st.sampled_from(["exit", "next"])))
-            elif kind == "wait":
-                steps[name] = Wait(name, following, Duration(timedelta(hours=draw(st.integers(0, 200)))))
-            elif kind == "tag":
-                steps[name] = AddTag(name, following, draw(st.sampled_from("ab")))
-            elif kind == "score":
-                steps[name] = GivePoints(name, following, 5, "given")
-            else:
-                when = draw(st.sampled_from([ALWAYS, Not(ALWAYS), parse_tag("a"), Asks("clicked", ())]))
-                then = chain(draw(st.integers(0, 2)), following, depth + 1)
-                otherwise = chain(draw(st.integers(0, 2)), following, depth + 1)
-                steps[name] = Branch(name, when, "if", then, otherwise)
+            name = f"s{len(self.steps)}"
+            self.steps[name] = End(name, "reserved")  # keeps the name while steps inside are built
+            kinds = SIMPLE if depth == 2 else [*SIMPLE, "if", "for", "split", "goto"]
+            kind = self.draw(st.sampled_from(kinds))
+            inside = {"if": self._branch, "for": self._wait_for, "split": self._split, "goto": self._goto}.get(kind)
+            self.steps[name] = (
+                inside(name, following, depth + 1) if inside else draw_simple(self.draw, kind, name, following)
+            )
             following = name
         return following
 
-    first = chain(draw(st.integers(1, 6)), None, 0)
+    def _way(self, following: str | None, depth: int) -> str | None:
+        return self.link(self.draw(st.integers(0, 2)), following, depth)
+
+    def _branch(self, name: str, following: str | None, depth: int) -> Step:
+        when = self.draw(st.sampled_from([ALWAYS, Not(ALWAYS), parse_tag("a"), Asks("clicked", ())]))
+        return Branch(name, when, "if", self._way(following, depth), self._way(following, depth))
+
+    def _wait_for(self, name: str, following: str | None, depth: int) -> Step:
+        when = self.draw(st.sampled_from([parse_tag("a"), Asks("clicked", ()), Not(Asks("clicked", ()))]))
+        up_to = Duration(timedelta(hours=self.draw(st.integers(0, 200))))
+        return WaitFor(name, when, "for", up_to, self._way(following, depth), self._way(following, depth))
+
+    def _split(self, name: str, following: str | None, depth: int) -> Step:
+        arms = [Arm(arm, self.draw(st.integers(1, 9)), self._way(following, depth)) for arm in "xyz"]
+        return Split(name, tuple(arms))
+
+    def _goto(self, name: str, following: str | None, _depth: int) -> Step:
+        """Back to a mail with a wait behind it, so that no loop spins at one instant."""
+        again, rest = f"{name}-again", f"{name}-rest"
+        self.steps[again] = Send(again, rest, on_failure="next")
+        self.steps[rest] = Wait(rest, name, Duration(timedelta(hours=5)))
+        return GoTo(name, following, again, self.draw(st.integers(1, 3)))
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Sequence:
+    """Sequences of every kind of step, whose mails are never asked for twice by design."""
+    chain = Chain(draw)
+    first = chain.link(draw(st.integers(1, 6)), None)
     window = draw(st.sampled_from([None, Window(parse_days("mon-fri"), *parse_hours("09:00-17:00"))]))
     late = draw(st.sampled_from([None, Late(timedelta(days=1), "skip"), Late(timedelta(hours=6), "exit")]))
-    return Sequence("s", "insights", "default", first, steps, window=window, late=late)
+    return Sequence("s", "insights", "default", first, chain.steps, window=window, late=late)
 
 
 @dataclass
