@@ -107,6 +107,7 @@ def gather(
             window_zone=named.get(sequence.window_zone) or find_zone(sequence.window_zone) or zone,
             sequence=row.sequence,
             enrollment_id=row.id,
+            enrolled_at=row.enrolled_at,
             permission=permissions[row.id],
             deeds=deeds.get(contact.id, ()),
             mailed=mailed.get(contact.id, ()),

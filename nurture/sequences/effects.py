@@ -128,6 +128,7 @@ def _queue(
                 campaign=f"sequence:{row.sequence}",
                 version_id=row.version_id,
                 mail=effect.step,
+                kind=effect.kind,
                 priority=Priority.SEQUENCE,
                 due_at=now,
                 contact_id=contact.id,

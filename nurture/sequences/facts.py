@@ -10,7 +10,7 @@ from nurture.conditions import AllOf, AnyOf, Argument, Asks, Condition, Not, Pre
 from nurture.consent.rules import ALLOWED, Permission, is_tracked_for
 from nurture.contacts.facts import ContactFacts
 from nurture.delivery.mailed.rules import Mailed, is_meant
-from nurture.tracking.rules import ANSWERED_BY, Deed, matches
+from nurture.tracking.rules import ANSWERED_BY, OUTSIDE_MAILS, Deed, matches
 
 #: The words this room adds.
 PREDICATES: Mapping[str, Predicate] = {
@@ -39,6 +39,7 @@ class PersonFacts:
     window_zone: ZoneInfo
     sequence: str = ""
     enrollment_id: int | None = None
+    enrolled_at: datetime | None = None
     permission: Permission = ALLOWED
     deeds: Sequence[Deed] = ()
     mailed: Sequence[Mailed] = ()  # by all campaigns; known only if a condition asks for it, as is the next
@@ -78,18 +79,21 @@ class PersonFacts:
         return self.contact.answers(predicate, arguments)
 
     def _matches(self, deed: Deed, predicate: str, arguments: Mapping[str, object]) -> bool:
-        given = self._as_asked(arguments, deed.enrollment_id)
+        is_here = deed.enrollment_id == self.enrollment_id
+        if predicate in OUTSIDE_MAILS and self.enrolled_at is not None:
+            is_here = deed.occurred_at >= self.enrolled_at  # no mail led there, so time has to tell
+        given = self._as_asked(arguments, is_here=is_here)
         return given is not None and matches(deed, predicate, given, self.now)
 
     def _is_meant(self, mail: Mailed, arguments: Mapping[str, object]) -> bool:
-        given = self._as_asked(arguments, mail.enrollment_id)
+        given = self._as_asked(arguments, is_here=mail.enrollment_id == self.enrollment_id)
         return given is not None and is_meant(mail, given, self.now)
 
-    def _as_asked(self, arguments: Mapping[str, object], enrollment_id: int | None) -> dict[str, object] | None:
+    def _as_asked(self, arguments: Mapping[str, object], *, is_here: bool) -> dict[str, object] | None:
         """What a sequence's file asks, with its mails by their full names; None if this belongs elsewhere."""
         given = dict(arguments)
         if self.enrollment_id is not None:
-            if not given.pop("ever", False) and enrollment_id != self.enrollment_id:
+            if not given.pop("ever", False) and not is_here:
                 return None
             if "mail" in given and "/" not in str(given["mail"]):
                 given["mail"] = f"{self.sequence}/{given['mail']}"

@@ -351,3 +351,11 @@ def test_a_mail_still_on_its_way_is_waited_for() -> None:
     known = facts_at(START, mails={"sequence:1:a:1": Mail(1, Status.QUEUED)}, taken={("a", 1): "sent"})
     decision = look([Send("a", "b"), Send("b", None)], known, START)
     assert decision.enrollment.step == "a"
+
+
+def test_a_form_sent_since_they_came_in_counts_and_one_sent_before_does_not() -> None:
+    steps: list[Step] = [Branch("b", Asks("submitted", (("form", "demo"),)), "submitted", "a", None), Send("a", None)]
+    for sent_at, expected in ((START - HOUR, []), (START + HOUR, ["a"])):
+        sent = Deed(ActivityKind.SUBMITTED, sent_at, "demo")
+        known = facts_at(START + DAY, deeds=(sent,), enrolled_at=START)
+        assert asked(look(steps, known, START + DAY)) == expected
