@@ -344,6 +344,34 @@ def test_python_and_sql_choose_the_same_people(
             assert by_sql == by_rule, text
 
 
+STRANGER: Mapping[str, Any] = {
+    "columns": {}, "fields": {}, "tags": (), "lists": (), "opinions": {}, "suppression": None, "created_at": NOW,
+    "tracking": None, "mails": (), "deeds": (), "ways": {},
+}  # fmt: skip
+
+
+@given(
+    st.lists(mails, min_size=3, max_size=12),
+    st.lists(asked("mailed", LANGUAGE.predicates["mailed"]), min_size=6, max_size=12),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_python_and_sql_know_the_same_mails_to_the_moment(
+    world: Database, hasher: AddressHasher, sent: list[Mapping[str, Any]], texts: list[str]
+) -> None:
+    with world.reading() as session:
+        version = get_campaign(session, "sequence", "evaluators").version_id
+        assert version is not None
+        ids = [
+            bring_in(session, hasher, number, {**STRANGER, "mails": [mail]}, version)
+            for number, mail in enumerate(sent)
+        ]
+        known = facts_about(session, ids)
+        for text in texts:
+            clause = LANGUAGE.clause(session, text, RESTS_ON, NOW)
+            by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), clause)))
+            assert by_sql == {i for i in ids if holds(parse(text, WORDS), known[i])}, text
+
+
 @given(st.lists(people, min_size=1, max_size=4), conditions)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_condition_is_either_true_or_false_of_everybody(
