@@ -199,7 +199,7 @@ def numbers_of(session: Session, campaign_id: int) -> dict[int, int]:
     statement = sa.select(col(CampaignVersion.id), col(CampaignVersion.number)).where(
         col(CampaignVersion.campaign_id) == campaign_id
     )
-    return dict(session.execute(statement.order_by(col(CampaignVersion.number))).tuples().all())
+    return dict(session.execute(statement.order_by(col(CampaignVersion.number))).all())
 
 
 def version_of_number(session: Session, campaign_id: int, number: int) -> CampaignVersion | None:

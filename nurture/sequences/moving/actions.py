@@ -120,23 +120,16 @@ def _follow(session: Session, move: Move, version_id: int, step: str | None, now
         for visit in {visit for _, _, visit in people}:
             here = [id_ for id_, _, at in people if at == visit]
             store.add_visits(session, here, step, visit, _LED_PAST, now)
-    if move.policy == InFlight.RESTART:
-        # The first visit again: what was passed in it is passed once more without doing anything.
-        values: dict[str, Any] = {"step": new.first, "visit": 1, "since": now}
-    else:
-        _keep_passed(session, people, old, step)
-        values = {"step": land(old, new, step)}
+    is_restart = move.policy == InFlight.RESTART
+    # In a later visit only the rest of the loop is due again, wherever the new version puts what was before it.
+    due_again = frozenset[str]() if is_restart or step is None else old.still_to_come(step)
+    for visit in {visit for _, _, visit in people if visit > 1}:
+        store.copy_visits(session, [id_ for id_, _, at in people if at == visit], visit, due_again)
+    values: dict[str, Any] = {"step": new.first, "since": now} if is_restart else {"step": land(old, new, step)}
     store.set_standing(
         session, ids, version_id=move.version_id, is_moved=True, status=State.ACTIVE, wake_at=now, **values
     )
     return len(ids)
-
-
-def _keep_passed(session: Session, people: Sequence[tuple[int, int, int]], old: Outline, step: str | None) -> None:
-    """In a later visit only what stands in the loop is due again, wherever the new version puts the rest."""
-    loop = old.still_to_come(step) if step is not None and step in old.around else frozenset()
-    for visit in {visit for _, _, visit in people if visit > 1}:
-        store.copy_visits(session, [id_ for id_, _, at in people if at == visit], visit, loop)
 
 
 def _place(outline: Outline, step: str | None) -> int:

@@ -34,7 +34,7 @@ class Outline:
     def still_to_come(self, step: str) -> frozenset[str]:
         """What somebody who stands here may yet come by, in loops too."""
         found: set[str] = set()
-        waiting = [step]
+        waiting = [step] if step in self.around else []
         while waiting:
             for one in (here := waiting.pop(), *self.after(here)):
                 if one in found:
