@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from nurture.errors import BadInput
 from nurture.timing import (
@@ -75,15 +75,42 @@ def _check_url(text: str) -> str:
     return text
 
 
+_UNITS = "seconds?|minutes?|hours?|days?|weeks?|s|m|h|d|w"
+_CLOCK = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+
+
+def _shown(pattern: str, *examples: str) -> WithJsonSchema:
+    """What an editor may know of a text: enough to underline a slip; whether it means something, `check` says."""
+    return WithJsonSchema({"type": "string", "pattern": f"^ *({pattern}) *$", "examples": list(examples)})
+
+
+_SHOWN_FIXED = _shown(f"(after )?[0-9]{{1,9}} *({_UNITS})", "3 days", "90 minutes")
+_SHOWN_ZONE = "[A-Za-z][A-Za-z0-9_+/-]*"
+
 #: A wait, which may be counted in working days.
-Length = Annotated[str, _readable(_parse_wait)]
+Length = Annotated[
+    str, _readable(_parse_wait), _shown(f"[0-9]{{1,9}} *({_UNITS}|working days?)", "3 days", "2 working days")
+]
 #: Hours, days, weeks: the same for everybody.
-FixedLength = Annotated[str, _readable(_parse_fixed)]
-HalfLife = Annotated[str, _readable(_parse_half_life)]
-Days = Annotated[str, _readable(parse_days)]
-Hours = Annotated[str, _readable(parse_hours)]
-TimeOfDay = Annotated[str, _readable(parse_time)]
-ContactOrZone = Annotated[str, _readable(get_zone, words=frozenset({"contact", "owner"}))]
-ReaderOrZone = Annotated[str, _readable(get_zone, words=frozenset({"sender", "reader"}))]
-Holidays = Annotated[tuple[str, ...], BeforeValidator(_read_holidays)]
-WebhookUrl = Annotated[str, AfterValidator(_check_url)]
+FixedLength = Annotated[str, _readable(_parse_fixed), _SHOWN_FIXED]
+HalfLife = Annotated[str, _readable(_parse_half_life), _SHOWN_FIXED]
+Days = Annotated[str, _readable(parse_days), _shown(f"daily|{_DAY}( *[-,] *{_DAY})*", "mon-fri", "tue, thu", "daily")]
+Hours = Annotated[str, _readable(parse_hours), _shown(f"{_CLOCK} *- *({_CLOCK}|24:00)", "09:00-17:00")]
+TimeOfDay = Annotated[str, _readable(parse_time), _shown(_CLOCK, "09:00")]
+ContactOrZone = Annotated[
+    str,
+    _readable(get_zone, words=frozenset({"contact", "owner"})),
+    _shown(_SHOWN_ZONE, "contact", "owner", "Europe/Berlin"),
+]
+ReaderOrZone = Annotated[
+    str,
+    _readable(get_zone, words=frozenset({"sender", "reader"})),
+    _shown(_SHOWN_ZONE, "sender", "reader", "Europe/Berlin"),
+]
+Holidays = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_read_holidays),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}], "examples": ["DE"]}),
+]
+WebhookUrl = Annotated[str, AfterValidator(_check_url), _shown("https?://.+", "https://crm.example/hooks/1")]

@@ -10,6 +10,7 @@ import typer
 from nurture import __version__
 from nurture.cli import (
     agreeing,
+    allowing,
     checking,
     contacts,
     holding,
@@ -20,6 +21,7 @@ from nurture.cli import (
     people,
     publishing,
     running,
+    schemas,
     simulating,
     tasks,
     trying,
@@ -61,6 +63,7 @@ for module in (
     house,
     contacts,
     checking,
+    schemas,
     publishing,
     people,
     holding,
@@ -72,6 +75,7 @@ for module in (
     tasks,
     outgoing,
     running,
+    allowing,
 ):
     module.register(app)
 keep_examples_whole(app)

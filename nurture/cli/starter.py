@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nurture.app import make_secrets
 from nurture.campaigns.starter import starter_folder
+from nurture.cli.schemas import schemas_folder, write_schemas
 from nurture.errors import BadInput
 from nurture.settings import SETTINGS_FILE, STATE_FOLDER
 
@@ -27,6 +28,7 @@ def write_starter(target: Path, postal_address: str = "") -> tuple[list[Path], l
             if path.is_file() and not path.name.startswith("."):
                 _write(target / path.relative_to(source), path.read_bytes(), written, kept)
     _write(target / ".gitignore", _GITIGNORE.encode(), written, kept)
+    write_schemas(schemas_folder(target))
     if postal_address:
         _set_postal_address(target / SETTINGS_FILE, postal_address)
     return written, kept

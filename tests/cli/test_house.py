@@ -36,7 +36,7 @@ def test_init_writes_a_workspace_in_which_only_the_postal_address_is_missing(ter
 def test_init_with_the_address_has_nothing_missing(terminal: Terminal) -> None:
     terminal.type("init", "letters", "--postal-address", 'Acme "East", 1 Back\\slash Road')
     there = Terminal(terminal.here / "letters", terminal.here, terminal.capture, terminal.patch)
-    assert there.json("check") == {"errors": 0, "warnings": 0, "problems": []}
+    assert there.json("check") == {"errors": 0, "warnings": 0, "problems": [], "silenced": []}
     assert '"Acme \\"East\\", 1 Back\\\\slash Road"' in (there.workspace / "settings.toml").read_text(encoding="utf-8")
 
 
