@@ -18,11 +18,13 @@ from nurture.consent.rules import (
     Pile,
     Purpose,
     SuppressionReason,
+    is_subscribed,
     is_tracked_for,
     may_send,
     tracked_since,
 )
-from nurture.contacts.store import Contact
+from nurture.contacts import store as contacts
+from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Database, Session
 from nurture.errors import NotAllowed
 from nurture.tokens import AddressHasher
@@ -37,6 +39,14 @@ people = st.fixed_dictionaries(
         "expires_at": st.sampled_from([None, NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1)]),
         "reasons": st.lists(st.sampled_from(list(SuppressionReason)), max_size=2, unique=True),
         "is_lifted": st.booleans(),
+        "holds": st.lists(
+            st.tuples(
+                st.sampled_from(["contact", "domain"]),
+                st.sampled_from([NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1), NOW + timedelta(days=9)]),
+                st.booleans(),  # lifted
+            ),
+            max_size=3,
+        ),
     }
 )
 
@@ -52,11 +62,15 @@ def test_the_judge_and_its_sql_agree(
         by_rule = {i for i in ids if may_send(purpose, standings[i], NOW).is_allowed}
         clause = store.may_be_mailed(purpose, "insights", NOW)
         by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), clause)))
+        subscribed = store.is_subscribed("insights", NOW)
+        subscribed_by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), subscribed)))
+        subscribed_by_rule = {i for i in ids if is_subscribed(standings[i], NOW)}
     assert by_sql == by_rule
+    assert subscribed_by_sql == subscribed_by_rule
 
 
 def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, object]) -> int:
-    contact = add_contact(session, hasher, f"p{number}@reader.example", NOW, topic=None)
+    contact = add_contact(session, hasher, f"p{number}@reader{number % 2}.example", NOW, topic=None)
     if known["state"] is not None:
         row = {
             "contact_id": contact.id, "topic": "insights", "purpose": ConsentPurpose.MAIL, "state": known["state"],
@@ -72,7 +86,31 @@ def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, 
         )
         if known["is_lifted"]:
             store.lift_suppression(session, contact.address_hash, reason, NOW)
+    holds = known["holds"]
+    assert isinstance(holds, list)
+    for whom, until, is_lifted in holds:
+        session.add(
+            store.Hold(
+                contact_id=contact.id if whom == "contact" else None,
+                domain=contact.domain if whom == "domain" else None,
+                until=until,
+                because="a deal",
+                operator_id=_luis(session).id,
+                placed_at=NOW - timedelta(days=1),
+                lifted_at=NOW if is_lifted else None,
+            )
+        )
+    session.flush()
     return contact.id
+
+
+def _luis(session: Session) -> Operator:
+    found = contacts.find_operator(session, "luis@acme.example")
+    if found is None:
+        found = Operator(email="luis@acme.example", name="Luis Ortega")
+        session.add(found)
+        session.flush()
+    return found
 
 
 def test_an_opt_out_is_for_the_address_known_or_not_and_counts_once(database: Database, hasher: AddressHasher) -> None:
