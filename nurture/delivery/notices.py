@@ -28,6 +28,7 @@ _SLOT = {
 }
 #: What a note says about a contact in any case.
 _PORTRAIT = {
+    "name": "Ana Sample",
     "who": "Ana Sample, Plant Manager at Sample & Sons, US",
     "standing": "marketing qualified, 55 points, fit A, wants a demonstration",
     "reads": ["9 Mar: clicked in evaluators/offer → /pricing", "2 Mar: opened evaluators/report"],

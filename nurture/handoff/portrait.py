@@ -17,11 +17,15 @@ _DEEDS = {
 }
 
 
+def name_of(contact: Contact) -> str:
+    """`Ana Sample`, as far as it is known."""
+    return " ".join(part for part in (contact.first_name, contact.last_name) if part) or "Somebody without a name"
+
+
 def who_is(contact: Contact) -> str:
     """`Ana Sample, Plant Manager at Sample & Sons, US`, as far as it is known."""
-    name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
     work = " at ".join(part for part in (contact.job_title, contact.company) if part)
-    return ", ".join(part for part in (name or "Somebody without a name", work, contact.country) if part)
+    return ", ".join(part for part in (name_of(contact), work, contact.country) if part)
 
 
 def standing_of(contact: Contact) -> str:

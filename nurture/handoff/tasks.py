@@ -17,7 +17,7 @@ from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
 from nurture.errors import BadInput, NotFound, NurtureError, did_you_mean
 from nurture.handoff import store
-from nurture.handoff.portrait import last_reads, standing_of, who_is
+from nurture.handoff.portrait import last_reads, name_of, standing_of, who_is
 from nurture.handoff.routing import OWNER, find_taker
 from nurture.handoff.store import Task
 from nurture.rendering import rules as rendering
@@ -90,6 +90,7 @@ def notify(
 def facts_about(session: Session, contact: Contact) -> dict[str, Any]:
     """What a note to a colleague says about a contact in any case."""
     return {
+        "name": name_of(contact),
         "who": who_is(contact),
         "standing": standing_of(contact),
         "reads": last_reads(session, contact.id),
