@@ -33,6 +33,7 @@ def examine(house: "App") -> list[Finding]:
         ("SPF", _spf),
         ("DMARC", _dmarc),
         ("uncertain mail", _uncertain),
+        ("blast guard", _guard),
     )
     findings = []
     for name, check in checks:
@@ -156,3 +157,17 @@ def _uncertain(house: "App") -> Finding:
         "uncertain mail", False, f"{count:,} mail{'' if count == 1 else 's'} whose arrival nobody confirmed",
         "look with `nurture deliveries --status uncertain`, then `nurture deliveries resolve ID --as …`",
     )  # fmt: skip
+
+
+def _guard(house: "App") -> Finding:
+    from nurture.delivery.guard import store
+
+    with house.database.reading() as session:
+        stopped = store.list_stopped(session)
+    if not stopped:
+        return Finding("blast guard", True, "stopped no campaign")
+    what = "; ".join(
+        f"{campaign} is about to mail {count:,} people more than it ever did" for campaign, count in stopped
+    )
+    do = " and ".join(f"`nurture allow {campaign} --people N`" for campaign, _ in stopped)
+    return Finding("blast guard", False, what, f"if that is meant, type {do}; if not, `nurture pause` and look why")

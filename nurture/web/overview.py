@@ -12,7 +12,10 @@ from nurture.web.visits import Visit
 _STANDS_STILL = {
     "paused": "sending is paused",
     "window": "outside the hours in which this mail may leave",
+    "blackout": "a day on which no campaign mails",
     "cap": "these people had enough mail from us for now",
+    "issue first": "a newsletter is about to reach these people, and goes first",
+    "ask budget": "these people have not had enough mails of value for another ask",
     "recheck": "something happened that may end a sequence; it looks again first",
 }
 _STATES = {"failed": "Failed", "uncertain": "Uncertain", "held": "Held"}

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +15,7 @@ from nurture.campaigns.publishing import freeze_draft
 from nurture.campaigns.reading import Unit
 from nurture.consent.actions import opt_out
 from nurture.consent.rules import Purpose
+from nurture.contacts.store import Contact
 from nurture.database.claiming import Worker, beat, end_worker, register_worker
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
@@ -24,7 +27,7 @@ from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
 from nurture.delivery.waiting import Waiting, list_waiting
 from nurture.errors import BadInput
-from nurture.timing import Window, parse_days, parse_hours
+from nurture.timing import DaySpan, Window, parse_days, parse_hours
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.support.people import add_contact
@@ -321,40 +324,77 @@ def test_a_mail_that_could_not_be_rendered_is_sent_again_by_hand_and_none_that_a
             actions.resolve(session, broken.id, "resend", NOW)
 
 
+OFFICE = Window(parse_days("mon-fri"), *parse_hours("09:00-17:00"))
+
+#: Each obstacle alone stops the mail, so that most are drawn seldom, or nothing would be learnt of the others.
+seldom = st.sampled_from([False] * 9 + [True])
+
 situations = st.fixed_dictionaries(
     {
-        "is_paused": st.booleans(),
-        "has_left": st.booleans(),
-        "window": st.sampled_from([None, Window(parse_days("mon-fri"), *parse_hours("09:00-17:00"))]),
-        "expires_after": st.sampled_from([None, timedelta(0), timedelta(hours=3)]),
-        "earlier": st.lists(st.integers(1, 200), max_size=3),
-        "later": st.sampled_from([timedelta(0), timedelta(hours=2), timedelta(hours=9)]),
+        "is_paused": seldom,
+        "has_left": seldom,
+        "window": st.sampled_from([None, OFFICE]),
+        "expires_after": st.sampled_from([None] * 4 + [timedelta(0), timedelta(hours=3)]),
+        "earlier": st.lists(st.tuples(st.integers(20, 400), st.sampled_from(["", "value", "ask"])), max_size=4),
+        "later": st.sampled_from([timedelta(0), timedelta(0), timedelta(hours=2), timedelta(hours=9)]),
+        "kind": st.sampled_from(["", "value", "ask"]),
+        "priority": st.sampled_from([Priority.SEQUENCE, Priority.NEWSLETTER]),
+        "interest": st.sampled_from([None, "information", "demonstration", "need"]),
+        "issue": st.sampled_from([None, *product((Status.QUEUED, Status.HELD, Status.SENT), (-1, 20, 30))]),
+        "issue_held_because": st.sampled_from([HeldBecause.CAP, HeldBecause.WINDOW, HeldBecause.PAUSED]),
+        "is_issue_coming": seldom,
+        "is_blackout": seldom,
+        "caps": st.sampled_from([(1, 2), (2, 3), (9, 9)]),
+        "values_per_ask": st.sampled_from([0, 1, 3]),
     }
 )
 
 
 @given(situations)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
-    house: Database, hasher: AddressHasher, known: dict[str, object]
+    house: Database, hasher: AddressHasher, known: dict[str, Any]
 ) -> None:
+    per_day, per_week = known["caps"]
+    limits = replace(
+        LIMITS,
+        cap_per_day=per_day,
+        cap_per_week=per_week,
+        values_per_ask=known["values_per_ask"],
+        blackout=(DaySpan(NOW.date(), NOW.date()),) if known["is_blackout"] else (),
+    )
     with house.reading() as session:  # what is written in it is thrown away, so each example begins anew
-        expires_after, later = known["expires_after"], known["later"]
-        assert isinstance(later, timedelta)
-        expires_at = NOW + expires_after if isinstance(expires_after, timedelta) else None
-        delivery = queue(session, hasher, window=known["window"], expires_at=expires_at)
+        expires_at = NOW + known["expires_after"] if known["expires_after"] is not None else None
+        delivery = queue(
+            session,
+            hasher,
+            window=known["window"],
+            expires_at=expires_at,
+            kind=known["kind"],
+            priority=known["priority"],
+        )
         assert delivery.contact_id is not None
-        earlier = known["earlier"]
-        assert isinstance(earlier, list)
-        for number, hours in enumerate(earlier):
-            key = f"earlier {number}"
-            actions.queue_deliveries(session, [intention(session, delivery.contact_id, key)], NOW)
+        session.get_one(Contact, delivery.contact_id).interest = known["interest"]
+
+        def another(key: str, **values: object) -> None:
+            actions.queue_deliveries(session, [intention(session, delivery.contact_id or 0, key)], NOW)
             old = store.delivery_of_key(session, key)
             assert old is not None
-            old.status, old.attempted_at = Status.SENT, NOW - hours * HOUR
+            for name, value in values.items():
+                setattr(old, name, value)
             session.add(old)
             session.flush()
-        now = NOW + later
+
+        for number, (hours, kind) in enumerate(known["earlier"]):
+            another(f"earlier {number}", status=Status.SENT, attempted_at=NOW - hours * HOUR, kind=kind)
+        if known["issue"] is not None:
+            status, hours = known["issue"]
+            until = NOW + hours * HOUR
+            issue = {"priority": Priority.NEWSLETTER, "status": status, "due_at": until, "held_until": None}
+            if status is Status.HELD:
+                issue |= {"held_until": until, "because": known["issue_held_because"]}
+            another("issue", **issue, attempted_at=NOW - HOUR if status is Status.SENT else None)
+        now = NOW + known["later"]
         worker = register_worker(session)
         claimed = actions.claim(session, worker, 10, now)
         if known["has_left"]:
@@ -362,6 +402,8 @@ def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
         if known["is_paused"]:
             pause(session, because="a test", now=NOW)
         mine = next(one for one in claimed if one.id == delivery.id)
-        stop = find_stop(_circumstances(session, mine, LIMITS, now), now)
-        began = begin(session, worker, mine, LIMITS, now)
-        assert began == (stop is None)
+        is_coming = known["is_issue_coming"] and mine.priority == Priority.SEQUENCE
+        issue_at = now + HOUR if is_coming else None
+        stop = find_stop(_circumstances(session, mine, limits, now, issue_at=issue_at), now)
+        began = begin(session, worker, mine, limits, now, is_issue_coming=is_coming)
+        assert began == (stop is None), stop

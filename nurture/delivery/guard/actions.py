@@ -1,5 +1,6 @@
 """Saying yes to a campaign that is about to mail far more people than it ever did."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nurture.campaigns import store as campaigns
@@ -11,17 +12,26 @@ from nurture.errors import BadInput, NotFound, did_you_mean
 _MOST = 100_000_000
 
 
-def allow(
-    session: Session, campaign: str, people: int, length: timedelta, *, allowed_by: str, now: datetime
-) -> tuple[str, int]:
-    """Let a campaign mail up to so many people a day for a while; its full name and how many mails waited for that."""
+@dataclass(frozen=True)
+class Yes:
+    """What was said, and how many mails had waited for it."""
+
+    campaign: str
+    people: int
+    until: datetime
+    released: int
+
+
+def allow(session: Session, campaign: str, people: int, length: timedelta, *, allowed_by: str, now: datetime) -> Yes:
+    """Let a campaign, named with its kind or without, mail up to so many people a day for a while."""
     if not 1 <= people <= _MOST:
         raise BadInput(f"--people {people}: write a number from 1 to {_MOST:,}, as many as you mean to mail in a day.")
     if length <= timedelta(0):
         raise BadInput("--for: write how long the yes holds, such as 3d.")
     name = _named(session, campaign)
-    session.add(Allowance(campaign=name, people=people, allowed_by=allowed_by, allowed_at=now, until=now + length))
-    return name, store.release(session, name, now)
+    until = now + length
+    session.add(Allowance(campaign=name, people=people, allowed_by=allowed_by, allowed_at=now, until=until))
+    return Yes(name, people, until, store.release(session, name, now))
 
 
 def _named(session: Session, written: str) -> str:

@@ -13,7 +13,7 @@ from nurture.database.columns import KEY_IS_THE_ROW, Instant, id_column, instant
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows
 from nurture.delivery.guard.rules import LOOK_BACK, Traffic, because
-from nurture.delivery.rules import Status
+from nurture.delivery.rules import HeldBecause, Status
 from nurture.delivery.store import Delivery
 
 
@@ -109,7 +109,7 @@ def list_stopped(session: Session) -> list[tuple[str, int]]:
         sa.select(col(Delivery.campaign), sa.func.count())
         .where(
             col(Delivery.status) == sa.literal_column("'held'"),
-            col(Delivery.because).startswith("blast guard:"),
+            col(Delivery.because).startswith(f"{HeldBecause.GUARD}:"),
             col(Delivery.held_until).is_(None),
         )
         .group_by(col(Delivery.campaign))
