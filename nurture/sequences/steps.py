@@ -18,7 +18,8 @@ _NAME = r"^[a-z0-9][a-z0-9-]*$"
 
 
 def _written_as(value: object) -> str:
-    return "group" if isinstance(value, dict) else "text"
+    """Asked of what a file says, and again of what was made of it."""
+    return "group" if isinstance(value, dict | Definition) else "text"
 
 
 #: A step that is written as a word or, with more to say, as a group of keys.
