@@ -116,7 +116,7 @@ def find_fault(text: str, fields: Collection[str]) -> str | None:
     try:
         names = _check(text)
     except NurtureError as error:
-        return str(error)
+        return str(error).partition(": ")[2]  # where in the text it is, its file says better
     for name in sorted(names):
         root, _, field = name.partition(".")
         if root != "contact":

@@ -24,7 +24,9 @@ from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery
 from nurture.handoff import actions as handoff
 from nurture.handoff.rules import Reason
-from nurture.handoff.store import HandOff
+from nurture.handoff.store import HandOff, Task
+from nurture.outgoing.rules import Status as CallStatus
+from nurture.outgoing.store import Call
 from nurture.sequences.entries import enroll
 from nurture.settings import Settings, read_settings
 from tests.support.databases import Databases
@@ -138,6 +140,19 @@ def populate(session: Session, house: App) -> None:
                 due_at=now - timedelta(days=2), settled_at=now - timedelta(days=2), attempted_at=now - timedelta(days=2),
             )
         )  # fmt: skip
+    session.add(
+        Call(
+            id=NUMBER, key="a test", url="http://127.0.0.1:9/hook", payload={"email": ana.email}, contact_id=ana.id,
+            status=CallStatus.FAILED, because="the receiver refused it with 410", reply="410 gone", attempts=1,
+            queued_at=now - timedelta(days=1), due_at=now - timedelta(days=1), settled_at=now,
+        )
+    )  # fmt: skip
+    session.add(
+        Task(
+            id=NUMBER, key="a test", contact_id=ana.id, operator_id=luis.id, what="Call Ana",
+            because="evaluators, step call", created_at=now - timedelta(days=1), due_at=now - timedelta(hours=3),
+        )
+    )  # fmt: skip
     session.flush()
 
 
