@@ -6,7 +6,7 @@ for as long as its version lives.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,10 +68,10 @@ class Language:
         return to_clause(condition, vocabulary)
 
 
-def rests_on(texts: Sequence[str], words: Words) -> dict[str, Any]:
-    """What these conditions, which parse, need to keep their meaning."""
+def rests_on(texts: Sequence[str], words: Words, further: Iterable[str] = ()) -> dict[str, Any]:
+    """What these conditions, which parse, and `further` fields need to keep their meaning."""
     parts = [part for text in texts for part in walk(parse(text, words))]
-    fields = {part.field for part in parts if isinstance(part, Compare | OneOf | Missing)}
+    fields = {part.field for part in parts if isinstance(part, Compare | OneOf | Missing)} | set(further)
     segments = {name for text in texts for name in segments_in(text, words)}
     return {
         "fields": {name: str(words.fields[name].type) for name in sorted(fields - set(BUILT_IN))},

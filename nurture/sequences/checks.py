@@ -89,6 +89,9 @@ def check_moments(
     for one in every:
         if isinstance(one.step, WaitStep) and isinstance(one.step.wait, UntilDefinition):
             _check_moment(file, (*one.path, "wait", "until"), one.step.wait.until, workspace, must_be_field=False)
+    if definition is not None and definition.enroll.when and definition.enroll.again == "always":
+        message = '"always" would let somebody in again and again, as long as `when` holds; write "after 180 days".'
+        file.complain("NS219", ("enroll", "again"), message)
     if definition is not None and definition.enroll.on_date:
         _check_moment(file, ("enroll", "on_date"), definition.enroll.on_date, workspace, must_be_field=True)
 
@@ -105,6 +108,17 @@ def _check_moment(file: YamlFile, path: Place, given: object, workspace: Workspa
         file.complain("NS212", path, f'settings.toml declares no date field "{moment.field}".', hint)
     elif moment.field is None and must_be_field:
         file.complain("NS212", path, "this is the same day for everybody.", "Name a date field of the contact.")
+
+
+def date_fields(definition: SequenceDefinition, every: list[Numbered]) -> set[str]:
+    """The date fields that waits and the entry rest on; of a file whose moments can be read."""
+    untils = [
+        one.step.wait.until
+        for one in every
+        if isinstance(one.step, WaitStep) and isinstance(one.step.wait, UntilDefinition)
+    ]
+    asked = [*untils, *([definition.enroll.on_date] if definition.enroll.on_date else [])]
+    return {field for text in asked if (field := parse_moment(text, time(0)).field)}
 
 
 def check_steps(file: YamlFile, every: list[Numbered], workspace: Workspace) -> None:

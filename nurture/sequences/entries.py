@@ -129,9 +129,8 @@ def asks_as_time_passes(session: Session, language: Language) -> bool:
 def _take_in(
     session: Session, language: Language, here: Open, every: Sequence[Open], ids: Sequence[int], now: datetime
 ) -> int:
-    program, entry = here.entrance.program, here.entrance.entry
     # Whoever may not be mailed would only leave again at once.
-    may_be_mailed = consents.may_be_mailed(Purpose.CAMPAIGN, program.topic, now)
+    may_be_mailed = consents.may_be_mailed(Purpose.CAMPAIGN, here.entrance.program.topic, now)
     compatible = store.in_sequences(_compatible(here, every))
     pending = store.find_entrants(
         session, here.name, store.is_pending(here.name) & may_be_mailed, ids, again=now, compatible=compatible
@@ -139,8 +138,8 @@ def _take_in(
     entered = 0
     for contact_id, because in store.drop_pending(session, here.name, pending).items():
         entered += _insert(session, here, [contact_id], because, now)
-    for occasion, because in _triggers(session, language, here, now):
-        entered += _enroll_on(session, here, every, ids, occasion & may_be_mailed, because, entry, now)
+    for trigger in _triggers(session, language, here, now):
+        entered += _enroll_on(session, here, every, ids, trigger, may_be_mailed, now)
     return entered
 
 
@@ -149,13 +148,13 @@ def _enroll_on(
     here: Open,
     every: Sequence[Open],
     ids: Sequence[int],
-    occasion: Clause,
-    because: str,
-    entry: EnrollDefinition,
+    trigger: "Trigger",
+    may_be_mailed: Clause,
     now: datetime,
 ) -> int:
     """One trigger: whoever is free comes in; of the others some wait, some stay out, some change over."""
-    match entry.again:
+    occasion, because = trigger.clause & may_be_mailed, trigger.because
+    match here.entrance.entry.again:
         case "never":
             again = None
         case "always":
@@ -173,11 +172,22 @@ def _enroll_on(
         return _insert(session, here, found, because, now)
     found = store.find_entrants(session, here.name, occasion, ids, again=again, compatible=compatible)
     entered = _insert(session, here, found, because, now)
-    if program.if_busy == "skip":
-        anybody = store.everything()
-        busy = store.find_entrants(session, here.name, occasion, ids, again=again, compatible=anybody)
-        _insert(session, here, busy, because, now, stays_out=True)
+    if program.if_busy == "skip" or trigger.passes:
+        busy = store.find_entrants(session, here.name, occasion, ids, again=again, compatible=store.everything())
+        if program.if_busy == "skip":
+            _insert(session, here, busy, because, now, stays_out=True)
+        for contact_id in busy if program.if_busy == "wait" else ():
+            store.add_pending(session, here.name, contact_id, because, now)
     return entered
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What lets somebody in, as a clause on `contact`. One that `passes` is remembered for whoever is busy."""
+
+    clause: Clause
+    because: str
+    passes: bool = False
 
 
 def _compatible(here: Open, every: Sequence[Open]) -> list[str]:
@@ -187,26 +197,28 @@ def _compatible(here: Open, every: Sequence[Open]) -> list[str]:
     return [here.name, *(other.name for other in others if program.is_compatible_with(other))]
 
 
-def _triggers(session: Session, language: Language, here: Open, now: datetime) -> Iterator[tuple[Clause, str]]:
-    """Every trigger of a sequence as a clause on `contact`, with why it lets somebody in."""
+def _triggers(session: Session, language: Language, here: Open, now: datetime) -> Iterator[Trigger]:
+    """Every trigger of a sequence."""
     entry, words = here.entrance.entry, here.entrance.words
     if entry.when:
-        yield language.clause_of(session, parse(entry.when, words), words, now), entry.when
+        yield Trigger(language.clause_of(session, parse(entry.when, words), words, now), entry.when)
     if entry.joined or entry.did or entry.submitted:
         began_at = campaigns.first_published_at(session, here.campaign_id)
         if entry.joined:
-            yield contacts.joined_since(entry.joined, began_at, _not_since(here.name)), f'joined "{entry.joined}"'
+            joined = contacts.joined_since(entry.joined, began_at, _not_since(here.name))
+            yield Trigger(joined, f'joined "{entry.joined}"')
         recent = min(GRACE, now - began_at)
         if entry.submitted:
             asks = Asks("submitted", (("form", entry.submitted), ("within", recent)))
             sent = language.clause_of(session, asks, words, now)
-            yield sent & ~store.has_come_in_since(here.name, now - recent), f'submitted "{entry.submitted}"'
+            is_new = ~store.has_come_in_since(here.name, now - recent)
+            yield Trigger(sent & is_new, f'submitted "{entry.submitted}"', passes=True)
         if entry.did:
             done = language.clause_of(session, _recently(parse(entry.did, words), recent), words, now)
-            yield done & ~store.has_come_in_since(here.name, now - recent), entry.did
+            yield Trigger(done & ~store.has_come_in_since(here.name, now - recent), entry.did, passes=True)
     if entry.on_date:
         came = language.clause_of(session, _on_date(entry.on_date, now), words, now)
-        yield came & ~store.has_come_in_since(here.name, now - GRACE), entry.on_date
+        yield Trigger(came & ~store.has_come_in_since(here.name, now - GRACE), entry.on_date, passes=True)
 
 
 def _not_since(sequence: str) -> Any:

@@ -22,7 +22,14 @@ from nurture.delivery.offering import SAMPLE_MEETING
 from nurture.rendering.loading import read_template
 from nurture.rendering.source import MailSource
 from nurture.sequences.building import build
-from nurture.sequences.checks import check_conditions, check_moments, check_names, check_others, check_steps
+from nurture.sequences.checks import (
+    check_conditions,
+    check_moments,
+    check_names,
+    check_others,
+    check_steps,
+    date_fields,
+)
 from nurture.sequences.definition import SequenceDefinition
 from nurture.sequences.moving.actions import PeopleInFlight
 from nurture.sequences.program import Sequence
@@ -120,7 +127,7 @@ def _read_file(workspace: Workspace, path: Path, problems: Problems) -> Sequence
         "first": build(definition, steps, workspace.words).first,
         "mails": {step: mail.to_json() for step, mail in mails.items()},
         "about": {"title": definition.name or definition.sequence, "kind": KIND},
-        "rests_on": rests_on(texts, workspace.words),
+        "rests_on": rests_on(texts, workspace.words, date_fields(definition, every)),
     }
     if meetings := {one.id: one.step.offer_meeting.slots for one in every if isinstance(one.step, OfferMeetingStep)}:
         content["meetings"] = meetings
