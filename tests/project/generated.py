@@ -26,6 +26,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "rooms": charts.rooms,
     "delivery-chart": charts.deliveries,
+    "call-chart": charts.calls,
     "hand-off-chart": charts.hand_offs,
     "fields": words.fields,
     "questions": words.questions,

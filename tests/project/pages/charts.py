@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from nurture.delivery.rules import ARROWS, SETTLED, Status
 from nurture.handoff.rules import FOLLOWS
+from nurture.outgoing import rules as outgoing
 from tests.project.pages.markdown import fenced
 from tests.project.pages.settings import REPOSITORY
 
@@ -42,6 +43,28 @@ def _named(line: str) -> str:
 
 def _in_order(statuses: Iterable[Status]) -> list[Status]:
     return sorted(statuses, key=list(Status).index)
+
+
+_CALL_WORDS: Mapping[tuple[str, str], str] = {
+    ("queued", "claimed"): "a worker takes it",
+    ("claimed", "queued"): "no answer, 5xx, 408, 425, 429, or the worker died",
+    ("claimed", "sent"): "2xx",
+    ("claimed", "failed"): "3xx, 4xx, or too long without an answer",
+    ("claimed", "refused"): "the house does not let it out",
+    ("failed", "queued"): "retry, by hand",
+    ("refused", "queued"): "retry, by hand",
+}
+
+
+def calls() -> str:
+    """The state chart of a call."""
+    order = list(outgoing.Status)
+    lines = [
+        f"{start} --> {end}: {_CALL_WORDS[start, end]}"
+        for start, ends in outgoing.ARROWS.items()
+        for end in sorted(ends, key=order.index)
+    ]
+    return _chart(["[*] --> queued", *lines, *(f"{end} --> [*]" for end in order if end in outgoing.SETTLED)])
 
 
 def hand_offs() -> str:

@@ -72,6 +72,7 @@ MAIL: Mapping[str, str] = {
     "topic_label": "The topic, as contacts see it.",
     "number": "The number of an issue.",
     "subject": "The subject of an issue.",
+    "meeting": "The times that an `offer_meeting` step offers: [see below](#times-to-meet).",
 }
 
 
