@@ -190,7 +190,8 @@ def _tell(planned: "Plan", *, as_json: bool, is_plan: bool, verb: str) -> None:
 def _show(change: "Change") -> None:
     from nurture.campaigns.in_flight import InFlight as Policy
 
-    details = "   ".join(change.changes[:_MOST_CHANGES]) if change.old or change.new != 1 else "new"
+    is_new = change.old is None and change.new == 1
+    details = "new" if is_new else "   ".join(change.changes[:_MOST_CHANGES])
     more = f"   and {len(change.changes) - _MOST_CHANGES:,} more" if len(change.changes) > _MOST_CHANGES else ""
     back = f"   rolled back to v{change.restores}" if change.restores else ""
     fate = {
@@ -200,9 +201,8 @@ def _show(change: "Change") -> None:
         Policy.END: "end here",
     }[change.in_flight]
     people = f"   {change.people:,} on their way {fate}" if change.old and change.people else ""
-    say(
-        f"{change.kind} {change.name}   {_versions(change.old, change.new)}{back}   {details if change.old or change.new != 1 else 'new'}{more if change.old else ''}{people}"
-    )
+    versions = f"{_versions(change.old, change.new)}{back}"
+    say(f"{change.kind} {change.name}   {versions}   {details}{'' if is_new else more}{people}")
     if change.standings:
         table(
             ("on step", "people", "keep", "move", "restart"),

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from sqlmodel import col
 
@@ -38,6 +38,9 @@ from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.support.databases import Databases
 from tests.support.people import add_contact
+
+if TYPE_CHECKING:
+    from random import Random  # noqa: TID251 — its type only: Hypothesis hands one in, and replays it
 
 Step = dict[str, Any]
 DAY = timedelta(days=1)
@@ -347,19 +350,19 @@ NAMES = tuple("abcdefgh")
 class Draws:
     """Draws one sequence from few names, so that versions share steps, rename them, reorder them, change their kind."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
-        self.names = list(draw(st.permutations(NAMES)))[: draw(st.integers(1, len(NAMES)))]
+    def __init__(self, chance: "Random") -> None:
+        self.chance = chance
+        self.names = chance.sample(NAMES, chance.randint(4, len(NAMES)))
         self.targets: list[str] = []
 
     def steps(self, most: int, depth: int = 0) -> list[Step]:
         found: list[Step] = []
         while self.names and len(found) < most:
             name = self.names.pop()
-            kinds = ["send", "send", "wait", "score", "task"]
+            kinds = ["send", "wait", "wait", "score", "task"]
             kinds += ["if", "wait_for", "split"] if depth < 2 else []
             kinds += ["goto"] if self.targets and depth == 0 else []
-            found.append({"id": name, **self.keys(self.draw(st.sampled_from(kinds)), name, depth)})
+            found.append({"id": name, **self.keys(self.chance.choice(kinds), name, depth)})
             if depth == 0 and found[-1].keys() & {"send", "wait"}:
                 self.targets.append(name)
         return found
@@ -369,29 +372,17 @@ class Draws:
             case "send":
                 return {"send": name}
             case "wait":
-                return {"wait": f"{self.draw(st.integers(1, 3))} days"}
+                return {"wait": f"{self.chance.randint(1, 5)} days"}
             case "goto":
-                return {"goto": self.draw(st.sampled_from(self.targets)), "at_most": 2}
+                return {"goto": self.chance.choice(self.targets), "at_most": 2}
             case "split":
-                arms = self.draw(st.sampled_from([("x", "y"), ("y", "z")]))
+                arms = self.chance.choice([("x", "y"), ("y", "z")])
                 return {"split": {arm: {"weight": 1, "steps": self.steps(1, depth + 1)} for arm in arms}}
             case "if" | "wait_for":
-                condition = self.draw(st.sampled_from(['has_tag("t")', 'not has_tag("t")']))
+                condition = self.chance.choice(['has_tag("t")', 'not has_tag("t")'])
                 ways = {"then": self.steps(2, depth + 1), "else": self.steps(1, depth + 1)}
                 return {kind: condition, **ways, **({"up_to": "2 days"} if kind == "wait_for" else {})}
         return {kind: 1 if kind == "score" else "Call them"}
-
-
-@st.composite
-def programs(draw: st.DrawFn) -> list[Step]:
-    return Draws(draw).steps(len(NAMES))
-
-
-EDITS = st.lists(
-    st.tuples(programs(), st.sampled_from(["keep", "move", "restart"]), st.integers(0, 3), st.integers(0, 2)),
-    min_size=2,
-    max_size=5,
-)
 
 
 @contextmanager
@@ -401,24 +392,29 @@ def fresh(databases: Databases, folder: Path) -> Iterator[House]:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(edits=EDITS)
+@given(chance=st.randoms(use_true_random=True))
 def test_nobody_repeats_a_step_and_everybody_finishes_whatever_was_edited(
-    databases: Databases, tmp_path: Path, edits: list[tuple[list[Step], str, int, int]]
+    databases: Databases, tmp_path: Path, chance: "Random"
 ) -> None:
     with fresh(databases, tmp_path) as house:
-        for steps, policy, days, newcomers in edits:
+        for _ in range(chance.randint(2, 5)):
+            steps, policy = (
+                Draws(chance).steps(len(NAMES)),
+                chance.choice(["move", "restart", "move", "restart", "keep"]),
+            )
+            note(f"{policy}: {steps}")
             house.publish(steps, policy)
-            house.advance(relay=bool(newcomers))  # before all have followed: some mail is still queued
+            house.advance(relay=chance.random() < 0.5)  # before all have followed: some mail is still queued
             house.follow()
             everybody_stands_somewhere(house)
-            house.enroll(newcomers)
-            house.live(days)
+            house.enroll(chance.randint(1, 3))
+            house.live(chance.randint(0, 3))
         house.live(60)
         everybody_stands_somewhere(house)
         assert {row.status for row in house.rows()} <= {"finished", "exited"}
-        assert {row.exit_reason for row in house.rows()} == ({""} if house.rows() else set())
+        assert {row.exit_reason for row in house.rows()} == {""}
         nobody_was_asked_twice(house)
-        assert all(status != Status.QUEUED for _, status in house.sent())
+        assert {status for _, status in house.sent()} <= {Status.SENT, Status.CANCELLED}
 
 
 def everybody_stands_somewhere(house: House) -> None:
