@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import Declared
 from nurture.campaigns.mails import take_mail
 from nurture.campaigns.reading import (
@@ -20,7 +21,7 @@ from nurture.contacts.segments import rests_on
 from nurture.database.engine import Session
 from nurture.errors import did_you_mean
 from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
-from nurture.newsletters.store import ANNOUNCEMENT, count_readers
+from nurture.newsletters.store import ANNOUNCEMENT, closed_issues, count_readers
 from nurture.rendering.loading import layout_path, read_markdown
 from nurture.rendering.source import MailSource
 
@@ -141,6 +142,11 @@ class IssueKind:
 
     def count_people(self, session: Session, name: str) -> int:
         return 0
+
+    def is_closed(self, session: Session, name: str) -> bool:
+        """An issue that has gone out is history; its file may go."""
+        campaign = campaigns.find_campaign(session, ISSUE, name)
+        return campaign is not None and campaign.id in closed_issues(session)
 
 
 def _unit(
