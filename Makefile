@@ -28,6 +28,7 @@ docs: $(VENV)/.dev ## write the generated parts of docs/ anew
 bench: $(VENV)/.dev ## how fast mails leave and contacts come in, as ratios measured in one run
 	@$(BIN)/python -m benchmarks.sending
 	@$(BIN)/python -m benchmarks.imports
+	@$(BIN)/python -m benchmarks.checking
 
 lock: ## pin the dependencies anew (needs uv)
 	@requirements/lock

@@ -17,11 +17,45 @@ from nurture.campaigns.samples import Samples
 from nurture.errors import did_you_mean
 from nurture.rendering.checks import CLIPPED_AT, CLOSE_TO_IT
 from nurture.rendering.compiling import CompiledMail
-from nurture.rendering.loading import Reading
+from nurture.rendering.loading import Reading, read_template
 from nurture.rendering.scanning import Original, Place
 from nurture.rendering.source import MailSource, RenderError, TemplateProblem
 
 _NO_SUBJECT = "NT110"
+
+
+def take_template(
+    workspace: Workspace,
+    name: str,
+    problems: Problems,
+    *,
+    asked_at: Place,
+    subject: Original | None = None,
+    preheader: Original | None = None,
+    about_mail: Mapping[str, Any] = MappingProxyType({}),
+    kind: MailKind = None,
+) -> MailSource | None:
+    """The mail of a sequence that names a template; one that several steps send alike is only read once."""
+    given = [line for line in (subject, preheader) if line is not None]
+    key = (name, *(line and line.text for line in (subject, preheader)), tuple(about_mail), kind)
+    if key not in workspace.clean:
+        before = len(problems.found)
+        reading = read_template(workspace.templates, name, subject=subject, preheader=preheader)
+        mail = take_mail(
+            workspace,
+            reading,
+            problems,
+            asked_at=asked_at,
+            given=given,
+            about_mail=about_mail,
+            kind=kind,
+            is_dripped=True,
+        )
+        if mail is None or len(problems.found) > before:
+            return mail
+        workspace.clean[key] = mail
+    clean: MailSource = workspace.clean[key]
+    return clean
 
 
 def take_mail(

@@ -105,6 +105,7 @@ class Workspace:
     senders: frozenset[str]
     operators: frozenset[str] = frozenset()
     today: date | None = None  # by which a date in a file is past; None: nobody asks
+    clean: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)  # mails nothing is said about
 
     @property
     def templates(self) -> Path:

@@ -43,8 +43,8 @@ def split(original: Original, findings: Findings) -> tuple[FrontMatter, Original
     rest = Original(original.file, original.text[fenced.end() :], 1 + fenced[0].count("\n"))
     yaml = YAML(typ="safe", pure=True)
     try:
-        values = yaml.load(fenced[1])
         node = yaml.compose(fenced[1])
+        values = yaml.constructor.construct_document(node) if node else None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line, column = (mark.line + 2, mark.column + 1) if mark else (2, 1)

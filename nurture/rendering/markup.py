@@ -5,9 +5,10 @@ rendered. So the linter, the link numbering and the text part all read this stre
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 # HTML tags that are never closed.
 VOID = frozenset({
@@ -67,8 +68,17 @@ _ATTRIBUTE = re.compile(r"""([^\s"'=<>/]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'
 _RAW_TEXT = frozenset({"style", "script", "mj-style"})
 
 
-def pieces(document: str) -> Iterator[Piece]:
+def pieces(document: str) -> Sequence[Piece]:
     """The document from front to back; the texts of all pieces joined are the document."""
+    return _pieces(document)
+
+
+@lru_cache(maxsize=8)  # one mail is looked at several times in a row
+def _pieces(document: str) -> tuple[Piece, ...]:
+    return tuple(_cut(document))
+
+
+def _cut(document: str) -> Iterator[Piece]:
     position = 0
     while position < len(document):
         if document.startswith("<!--", position):

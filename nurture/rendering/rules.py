@@ -6,6 +6,7 @@ line and not by the first contact it fails for. What only shows when it runs is 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from jinja2 import TemplateSyntaxError, nodes
 
@@ -103,24 +104,30 @@ class _Lines:
 
 
 def _parse(tokens: list[Token], findings: Findings) -> nodes.Template | None:
-    environment = html_environment()
     is_readable = True
     for token in tokens:
-        if token.kind is Kind.OUTPUT:
-            try:
-                environment.parse(token.text)
-            except (TemplateSyntaxError, RecursionError) as error:
-                is_readable = False
-                findings.add(token.place(), "NT201", _said(error, token.text), "mend it")
+        if token.kind is Kind.OUTPUT and (said := _unreadable(token.text)):
+            is_readable = False
+            findings.add(token.place(), "NT201", said, "mend it")
     is_readable = _check_pairs(tokens, findings) and is_readable
     if not is_readable:
         return None
     try:
-        return environment.parse("".join(token.text for token in tokens))
+        return html_environment().parse("".join(token.text for token in tokens))
     except (TemplateSyntaxError, RecursionError) as error:
         line = error.lineno if isinstance(error, TemplateSyntaxError) else 1
         findings.add(_Lines(tokens).place(line), "NT201", _said(error, ""), "mend it")
         return None
+
+
+@lru_cache(maxsize=4096)  # most tags stand in a layout that many mails share
+def _unreadable(output: str) -> str:
+    """What Jinja says about a tag it cannot read; "" for one it can."""
+    try:
+        html_environment().parse(output)
+    except (TemplateSyntaxError, RecursionError) as error:
+        return _said(error, output)
+    return ""
 
 
 def _check_pairs(tokens: list[Token], findings: Findings) -> bool:
@@ -244,11 +251,13 @@ def _printed(node: nodes.Node, guarded: frozenset[str]) -> Iterator[nodes.Getatt
 def is_own_address(masked_value: str, masked: Masked) -> bool:
     """Whether an href leads to one of our own pages: to leave, to choose, to view, to wish."""
     tokens = [masked.tags[word] for word in masked.word.findall(masked_value) if word in masked.tags]
-    for token in tokens:
-        try:
-            tree = html_environment().parse(token.text) if token.kind is Kind.OUTPUT else None
-        except TemplateSyntaxError:
-            continue
-        if tree and any(name.name in OWN_ADDRESSES for name in tree.find_all(nodes.Name)):
-            return True
-    return False
+    return any(token.kind is Kind.OUTPUT and _names_own_address(token.text) for token in tokens)
+
+
+@lru_cache(maxsize=4096)
+def _names_own_address(output: str) -> bool:
+    try:
+        tree = html_environment().parse(output)
+    except TemplateSyntaxError:
+        return False
+    return any(name.name in OWN_ADDRESSES for name in tree.find_all(nodes.Name))

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nurture.campaigns.mails import take_mail
+from nurture.campaigns.mails import take_template
+from nurture.campaigns.many import read_each
 from nurture.campaigns.reading import (
     Problem,
     Problems,
@@ -19,11 +21,11 @@ from nurture.campaigns.reading import (
 from nurture.contacts.segments import Language, rests_on
 from nurture.database.engine import Session
 from nurture.delivery.offering import SAMPLE_MEETING
-from nurture.rendering.loading import read_template
 from nurture.rendering.source import MailSource
 from nurture.sequences.building import build
 from nurture.sequences.checks import (
     check_conditions,
+    check_expectations,
     check_moments,
     check_names,
     check_others,
@@ -62,7 +64,9 @@ class SequenceKind(PeopleInFlight):
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         units: list[Unit] = []
-        found = [one for path in _paths(workspace) if (one := _read_file(workspace, path, problems)) is not None]
+        found = read_each(_paths(workspace), partial(_read_file, workspace), problems)
+        for one in found:
+            one.file.problems = problems
         names = [one.definition.sequence for one in found if one.definition]
         for one in found:
             if one.definition is not None:
@@ -119,6 +123,7 @@ def _read_file(workspace: Workspace, path: Path, problems: Problems) -> Sequence
     mails = {one.id: mail for one in every if (mail := _read_mail(file, one, workspace, problems)) is not None}
     if definition is not None:
         check_names(file, definition, workspace)
+        check_expectations(file, definition, every)
     read = SequenceFile(file, definition, steps, mails)
     if definition is None or len(problems.errors) > before:
         return read
@@ -142,11 +147,13 @@ def _read_mail(file: YamlFile, one: Numbered, workspace: Workspace, problems: Pr
         file.original((*path, key), text.strip()) if text is not None else None
         for key, text in (("subject", mail.subject), ("preheader", mail.preheader))
     )
-    reading = read_template(workspace.templates, mail.send, subject=subject, preheader=preheader)
-    asked_at = (file.name, *file.place((*path, "send")))
-    given = [line for line in (subject, preheader) if line is not None]
-    about_mail = {"meeting": SAMPLE_MEETING} if isinstance(one.step, OfferMeetingStep) else {}
-    return take_mail(
-        workspace, reading, problems,
-        asked_at=asked_at, given=given, about_mail=about_mail, kind=mail.kind, is_dripped=True,
-    )  # fmt: skip
+    return take_template(
+        workspace,
+        mail.send,
+        problems,
+        asked_at=(file.name, *file.place((*path, "send"))),
+        subject=subject,
+        preheader=preheader,
+        about_mail={"meeting": SAMPLE_MEETING} if isinstance(one.step, OfferMeetingStep) else {},
+        kind=mail.kind,
+    )

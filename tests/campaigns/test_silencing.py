@@ -87,3 +87,41 @@ def test_a_silence_reaches_no_other_file(house: House) -> None:
     }
     [problem] = house.read(**files).problems
     assert (problem.file, problem.code) == ("templates/plan.mjml", "NT401")
+
+
+SEQUENCE = "campaigns/sequences/evaluators.yaml"
+LONG = "A subject that is so long that no inbox on any telephone would ever show it"
+
+
+def two_long_subjects(on_file: str = "", on_step: str = "") -> dict[str, str]:
+    """A sequence of two mails, each with one remark: NS240."""
+    return {
+        SEQUENCE: f"format: 1\nsequence: evaluators\ntopic: insights\n{on_file}steps:\n"
+        f"  - id: one\n    send: report\n    subject: {LONG}, one\n{on_step}"
+        f"  - wait: 3 days\n  - {{id: two, send: report, subject: '{LONG}, two'}}\n"
+    }
+
+
+def test_a_silence_of_a_file_covers_all_of_it(house: House) -> None:
+    reading = house.read(**two_long_subjects('silence: {NS240: "the client asked for it"}\n'))
+    assert said(reading) == ""
+    assert [one.reason for one in reading.silenced] == ["the client asked for it"] * 2
+
+
+def test_a_silence_of_a_step_covers_that_step(house: House) -> None:
+    reading = house.read(**two_long_subjects(on_step='    silence: {NS240: "it is a joke"}\n'))
+    [left] = reading.problems
+    assert (left.code, left.line) == ("NS240", 10)
+    [silenced] = reading.silenced
+    assert (silenced.problem.line, silenced.reason) == (7, "it is a joke")
+
+
+def test_a_silence_of_a_step_that_has_nothing_to_silence_is_told_at_its_code(house: House) -> None:
+    files = two_long_subjects('silence: {NS240: "the client asked for it"}\n', '    silence: {NS241: "we know them"}\n')
+    [idle] = house.read(**files).problems
+    assert (idle.code, idle.line, idle.column) == ("NS022", 9, 15)
+
+
+def test_a_reason_is_text(house: House) -> None:
+    [problem] = house.read(**two_long_subjects("silence: {NS240: [1]}\n")).problems
+    assert (problem.code, problem.line) == ("NS004", 4)

@@ -1,0 +1,48 @@
+"""Many files at once: a workspace of a thousand sequences is read by all processors, a small one by this process.
+
+Reading is parsing and compiling, and each file can be read without the others; what is found comes back in the order of
+the files. Processes are forked, so they begin with all that this one has read; where other threads run, as in the
+server, forking is no safe thing, and everything is read here.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nurture.campaigns.reading import Problem, Problems, Silence
+
+#: From how many files on it is worth to begin further processes.
+MANY = 60
+
+Read = TypeVar("Read")
+#: What the forked processes do with each file; they get it by being forked, so that it needs no pickling.
+_reads: list[Callable[[Path, Problems], Any]] = []
+
+
+def read_each(paths: Sequence[Path], read: Callable[[Path, Problems], Read | None], problems: Problems) -> list[Read]:
+    """What `read` makes of each file, but for those it makes nothing of; complaints go to `problems`."""
+    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if len(paths) < MANY or processes == 1 or threading.active_count() > 1:
+        return [one for path in paths if (one := read(path, problems)) is not None]
+    _reads.append(read)
+    try:
+        with multiprocessing.get_context("fork").Pool(processes) as pool:
+            answers: list[tuple[Read | None, list[Problem], list[Silence]]] = pool.map(_read_one, paths)
+    finally:
+        _reads.pop()
+    for _, found, silences in answers:
+        problems.found += found
+        problems.silences += silences
+    return [one for one, _, _ in answers if one is not None]
+
+
+def _read_one(path: Path) -> tuple[Any, list[Problem], list[Silence]]:
+    problems = Problems()
+    one = _reads[-1](path, problems)
+    found, silences = problems.found, problems.silences
+    # What was read goes on with the problems of all.
+    problems.found, problems.silences = [], []
+    return one, found, silences
