@@ -130,6 +130,7 @@ def _prepare(workspace: Path, messages: int, environment: Mapping[str, str]) -> 
             "2026-01-31",
         ],
         ["-w", str(workspace), "publish"],
+        ["-w", str(workspace), "allow", "newsletter:weekly", "--people", str(messages)],
     ):
         subprocess.run(
             [sys.executable, "-m", "nurture", *words],

@@ -24,6 +24,7 @@ from nurture.delivery import actions, composing, owners
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.commits import SharedCommits
 from nurture.delivery.composing import Composed, House, People, Recipient
+from nurture.delivery.guard.granting import Granted, give_back, grant
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.mailer import Connection, Mailer, RelayDown
 from nurture.delivery.pacing import Pace
@@ -91,6 +92,7 @@ class Sender:
         self._coming_to = coming
         self._limits: Limits | None = None
         self._coming: Mapping[int, datetime] = {}
+        self._granted: Granted | None = None
         self._pace = Pace(per_second)
         self._pool: list[Connection | None] = [None] * connections
         self._database_thread = ThreadPoolExecutor(1, thread_name_prefix="nurture-sender-database")
@@ -155,6 +157,8 @@ class Sender:
             self._has_claimed = True
             declared = self._declared(session)
             self._limits = self._limits_of(declared)
+            give_back(session, self._worker, self._granted)
+            self._granted = grant(session, self._worker, claimed, self._limits.blast_guard, now)
             steps = [one.contact_id for one in claimed if one.priority == Priority.SEQUENCE]
             self._coming = self._coming_to(session, [one for one in steps if one is not None], now) if steps else {}
             people = composing.gather_people(session, [delivery.contact_id for delivery in claimed])
@@ -270,7 +274,16 @@ class Sender:
             # Durable: after a power cut, what was being sent must still say so.
             with self._database.writing(durable=True) as session:
                 now = self._clock.now()
-                return exchange(session, self._worker, ended, wanted, self._limits, now, coming=self._coming)
+                return exchange(
+                    session,
+                    self._worker,
+                    ended,
+                    wanted,
+                    self._limits,
+                    now,
+                    coming=self._coming,
+                    granted=self._granted,
+                )
 
         for left in reversed(range(_COMMIT_TRIES)):
             try:
@@ -285,6 +298,7 @@ class Sender:
     def _give_back(self) -> None:
         with self._database.writing() as session:
             release_claims(session, self._worker)
+            give_back(session, self._worker, self._granted)
 
 
 def _word_for(stop: Stop) -> str:

@@ -15,6 +15,7 @@ from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.guard import actions as saying_yes
 from nurture.delivery.guard import store as guard
+from nurture.delivery.guard.granting import grant
 from nurture.delivery.guard.rules import LOOK_BACK
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.openings import opening_from, window_json
@@ -42,10 +43,12 @@ def leave(
     worker = register_worker(session)
     claimed = actions.claim(session, worker, 500, at)
     asked = [one.id for one in claimed]
+    granted = grant(session, worker, claimed, limits.blast_guard, at)
     for one in claimed:
-        stops = exchange(session, worker, [], [one], limits, at, coming=coming or {})
+        stops = exchange(session, worker, [], [one], limits, at, coming=coming or {}, granted=granted)
         if stops[one.id] is None:
             actions.record_outcomes(session, worker, [Ended(one, ACCEPTED)], limits, at)
+    give_back(session, worker, granted)
     session.expire_all()
     return {
         one.key: one.status if one.status != Status.HELD else one.because
@@ -286,6 +289,14 @@ def test_two_workers_count_together(house: Database, hasher: AddressHasher) -> N
         assert outcome(session, NOW) == {WAITS: 1}
 
 
+def test_whom_nobody_mailed_after_all_is_not_counted(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        crowd(session, hasher, 3)
+        closed = replace(GUARDED, blackout=CHRISTMAS)
+        assert outcome(session, NOW, closed) == {HeldBecause.BLACKOUT: 3}
+        assert guard.traffic(session, "newsletter:weekly", NOW).today == 0
+
+
 def test_another_try_of_the_same_mail_is_no_other_person(house: Database, hasher: AddressHasher) -> None:
     with house.writing() as session:
         crowd(session, hasher, 1)
@@ -293,7 +304,8 @@ def test_another_try_of_the_same_mail_is_no_other_person(house: Database, hasher
         for hours in (0, 1, 2, 4):
             at = NOW + timedelta(hours=hours)
             [claimed] = actions.claim(session, worker, 10, at)
-            assert exchange(session, worker, [], [claimed], GUARDED, at) == {claimed.id: None}
+            granted = grant(session, worker, [claimed], 3, at)
+            assert exchange(session, worker, [], [claimed], GUARDED, at, granted=granted) == {claimed.id: None}
             actions.record_outcomes(
                 session, worker, [Ended(claimed, Outcome(Heard.DEFERRED, 451, "later"))], GUARDED, at
             )

@@ -79,7 +79,7 @@ def traffic(session: Session, campaign: str, now: datetime) -> Traffic:
         "now": now,
         "because": because(campaign),
     }
-    today, busiest, allowed, is_stopped = session.execute(_TRAFFIC, given).one()
+    today, busiest, allowed, is_stopped = session.connection().execute(_TRAFFIC, given).one()
     return Traffic(today or 0, busiest or 0, allowed or 0, bool(is_stopped))
 
 
@@ -97,6 +97,8 @@ _COUNT = (
 
 def add_people(session: Session, campaign: str, worker: int, people: int, now: datetime) -> None:
     """Count people who are mailed for the first time by a delivery. The row is this worker's alone."""
+    if not people:
+        return
     given = {"of_campaign": campaign, "today": now.date(), "of_worker": worker, "more": people}
     if not changed_rows(session, _COUNT, given):
         session.add(CampaignDay(campaign=campaign, day=now.date(), worker_id=worker, people=people))

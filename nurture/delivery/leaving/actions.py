@@ -4,7 +4,6 @@
 for each waiting connection to `sending`, asking permission once more; only after its commit is a body written.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from nurture.delivery import actions
 from nurture.delivery import store as deliveries
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.guard import rules as guard_rules
-from nurture.delivery.guard import store as guard
+from nurture.delivery.guard.granting import Granted
 from nurture.delivery.leaving import store
 from nurture.delivery.openings import opening_from, zone_of_window
 from nurture.delivery.rules import Circumstances, Kind, Priority, Status, Stop, find_stop, not_counting
@@ -38,6 +37,7 @@ def exchange(
     now: datetime,
     *,
     coming: Mapping[int, datetime] = MappingProxyType({}),
+    granted: Granted | None = None,
 ) -> dict[int, Stop | None]:
     """Store how tries ended, then ask for each wanted row whether its body may be written.
 
@@ -45,39 +45,22 @@ def exchange(
     2. the contacts are locked, so that an opt-out is either seen here or waits until this commit;
     3. one statement per row moves it to `sending` if everything permits it; otherwise its stop is found and kept.
 
-    `coming` says of contacts when a newsletter's mail that is not queued yet will be due to them, within a day.
+    `coming` says of contacts when a newsletter's mail that is not queued yet will be due to them, within a day;
+    `granted` how many people more each campaign may mail, None where nobody guards.
     """
     actions.record_outcomes(session, worker, ended, limits, now)
     contacts.lock_contacts(session, sorted({one.contact_id for one in wanted if one.contact_id}), exclusively=True)
-    rooms = _rooms(session, wanted, limits, now)
-    mailed: Counter[str] = Counter()
     answers: dict[int, Stop | None] = {}
     for one in wanted:
-        is_counted = one.campaign in rooms and _is_first_to_campaign(one)
         issue_at = coming.get(one.contact_id or 0) if one.priority == Priority.SEQUENCE else None
-        is_full = is_counted and rooms[one.campaign] <= mailed[one.campaign]
+        is_full = granted is not None and granted.is_used_up(one)
         if not is_full and begin(session, worker, one, limits, now, is_issue_coming=issue_at is not None):
             answers[one.id] = None
-            mailed[one.campaign] += is_counted
+            if granted is not None:
+                granted.use(one)
         else:
             answers[one.id] = _stop(session, one, limits, now, issue_at=issue_at, is_full=is_full)
-    for campaign, people in mailed.items():
-        if people:
-            guard.add_people(session, campaign, worker, people, now)
     return answers
-
-
-def _rooms(session: Session, wanted: Sequence[Delivery], limits: Limits, now: datetime) -> dict[str, int]:
-    """How many people more each campaign may mail today; empty where nobody guards."""
-    if not limits.blast_guard:
-        return {}
-    names = sorted({one.campaign for one in wanted if _is_first_to_campaign(one)})
-    return {name: guard_rules.room(guard.traffic(session, name, now), limits.blast_guard) for name in names}
-
-
-def _is_first_to_campaign(delivery: Delivery) -> bool:
-    """Whether the guard counts it: a campaign's mail; another try of the same was counted already."""
-    return delivery.purpose == Purpose.CAMPAIGN and not delivery.attempts
 
 
 def begin(

@@ -1,0 +1,60 @@
+"""Grants a worker how many people of each campaign it may mail, before it does: one question for a whole claim.
+
+What is granted is counted at once, so that two workers cannot both take the last of it; what was not used is given
+back. A worker that dies keeps what it was granted, which is at most one claim. Two that ask at the very same instant may
+be granted one claim too much.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from nurture.consent.rules import Purpose
+from nurture.database.engine import Session
+from nurture.delivery.guard import store
+from nurture.delivery.guard.rules import room
+from nurture.delivery.store import Delivery
+
+
+@dataclass(frozen=True)
+class Granted:
+    """People who may still be mailed, by campaign."""
+
+    at: datetime
+    left: Counter[str]
+
+    def is_used_up(self, delivery: Delivery) -> bool:
+        return _is_counted(delivery) and self.left[delivery.campaign] <= 0
+
+    def use(self, delivery: Delivery) -> None:
+        if _is_counted(delivery):
+            self.left[delivery.campaign] -= 1
+
+
+def _is_counted(delivery: Delivery) -> bool:
+    """Whether the guard counts it: a campaign's mail; another try of the same was counted already."""
+    return delivery.purpose == Purpose.CAMPAIGN and not delivery.attempts
+
+
+def grant(
+    session: Session, worker: int, claimed: Iterable[Delivery], always_fine: int, now: datetime
+) -> Granted | None:
+    """Count the people these deliveries go to, as far as each campaign may mail them; None when nobody guards."""
+    if not always_fine:
+        return None
+    wanted = Counter(one.campaign for one in claimed if _is_counted(one))
+    left: Counter[str] = Counter()
+    for campaign in sorted(wanted):
+        left[campaign] = max(0, min(wanted[campaign], room(store.traffic(session, campaign, now), always_fine)))
+        store.add_people(session, campaign, worker, left[campaign], now)
+    return Granted(now, left)
+
+
+def give_back(session: Session, worker: int, granted: Granted | None) -> None:
+    """Take off the count again whom nobody mailed after all."""
+    if granted is None:
+        return
+    for campaign, people in granted.left.items():
+        store.add_people(session, campaign, worker, -people, granted.at)
+    granted.left.clear()
