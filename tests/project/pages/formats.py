@@ -79,6 +79,16 @@ NOTATIONS: Mapping[str, tuple[Any, tuple[str, ...], str]] = {
         ("sender", "reader", "America/New_York"),
         "One moment for all in the sender's zone, each reader's own, or a named one.",
     ),
+    "holidays": (
+        notations.Holidays,
+        ("DE", "DE-BY", "[DE, AT]", "contact"),
+        "Whose public holidays: a country, a part of one, a list of them, or the contact's own.",
+    ),
+    "https address": (
+        notations.WebhookUrl,
+        ("https://crm.example/hooks/1",),
+        "Without a name or a password in it; plain http only for this machine.",
+    ),
 }
 
 _SCALARS: Mapping[Any, str] = {
