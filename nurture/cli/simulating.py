@@ -1,24 +1,28 @@
-"""`nurture simulate`: one contact's way through a sequence, told beforehand."""
+"""`nurture simulate`: a sequence told beforehand, for one contact or for thousands."""
 
+import webbrowser
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.output import emit, say, table
-from nurture.cli.trying import Someone, person_of, units_of
+from nurture.cli.output import emit, say, table, warn
+from nurture.cli.trying import person_of, units_of
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from nurture.app import App
-    from nurture.campaigns.reading import Unit
-    from nurture.contacts.store import Contact
-    from nurture.database.engine import Session
+    from nurture.cli.staging import Stage
+    from nurture.sequences.habits import Behavior
+    from nurture.sequences.simulate import Simulated
+    from nurture.sequences.world import Ending, Person
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_DATABASE, _CROWD, _MEASURED = "database", "crowd", "measured"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,125 +31,200 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     sequence: Annotated[str, typer.Argument(help="The sequence, as its file calls it.")],
-    contact: Someone = "",
+    contacts: Annotated[
+        str, typer.Option(help='Who comes in: a CSV or spreadsheet, "database", or "crowd" for invented people.')
+    ] = "",
+    segment: Annotated[str, typer.Option(help="Of our contacts only those of this segment.")] = "",
+    contact: Annotated[
+        str, typer.Option("--contact", help="One person's whole timeline; default: somebody invented.")
+    ] = "",
     start: Annotated[
         str, typer.Option("--from", help="The instant they come in, such as 2026-03-02T09:00; default: now.")
     ] = "",
     length: Annotated[str, typer.Option("--for", help="How long to look ahead.")] = "60d",
-    behavior: Annotated[Path | None, typer.Option(help="A file that says what people do with mails.")] = None,
+    arrive: Annotated[str, typer.Option(help='How many come in, such as "20/day"; default: all at once.')] = "",
+    behavior: Annotated[str, typer.Option(help='A file that says what people do with mails, or "measured".')] = "",
     seed: Annotated[int, typer.Option(help="Another seed, another story.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write the plot here: .svg, or .html with the tables.")] = None,
+    is_shown: Annotated[bool, typer.Option("--open", help="Show the plot in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell one contact's way through a sequence of the files, with the engine that production runs.
+    """Let people live through a sequence of the files, with the engine that production runs. Nothing is sent.
 
-    Example: nurture simulate evaluators --contact ana@reader.example --from 2026-03-02T09:00
+    With --contacts for thousands: mails per day, where people end, how many become sales-ready, and whether what the
+    file expects holds. Without it for one person, step by step. Everybody in a file is taken as somebody who may be
+    mailed; contacts of the database as what they agreed to.
+
+    Example: nurture simulate evaluators --contacts sample.csv --for 60d --behavior behavior.yaml --seed 7 --open
     """
     from nurture.cli.leads import instant
-    from nurture.sequences.behavior import read_behavior
-    from nurture.sequences.simulate import Behavior
-    from nurture.sequences.simulate import simulate as live_through
+    from nurture.cli.staging import KINDS, stage_of
     from nurture.timing import parse_length
 
-    habits = read_behavior(behavior) if behavior else Behavior()
     lasting = parse_length(length)
-    begins_at = instant(start) if start else None
     with opened() as house:
-        units = units_of(house, "sequence", "scoring")
-        unit = _get_sequence(units, sequence)
+        begins_at = instant(start) if start else house.clock.now()
+        habits, outages = _behavior(house, behavior, sequence, begins_at)
+        stage = stage_of(house, units_of(house, *KINDS), sequence, outages)
+        if contacts or segment:
+            people = _arriving(_people(house, stage, contacts, segment, begins_at, seed), arrive, begins_at)
+        else:
+            people = [_alone(house, stage, contact, begins_at)]
+    if not contacts and not segment:
+        _tell_one(_live(stage, people, habits, begins_at, lasting, seed, people[0].email).endings[0], as_json=as_json)
+        return
+    if contacts == _CROWD:
+        lasting += max(one.arrives_at or begins_at for one in people) - begins_at
+    told = _live(stage, people, habits, begins_at, lasting, seed, contact)
+    _tell_all(stage, told, begins_at, lasting, seed, contact, out, is_shown=is_shown, as_json=as_json)
+
+
+def _behavior(house: "App", given: str, sequence: str, start: "datetime") -> tuple["Behavior", Any]:
+    from nurture.sequences.behavior import read_behavior
+    from nurture.sequences.habits import Behavior
+
+    if given == _MEASURED:
+        from nurture.reports.measured import measure
+
         with house.database.reading() as session:
-            person = person_of(session, house, contact)
-            begins_at = begins_at or house.clock.now()
-            program, surroundings, model = _rehearsal(session, house, units, unit, person, begins_at)
-        ending = live_through(
-            program, surroundings, habits, start=begins_at, length=lasting, seed=seed, model=model
-        )  # fmt: skip
+            measured = measure(session, sequence)
+        for line in measured.lines:
+            warn(line)
+        return measured.behavior, ()
+    if not given:
+        return Behavior(), ()
+    definition = read_behavior(Path(given))
+    return definition.to_behavior(), definition.to_outages(start)
+
+
+def _alone(house: "App", stage: "Stage", email: str, start: "datetime") -> "Person":
+    from nurture.cli.staging import past_of, person_from
+    from nurture.contacts.store import list_operators
+
+    with house.database.reading() as session:
+        person = person_of(session, house, email)
+        owner = list_operators(session).get(person.owner_id or 0)
+        is_known = session.get(type(person), person.id) is not None
+        past = past_of(session, stage, {person.id: person}, start)[person.id] if is_known else {}
+        return person_from(house, stage, person, owner, **past)
+
+
+def _people(house: "App", stage: "Stage", given: str, segment: str, start: "datetime", seed: int) -> "list[Person]":
+    from nurture.cli.staging import people_of_database, people_of_file
+    from nurture.contacts.fields import field_words
+    from nurture.errors import NotFound
+    from nurture.sequences.crowd import invent
+
+    if given == _CROWD:
+        return invent(stage.program, field_words(house.fields), start, seed=seed)
+    if segment or given == _DATABASE:
+        found = list(people_of_database(house, stage, segment, start))
+    else:
+        if not Path(given).is_file():
+            raise NotFound(f'{given}: there is no such file; name one, or write "database" or "crowd".')
+        found = people_of_file(house, stage, Path(given), start)
+    if not found:
+        raise NotFound(f"{segment or given}: nobody is in there, so nobody can be simulated.")
+    return found
+
+
+def _arriving(people: "list[Person]", rate: str, start: "datetime") -> "list[Person]":
+    """Spread over days, evenly, in the order in which they were given."""
+    from nurture.errors import BadInput
+    from nurture.timing import parse_length
+
+    if not rate:
+        return people
+    number, _, per = rate.partition("/")
+    if not number.strip().isdigit() or not int(number) or not per:
+        raise BadInput(f'--arrive "{rate}": write a number and a time, such as "20/day".')
+    apart = parse_length(f"1 {per.strip()}") / int(number)
+    return [replace(one, arrives_at=start + place * apart) for place, one in enumerate(people)]
+
+
+def _live(
+    stage: "Stage",
+    people: "list[Person]",
+    habits: "Behavior",
+    start: "datetime",
+    lasting: timedelta,
+    seed: int,
+    whom: str,
+) -> "Simulated":
+    from nurture.errors import NotFound, did_you_mean
+    from nurture.sequences.crowd import BEHAVIOR
+    from nurture.sequences.habits import Behavior
+    from nurture.sequences.simulate import simulate_all
+
+    known = {one.email for one in people}
+    if whom and whom not in known:
+        raise NotFound(f"{whom} is not among them.{did_you_mean(whom, known)}")
+    is_crowd = len(people) > 1 and people[0].email.startswith("person1@") and habits == Behavior()
+    return simulate_all(
+        stage.program, people, BEHAVIOR if is_crowd else habits, stage.world,
+        start=start, length=lasting, seed=seed, is_told=lambda one: one.email == whom,
+    )  # fmt: skip
+
+
+def _tell_one(ending: "Ending", *, as_json: bool) -> None:
     if as_json:
         emit(
             {
-                "contact": person.email, "status": ending.status, "reason": ending.reason, "mails": ending.mails,
-                "score": ending.score,
-                "timeline": [
-                    {"at": one.at, "step": one.step, "what": one.what, "why": one.why} for one in ending.timeline
-                ],
+                "contact": ending.person.email, "status": ending.status, "reason": ending.reason,
+                "mails": ending.mails, "score": ending.score, "timeline": _timeline(ending),
             }
         )  # fmt: skip
         return
+    _say_timeline(ending)
+
+
+def _timeline(ending: "Ending") -> list[dict[str, Any]]:
+    return [{"at": one.at, "step": one.step, "what": one.what, "why": one.why} for one in ending.timeline]
+
+
+def _say_timeline(ending: "Ending") -> None:
     table(
         ("when (UTC)", "step", "what", "why"),
         [(one.at, one.step, one.what, one.why) for one in ending.timeline],
         empty="Nothing happens.",
     )
-    say(f"{person.email}: {ending.status}{f' ({ending.reason})' if ending.reason else ''}, {ending.mails} mails.")
+    reason = f" ({ending.reason})" if ending.reason else ""
+    say(f"{ending.person.email}: {ending.status}{reason}, {ending.mails} mail{'' if ending.mails == 1 else 's'}.")
 
 
-def _rehearsal(
-    session: "Session", house: "App", units: "list[Unit]", unit: "Unit", person: "Contact", begins_at: "datetime"
-) -> tuple[Any, Any, Any]:
-    """The program, the person with what surrounds them, and the scoring, all from the files as they are now."""
-    from nurture.consent.rules import ALLOWED
-    from nurture.contacts.facts import ContactFacts
-    from nurture.contacts.store import list_operators, values_of
-    from nurture.contacts.zones import zone_of
-    from nurture.delivery import composing
-    from nurture.scoring.definition import model_of
-    from nurture.sequences.kind import load_sequence
-    from nurture.sequences.simulate import Person
-    from nurture.timing import find_zone
+def _tell_all(
+    stage: "Stage",
+    told: "Simulated",
+    start: "datetime",
+    lasting: timedelta,
+    seed: int,
+    whom: str,
+    out: Path | None,
+    *,
+    is_shown: bool,
+    as_json: bool,
+) -> None:
+    from nurture.cli.figures import as_json_of, say_outcome
+    from nurture.reports.simulated import write_plot
+    from nurture.sequences.expectations import parse_expectation
+    from nurture.sequences.outcomes import outcome
 
-    program = load_sequence(unit.content, house.language)
-    scoring = next((one for one in units if one.kind == "scoring"), None)
-    zone = zone_of(person)
-    owner = list_operators(session).get(person.owner_id or 0)
-    named = {"contact": zone, "owner": find_zone(owner.timezone if owner else None)}
-    surroundings = Person(
-        ContactFacts(values_of(person, None)),
-        zone,
-        named.get(program.window_zone) or find_zone(program.window_zone) or zone,
-        ALLOWED,
-        links={
-            step: [(link.label, _path(link.destination)) for link in composing.mail_of(unit.content, step).links]
-            for step in unit.content["mails"]
-        },
-        cap_per_day=house.declared.cap_per_day,
-        cap_per_week=house.declared.cap_per_week,
-    )
-    if session.get(type(person), person.id) is not None:
-        surroundings = replace(surroundings, **_past_of(session, person, program.topic, begins_at))
-    return program, surroundings, model_of(scoring.content, house.language) if scoring else None
-
-
-def _past_of(session: "Session", person: "Contact", topic: str, now: "datetime") -> dict[str, Any]:
-    """What is known about a contact of ours when they come in."""
-    from datetime import timedelta
-
-    from nurture.consent.rules import Purpose, may_send
-    from nurture.consent.store import standings
-    from nurture.delivery.store import recent_attempts
-    from nurture.scoring.actions import gather_facts
-    from nurture.scoring.store import given_to
-    from nurture.tracking.store import deeds_of
-
-    return {
-        "contact": gather_facts(session, {person.id: person}, now)[person.id],
-        "permission": may_send(Purpose.CAMPAIGN, standings(session, [person.id], topic)[person.id], now),
-        "deeds": deeds_of(session, [person.id]).get(person.id, ()),
-        "given": given_to(session, [person.id]).get(person.id, ()),
-        "mailed_at": recent_attempts(session, person.id, now - timedelta(days=7)),
-    }
-
-
-def _path(destination: str) -> str:
-    from urllib.parse import urlsplit
-
-    return urlsplit(destination).path or "/"
-
-
-def _get_sequence(units: list["Unit"], name: str) -> "Unit":
-    from nurture.errors import NotFound, did_you_mean
-
-    known = {unit.name: unit for unit in units if unit.kind == "sequence"}
-    if name not in known:
-        raise NotFound(
-            f'there is no sequence "{name}" without errors.{did_you_mean(name, known)} `nurture check` says more.'
-        )
-    return known[name]
+    found = outcome(told.endings, start=start, length=lasting, blast_guard=stage.world.limits.blast_guard)
+    texts = stage.unit.content["definition"]["expect"]
+    judged = [parse_expectation(text).judge(told.endings, start + lasting) for text in texts]
+    one = next((ending for ending in told.endings if ending.timeline), None) if whom else None
+    if out is not None or is_shown:
+        place = out or Path.cwd() / f"{stage.unit.name}.html"
+        write_plot(place, stage.unit.content["about"]["title"], found, judged, seed=seed)
+        if is_shown:
+            webbrowser.open(place.resolve().as_uri())
+        warn(f"{place}: the plot.")
+    if as_json:
+        emit(as_json_of(stage.unit.name, found, judged, told.tests, seed, _timeline(one) if one else None))
+    else:
+        say_outcome(found, judged, told.tests)
+        if one is not None:
+            say()
+            _say_timeline(one)
+    if any(not one.holds for one in judged):
+        raise typer.Exit(1)

@@ -11,6 +11,7 @@ from nurture.conditions import Asks, Condition, FieldType, walk
 from nurture.errors import BadInput, did_you_mean
 from nurture.outgoing.rules import find_fault
 from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.expectations import unknown_steps
 from nurture.sequences.steps import (
     EnrollStep,
     GotoStep,
@@ -175,6 +176,14 @@ def _check_fields(file: YamlFile, one: Numbered, step: SetStep, workspace: Works
         }
         if value is not None and not fits[kind]:
             file.complain("NS210", path, f"{name} is a {kind}, and {value!r} is not.")
+
+
+def check_expectations(file: YamlFile, definition: SequenceDefinition, every: list[Numbered]) -> None:
+    """What is expected of a step must be said of one that is there."""
+    known = [id_ for one in every for id_ in one.ids]
+    for number, step in unknown_steps(definition.expect, known):
+        hint = did_you_mean(step, known).strip() or f"Steps: {', '.join(known)}."
+        file.complain("NS291", ("expect", number), f'no step is called "{step}".', hint)
 
 
 def check_others(file: YamlFile, definition: SequenceDefinition, every: list[Numbered], known: list[str]) -> None:

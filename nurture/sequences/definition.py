@@ -1,11 +1,13 @@
 """`campaigns/sequences/*.yaml`: the file format of a sequence, but for its steps, which `steps` knows."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from nurture.campaigns.notations import ContactOrZone, Days, FixedLength, Holidays, Hours
 from nurture.campaigns.reading import Definition, FileDefinition
+from nurture.errors import BadInput
+from nurture.sequences.expectations import parse_expectation
 from nurture.sequences.steps import LateDefinition
 from nurture.timing import Window, parse_days, parse_hours
 
@@ -58,6 +60,14 @@ class WindowDefinition(Definition):
         return Window(parse_days(self.days), *parse_hours(self.hours), holidays=self.holidays)
 
 
+def _check_expectation(text: str) -> str:
+    try:
+        parse_expectation(text)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 class SequenceDefinition(FileDefinition):
     """The whole file."""
 
@@ -81,5 +91,7 @@ class SequenceDefinition(FileDefinition):
     exit: list[ExitDefinition] = Field([], description="What ends it early.")
     window: WindowDefinition | None = Field(None, description="When mail may leave; left out: at any time.")
     late: LateDefinition | None = Field(None, description="What to do after an outage; left out: send anyway.")
-    expect: list[str] = Field([], description="What must hold of every simulated life; see `check --simulate`.")
+    expect: list[Annotated[str, AfterValidator(_check_expectation)]] = Field(
+        [], description="What must hold of every simulated life; see `check --simulate`."
+    )
     steps: list[Any] = Field(min_length=1, description="What happens, in order.")

@@ -1,304 +1,131 @@
-"""One contact's way through a sequence, told beforehand: the production `advance` on a clock that jumps. Pure.
+"""Simulates a sequence beforehand: one person or thousands, on a clock that jumps from one due instant to the next. Pure.
 
-Only what surrounds the engine is pretended here: mails leave in the window and under the caps, scores fade at midnight,
-whoever crosses the line is handed to a rep, and the person behaves as `Behavior` says, with chance drawn from the seed by
-a hash, so that a replay tells the same story.
+Each life is moved by the production `advance` (`life`). Lives are stepped together, in the order of time, because some
+things couple them: how fast the house sends, and A/B tests, whose winner the people after it get.
 """
 
-import hashlib
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
-from itertools import count
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-from nurture.consent.rules import Permission, SuppressionReason
-from nurture.contacts.facts import ContactFacts
-from nurture.contacts.fields import STAGES
-from nurture.delivery.rules import Circumstances, Status, Stop, find_stop
-from nurture.handoff.rules import may_be_handed_off
-from nurture.scoring.rules import Given, Model, compute, is_over_the_line
-from nurture.sequences import decisions, engine
-from nurture.sequences.decisions import Decision, Enrollment
-from nurture.sequences.facts import Mail, PersonFacts
+from nurture.conditions import holds
+from nurture.sequences.decisions import Passed
+from nurture.sequences.facts import from_outside
+from nurture.sequences.habits import Behavior
+from nurture.sequences.life import Life
 from nurture.sequences.program import Sequence as Program
-from nurture.tracking.rules import ActivityKind, Deed
+from nurture.sequences.program import Split, WinnerRule
+from nurture.sequences.rehearsal import Rehearsal
+from nurture.sequences.splits import Ended, Score, judge, looks
+from nurture.sequences.world import Ending, Person, World
 
-
-@dataclass(frozen=True)
-class Habit:
-    """How likely somebody does something with a mail, and how long after it arrived."""
-
-    p: float = 0.0
-    after: timedelta = timedelta(hours=2)
-    link: str = ""
-
-
-@dataclass(frozen=True)
-class Behavior:
-    """What people do with mails, by default and per step; keys are open, click, reply and opt_out."""
-
-    default: Mapping[str, Habit] = field(default_factory=dict)
-    steps: Mapping[str, Mapping[str, Habit]] = field(default_factory=dict)
-
-    def habits(self, step: str) -> dict[str, Habit]:
-        return {**self.default, **self.steps.get(step, {})}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a timeline."""
-
-    at: datetime
-    step: str
-    what: str
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Person:
-    """Whom the simulation is about, and what surrounds them."""
-
-    contact: ContactFacts
-    zone: ZoneInfo
-    window_zone: ZoneInfo
-    permission: Permission
-    #: Label and path of each link, by step: what a click can be on.
-    links: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
-    # What came before, and the caps that mails of all campaigns count under.
-    deeds: Sequence[Deed] = ()
-    given: Sequence[Given] = ()
-    mailed_at: Sequence[datetime] = ()
-    cap_per_day: int = 1
-    cap_per_week: int = 2
-
-
-@dataclass(frozen=True)
-class Ending:
-    """Where the simulation left the person."""
-
-    timeline: tuple[Entry, ...]
-    status: str
-    reason: str
-    mails: int
-    score: float
-
-
-_KINDS = {"open": ActivityKind.OPENED, "click": ActivityKind.CLICKED, "reply": ActivityKind.REPLIED}
+_HOUR = timedelta(hours=1)
 
 
 def simulate(
-    sequence: Program,
+    program: Program,
     person: Person,
     behavior: Behavior,
+    world: World,
     *,
     start: datetime,
     length: timedelta,
     seed: int = 0,
-    model: Model | None = None,
 ) -> Ending:
-    """Live through a sequence from `start`, at most for `length`."""
-    return _Life(sequence, person, behavior, start, start + length, seed, model).live()
+    """Live through a sequence alone from `start`, at most for `length`, with everything told."""
+    [ending] = simulate_all(program, [person], behavior, world, start=start, length=length, seed=seed).endings
+    return ending
 
 
-class _Life:
-    def __init__(
-        self,
-        sequence: Program,
-        person: Person,
-        behavior: Behavior,
-        start: datetime,
-        end: datetime,
-        seed: int,
-        model: Model | None,
-    ) -> None:
-        self.sequence = sequence
-        self.person = person
-        self.behavior = behavior
-        self.end = end
-        self.seed = seed
-        self.model = model
-        self.now = start
-        self.enrollment = Enrollment(1, 1, sequence.name, sequence.first, start)
-        self.contact = person.contact
-        self.permission = person.permission
-        self.mails: dict[str, Mail] = {}
-        self.expires_at: dict[str, datetime | None] = {}
-        self.mailed_at = sorted(person.mailed_at)
-        self.deeds = list(person.deeds)
-        self.given = list(person.given)
-        self.scored_at = start
-        self.timeline: list[Entry] = [Entry(start, sequence.first or "", "enrolled")]
-        self._order = count()
-        self._ahead: list[tuple[datetime, int, str, str, Habit | None]] = []
+@dataclass(frozen=True)
+class Simulated:
+    """What became of everybody, in the order in which they were given, and how A/B tests ended."""
 
-    def live(self) -> Ending:
-        while not self.enrollment.is_over:
-            self._decide()
-            upcoming = [at for at in (self.enrollment.wake_at, *self._next_event()) if at is not None]
-            if not upcoming:
-                break
-            if min(upcoming) > self.end:
-                self._note(self.enrollment.step or "", "still on the way", f"the {self._length} are over")
-                break
-            self.now = max(self.now, min(upcoming))
-            self._live_through_events()
-        return Ending(
-            tuple(self.timeline),
-            self.enrollment.status,
-            self.enrollment.exit_reason,
-            sum(mail.status == Status.SENT for mail in self.mails.values()),
-            float(self.contact.values.get("score") or 0),
-        )
+    endings: tuple[Ending, ...]
+    tests: dict[str, Ended]
 
-    @property
-    def _length(self) -> str:
-        return f"{(self.end - self.timeline[0].at).days} days"
 
-    def _decide(self) -> None:
-        midnight = datetime.combine(self.now.date(), time(), self.now.tzinfo)
-        if self.scored_at < midnight:
-            self._score(midnight)
-        decision: Decision = engine.advance(self.sequence, self.enrollment, self._facts(), self.now)
-        self.enrollment = decision.enrollment
-        for note in decision.notes:
-            if self.timeline[-1] != Entry(self.now, note.step, note.what, note.why):
-                self._note(note.step, note.what, note.why)
-        for effect in decision.effects:
-            self._take_on(effect)
+def simulate_all(
+    program: Program,
+    people: Sequence[Person],
+    behavior: Behavior,
+    world: World,
+    *,
+    start: datetime,
+    length: timedelta,
+    seed: int = 0,
+    is_told: Callable[[Person], bool] = lambda _: True,
+) -> Simulated:
+    """Let everybody live through a sequence; `is_told` says whose timeline is kept."""
+    rehearsal = Rehearsal(program, world, behavior, start, start + length, seed)
+    tests = {
+        step.id: Trial(step, step.winner) for step in program.steps.values() if isinstance(step, Split) and step.winner
+    }
 
-    def _facts(self) -> PersonFacts:
-        return PersonFacts(
-            contact=self.contact,
-            now=self.now,
-            zone=self.person.zone,
-            window_zone=self.person.window_zone,
-            sequence=self.sequence.name,
-            enrollment_id=self.enrollment.id,
-            permission=self.permission,
-            deeds=tuple(self.deeds),
-            mails=self.mails,
-            enrolled_in=frozenset({self.sequence.name}),
-        )
+    def note(number: int, passed: Passed) -> None:
+        if passed.step in tests:
+            tests[passed.step].enter(lives[number], passed.way)
 
-    def _take_on(self, effect: decisions.Effect) -> None:
-        match effect:
-            case decisions.QueueMail(step=step, key=key, expires_at=expires_at):
-                self._queue(step, key, expires_at)
-            case decisions.Tagged(tag):
-                self.contact = replace(self.contact, tags=self.contact.tags | {tag})
-            case decisions.FieldsSet(values):
-                self._set(dict(values))
-            case decisions.PointsGiven(_, points, because, half_life):
-                self.given.append(Given(points, because, self.now, half_life))
-                if self.model is None:
-                    self._set({"score": float(self.contact.values.get("score") or 0) + points})
-                self._score(self.now)
-            case decisions.HandedOff():
-                self._set({"stage": "sales_ready"})
+    rehearsal.on_passed = note if tests else None
+    lives = [Life(rehearsal, person, number, is_told=is_told(person)) for number, person in enumerate(people)]
+    ahead = [(at, number) for number, life in enumerate(lives) if (at := life.next_at) is not None]
+    heapq.heapify(ahead)
+    if tests:
+        heapq.heappush(ahead, (_next_hour(start), -1))  # before whoever else is due then
+    while ahead and ahead[0][0] <= rehearsal.ends_at:
+        now, number = ahead[0]
+        if number < 0:
+            for test in tests.values():
+                test.look(rehearsal, now)
+            running = any(test.ended is None for test in tests.values()) and len(ahead) > 1
+            following = now + _HOUR if running else None
+        else:
+            lives[number].go(now)
+            following = lives[number].next_at
+        if following is None:
+            heapq.heappop(ahead)
+        else:
+            heapq.heapreplace(ahead, (following, number))
+    ended = {name: test.ended for name, test in tests.items() if test.ended is not None}
+    return Simulated(tuple(life.end() for life in lives), ended)
 
-    def _set(self, values: Mapping[str, str | int | float | bool | None]) -> None:
-        self.contact = replace(self.contact, values={**self.contact.values, **values})
 
-    def _score(self, at: datetime) -> None:
-        """What scoring makes of everything so far, and whether that is a reason to call a rep."""
-        if self.model is None:
+@dataclass
+class Trial:
+    """An A/B test that runs: who went which way, looked at once an hour as in production."""
+
+    split: Split
+    rule: WinnerRule
+    ended: Ended | None = None
+    looks_done: int = 0
+    _entered: list[tuple[datetime, str, Life]] = field(default_factory=list)
+
+    def enter(self, life: Life, arm: str) -> None:
+        self._entered.append((life.now, arm, life))
+
+    def look(self, rehearsal: Rehearsal, now: datetime) -> None:
+        """End it if its rule says so; everybody who comes later gets the winner."""
+        if self.ended is not None or not self._entered:
             return
-        self.scored_at = at
-        result = compute(self.model, self.deeds, self.given, self.contact, at)
-        self._set({"score": result.score, "fit": result.fit})
-        stage = str(self.contact.values.get("stage") or STAGES[0])
-        if result.score > 0 and stage == STAGES[0]:
-            stage = "lead"
-        is_engaged = is_over_the_line(self.model, result.score, result.fit)
-        is_mailable = self.permission.reason not in set(SuppressionReason)
-        if is_engaged and stage != "recycled" and may_be_handed_off(stage, is_mailable=is_mailable):
-            stage = "sales_ready"
-            self._note(self.enrollment.step or "", "handed to a rep", f"{result.score:g} points, fit {result.fit}")
-        elif stage in {STAGES[0], "lead"} and result.score >= self.model.threshold_score:
-            stage = "marketing_qualified"
-        self._set({"stage": stage})
-
-    def _queue(self, step: str, key: str, expires_at: datetime | None) -> None:
-        self.mails[key] = Mail(1, Status.QUEUED)
-        self.expires_at[key] = expires_at
-        self._plan(step, key, self.now, "waits for its window")
-
-    def _plan(self, step: str, key: str, at: datetime, waiting: str) -> None:
-        """Let a mail leave in the first opening at or after `at`; if it is too late by then, it turns out then."""
-        leaves_at, expires_at = at, self.expires_at[key]
-        if self.sequence.window is not None:
-            leaves_at = max(at, self.sequence.window.opening(at, self.person.window_zone).opens_at)
-        is_late = expires_at is not None and leaves_at >= expires_at
-        self._expect(leaves_at, "expire" if is_late else "leave", key)
-        if leaves_at > self.now:
-            self._note(step, waiting, f"until {leaves_at:%a %Y-%m-%d %H:%M} UTC")
-
-    def _expect(self, at: datetime, what: str, key: str, habit: Habit | None = None) -> None:
-        heapq.heappush(self._ahead, (at, next(self._order), what, key, habit))
-
-    def _next_event(self) -> Iterator[datetime]:
-        if self._ahead:
-            yield self._ahead[0][0]
-
-    def _live_through_events(self) -> None:
-        while self._ahead and self._ahead[0][0] <= self.now:
-            at, _, what, key, habit = heapq.heappop(self._ahead)
-            step = key.split(":")[2]
-            match what:
-                case "leave":
-                    self._leave(step, key, at)
-                case "expire":
-                    self.mails[key] = replace(self.mails[key], status=Status.EXPIRED, attempted_at=at)
-                case "opt_out":
-                    self.permission = Permission(False, "opt_out", f"opted out on {at.date()}")
-                    self._note(step, "they opt out")
-                case _ if habit is not None:
-                    self._do(step, what, habit)
-
-    def _leave(self, step: str, key: str, at: datetime) -> None:
-        if key not in self.mails or self.enrollment.is_over:
+        counted = [(arm, life) for at, arm, life in self._entered if at <= now - self.rule.after]
+        people = {arm.name: sum(taken == arm.name for taken, _ in counted) for arm in self.split.arms}
+        fewest, running_for = min(people.values()), now - self._entered[0][0]
+        is_decided_now = fewest >= self.rule.at_least * 2**self.looks_done
+        if not is_decided_now and (self.rule.up_to is None or running_for < self.rule.up_to):
             return
-        stop = self._stop(at)
-        if stop is not None and stop.until is not None:
-            self._plan(step, key, stop.until, "waits for the cap")
-            return
-        self.mailed_at.append(at)
-        self.mails[key] = replace(self.mails[key], status=Status.SENT, attempted_at=at)
-        self._note(step, "mail leaves")
-        for what, habit in self.behavior.habits(step).items():
-            if self._chance(key, what) < habit.p:
-                self._expect(at + habit.after, what, key, habit)
+        arms = {arm: Score(count, self._hits(arm, counted, rehearsal, now)) for arm, count in people.items()}
+        self.ended = judge(self.rule, arms, running_for=running_for, looks_done=self.looks_done)
+        self.looks_done = max(self.looks_done, looks(self.rule, fewest))
+        if self.ended is not None and self.ended.arm is not None:
+            rehearsal.winners[self.split.id] = self.ended.arm
 
-    def _stop(self, at: datetime) -> Stop | None:
-        recent = [one for one in self.mailed_at if one > at - timedelta(days=7)]
-        return find_stop(
-            Circumstances(
-                self.permission,
-                recent_at=recent,
-                cap_per_day=self.person.cap_per_day,
-                cap_per_week=self.person.cap_per_week,
-            ),
-            at,
-        )
+    def _hits(self, arm: str, counted: Sequence[tuple[str, Life]], rehearsal: Rehearsal, now: datetime) -> int:
+        goal = from_outside(self.rule.goal, rehearsal.program.name)
+        people = (life.facts() for taken, life in counted if taken == arm)
+        return sum(holds(goal, replace(facts, enrollment_id=None, now=now)) for facts in people)
 
-    def _do(self, step: str, what: str, habit: Habit) -> None:
-        links = self.person.links.get(step, ())
-        wanted = [link for link in links if habit.link in {"", *link}]
-        label, path = wanted[0] if what == "click" and wanted else ("", "")
-        if what == "click" and not wanted:
-            return
-        place = f"{self.sequence.name}/{step}"
-        self.deeds.append(Deed(_KINDS[what], self.now, place, self.enrollment.id, label, path))
-        verbs = {"open": "they open it", "click": f"they click {path or label}", "reply": "they answer"}
-        self._note(step, verbs[what])
-        self._score(self.now)
 
-    def _note(self, step: str, what: str, why: str = "") -> None:
-        self.timeline.append(Entry(self.now, step, what, why))
-
-    def _chance(self, key: str, what: str) -> float:
-        """A number in [0, 1) that the seed, the mail and the deed determine."""
-        digest = hashlib.blake2b(f"{self.seed}:{key}:{what}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest) / 2**64
+def _next_hour(at: datetime) -> datetime:
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == at else hour + _HOUR

@@ -29,6 +29,7 @@ _MAILED = (
         col(Delivery.mail),
         col(Delivery.attempted_at),
         col(Delivery.enrollment_id),
+        col(Delivery.kind),
     )
     .where(in_list_of(Delivery.contact_id, "ids"), _MAY_BE_THEIRS)
     .order_by(col(Delivery.attempted_at))
@@ -37,9 +38,15 @@ _MAILED = (
 
 def mailed_to(session: Session, contact_ids: Sequence[int]) -> dict[int, list[Mailed]]:
     """The campaigns' mails that these contacts may have got, oldest first."""
-    found: dict[int, list[Mailed]] = {}
-    for contact_id, campaign, mail, at, enrollment_id in session.execute(_MAILED, {"ids": list(contact_ids)}):
-        found.setdefault(contact_id, []).append(Mailed(place_of(campaign, mail), at, enrollment_id))
+    history = history_of(session, contact_ids)
+    return {contact_id: [mailed for mailed, _ in mails] for contact_id, mails in history.items()}
+
+
+def history_of(session: Session, contact_ids: Sequence[int]) -> dict[int, list[tuple[Mailed, str]]]:
+    """The same, each with its kind: whether it gave or asked."""
+    found: dict[int, list[tuple[Mailed, str]]] = {}
+    for contact_id, campaign, mail, at, enrollment_id, kind in session.execute(_MAILED, {"ids": list(contact_ids)}):
+        found.setdefault(contact_id, []).append((Mailed(place_of(campaign, mail), at, enrollment_id), kind))
     return found
 
 
