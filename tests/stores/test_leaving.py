@@ -15,7 +15,7 @@ from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.guard import actions as saying_yes
 from nurture.delivery.guard import store as guard
-from nurture.delivery.guard.granting import grant
+from nurture.delivery.guard.granting import give_back, grant
 from nurture.delivery.guard.rules import LOOK_BACK
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.openings import opening_from, window_json
