@@ -67,8 +67,10 @@ def publish(
             gone = planning.list_missing(session, house.kinds(), reading.units)
         if not plan:
             house.publish(reading, published_by=getpass.getuser(), order=order)
-            _say_whose_yes_is_missing(house)
+        unsaid = [] if plan else _whose_yes_is_missing(house)
     _tell(planned, as_json=as_json, is_plan=plan, verb="published")
+    for sentence in unsaid:
+        warn(sentence)
     retired = {(one.kind, one.name) for one in planned.changes if one.new is None}
     for one in gone:
         if (one.kind, one.name) not in retired:
@@ -79,12 +81,11 @@ def publish(
         raise BadInput(f"{folder()}: there is nothing to publish; `nurture init` writes a starter.")
 
 
-def _say_whose_yes_is_missing(house: "App") -> None:
+def _whose_yes_is_missing(house: "App") -> list[str]:
     from nurture.delivery.owners import list_missing
 
     with house.database.reading() as session:
-        for one in list_missing(session):
-            warn(str(one))
+        return [str(one) for one in list_missing(session)]
 
 
 def rollback(
