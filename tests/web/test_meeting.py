@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from nurture.consent.actions import opt_out
 from nurture.database.engine import Database
+from nurture.web.front import CONTENT_SECURITY_POLICY
 from tests.web.houses import House, Mail, running_house, words
 from tests.web.test_looks import SIZES, Scheme, check_fit, looking_at
 
@@ -255,6 +256,26 @@ def test_the_page_of_an_erased_person_is_gone(house: House) -> None:
 
 def test_the_clock_of_the_house_is_in_utc_so_that_times_are_kept_without_doubt(lite: House, lite_mail: Mail) -> None:
     assert all(at.tzinfo is not None and at.utcoffset() == UTC.utcoffset(None) for at in times_of(lite, lite_mail))
+
+
+def test_the_page_is_as_strict_as_every_other(lite: House, lite_mail: Mail) -> None:
+    for answer in (lite.http.get(page_of(lite_mail)), lite.http.post(page_of(lite_mail), data={"slot": "1"})):
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert "no-store" in answer.headers["cache-control"]
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "set-cookie" not in answer.headers
+        assert not re.search(r"<script|\sstyle=|\son\w+=|javascript:", answer.text)
+
+
+def test_a_mail_that_offers_no_times_may_not_speak_of_them(lite: House) -> None:
+    path = lite.app.folder / "campaigns/sequences/evaluators.yaml"
+    path.write_text(
+        "format: 1\nsequence: evaluators\ntopic: insights\nsteps:\n"
+        '  - {id: report, send: meet, subject: "Half an hour?", kind: ask}\n',
+        encoding="utf-8",
+    )
+    [problem] = [one for one in lite.app.read_files().problems if one.severity == "error"]
+    assert (problem.code, problem.message) == ("NS230", 'nothing called "meeting" is known about the mail.')
 
 
 pytestmark = pytest.mark.filterwarnings("default:NO CHROMIUM")

@@ -125,5 +125,5 @@ def explained() -> dict[str, tuple[typing.AbstractSet[str], typing.AbstractSet[s
         "fields": (set(BUILT_IN), set(FIELDS)),
         "questions": ({*language().predicates, "in_segment"}, set(QUESTIONS)),
         "addresses": (set(OWN_ADDRESSES), set(ADDRESSES)),
-        "mail": ({*CAMPAIGN_MAIL, "number", "subject"}, set(MAIL)),
+        "mail": ({*CAMPAIGN_MAIL, "number", "subject", "meeting"}, set(MAIL)),
     }
