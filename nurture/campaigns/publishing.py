@@ -55,8 +55,8 @@ def read_workspace(workspace: Workspace, kinds: Sequence[Kind]) -> Reading:
     units: list[Unit] = []
     for kind in kinds:
         units.extend(kind.read(workspace, problems))
-    files = {unit.file for unit in units} | {problem.file for problem in problems.found}
     said, silenced = silencing.apply(problems)
+    files = {unit.file for unit in units} | {problem.file for problem in said}
     return Reading(tuple(units), tuple(said), len(files), tuple(silenced))
 
 

@@ -1,4 +1,4 @@
-"""`nurture check` and `nurture publish`: from files to versions."""
+"""`nurture check`: everything that is wrong in the files, at once."""
 
 import json
 
@@ -11,7 +11,7 @@ SEQUENCE = "campaigns/sequences/evaluators.yaml"
 
 def test_check_says_in_one_line_that_all_is_well(terminal: Terminal) -> None:
     out, err = terminal.type("check")
-    assert (out, err) == ("No problems in 7 files.\n", "")
+    assert (out, err) == ("No problems in 10 files.\n", "")
     assert terminal.json("check") == {"errors": 0, "warnings": 0, "problems": [], "silenced": []}
 
 
@@ -23,7 +23,7 @@ def test_check_tells_every_problem_with_its_place_and_ends_with_their_number(ter
         f'{SEQUENCE}:3:8: topic: settings.toml declares no topic "insihgts". [NS205]\n'
         '    Did you mean "insights"?\n'
         f'{SEQUENCE}:4:9: sender: settings.toml declares no sender "sally". [NS206]\n'
-        "2 problems in 7 files. Explained at docs/checks.md#ns205, #ns206\n"
+        "2 problems in 10 files. Explained at docs/checks.md#ns205, #ns206\n"
     )
 
 
@@ -76,7 +76,7 @@ def test_what_is_silenced_is_counted_and_told_when_asked_for(terminal: Terminal)
     template.write_text(silence + template.read_text(encoding="utf-8"), encoding="utf-8")
     terminal.edit("templates/report.mjml", ' | fallback("there")', "")
     out, _ = terminal.type("check")
-    assert out == "No problems in 7 files.\n1 remark silenced; `--silenced` tells which and why.\n"
+    assert out == "No problems in 10 files.\n1 remark silenced; `--silenced` tells which and why.\n"
     out, _ = terminal.type("check", "--silenced")
     assert (
         "templates/report.mjml:5:19: contact.first_name is printed, and some contacts have none. [NT205, silenced]"
@@ -106,47 +106,3 @@ def test_a_check_may_be_narrowed_to_files_and_folders(terminal: Terminal, path: 
 def test_a_check_of_nothing_there_is_is_no_success(terminal: Terminal) -> None:
     said = terminal.refused("check", "campaings/sequences")
     assert said == "campaings/sequences: there is no such file or folder."
-
-
-def test_publish_says_what_became_of_each_file_and_says_nothing_twice(terminal: Terminal) -> None:
-    published = terminal.json("publish")
-    assert all(set(one) == {"kind", "name", "from", "to", "changes", "people"} for one in published)
-    [sequence] = [one for one in published if one["kind"] == "sequence"]
-    assert (sequence["name"], sequence["from"], sequence["to"], sequence["people"]) == ("evaluators", None, 1, 0)
-    assert "+ report" in sequence["changes"]
-    again = terminal.json("publish")
-    assert all(one["from"] == one["to"] == 1 and one["changes"] == [] for one in again)
-    assert terminal.type("publish")[0] == "0 published, 7 unchanged.\n"
-
-
-def test_a_plan_shows_the_difference_and_changes_nothing(terminal: Terminal) -> None:
-    terminal.type("publish")
-    terminal.edit(SEQUENCE, "Your report", "A better subject")
-    out, _ = terminal.type("publish", "--plan")
-    assert out == "sequence evaluators   v1 → v2   ~ report (subject)\n1 would be published, 6 unchanged.\n"
-    assert terminal.type("publish", "--plan")[0] == out
-    assert terminal.type("publish")[0] == out.replace("would be published", "published")
-
-
-def test_people_on_their_way_are_counted_and_stay_on_their_version(house: Terminal) -> None:
-    house.edit(SEQUENCE, "- wait: 7 days", "- wait: 9 days")
-    [change] = [one for one in house.json("publish", "--plan") if one["from"] != one["to"]]
-    assert (change["from"], change["to"], change["people"]) == (1, 2, 1)
-    assert "1 on their way stay on v1" in house.type("publish")[0]
-
-
-def test_one_error_publishes_nothing_and_is_told_like_a_check(terminal: Terminal) -> None:
-    terminal.edit(SEQUENCE, "topic: insights", "topic: insihgts")
-    out, err = terminal.type("publish", "--json", code=1)
-    assert out == ""
-    assert f"{SEQUENCE}:3:8:" in err
-    assert err.endswith("1 problem in 7 files. Explained at docs/checks.md#ns205. Nothing was published.\n")
-    terminal.edit(SEQUENCE, "topic: insihgts", "topic: insights")
-    assert all(one["from"] is None for one in terminal.json("publish"))
-
-
-def test_a_file_that_is_gone_is_named_and_stays_published(terminal: Terminal) -> None:
-    terminal.type("publish")
-    (terminal.workspace / SEQUENCE).unlink()
-    _, err = terminal.type("publish")
-    assert err == "sequence evaluators has no file any more and stays published.\n"
