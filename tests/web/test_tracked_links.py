@@ -27,6 +27,10 @@ SCANNERS = (
 )
 
 
+#: What every link of the mail says about it; its number comes behind.
+UTM = "utm_source=nurture&utm_medium=email&utm_campaign=evaluators&utm_content=report"
+
+
 def test_the_pixel_is_43_bytes_and_never_cached(lite: House, lite_mail: Mail) -> None:
     answer = lite.http.get(lite_mail.pixel)
     assert answer.status_code == 200
@@ -59,7 +63,7 @@ def test_a_bad_token_gets_the_same_pixel_and_leaves_no_trace(lite: House, lite_m
 def test_a_link_leads_where_the_published_mail_says(house: House, mail: Mail) -> None:
     answer = house.http.get(mail.click(0))
     assert answer.status_code == 302
-    assert answer.headers["location"] == "https://acme.example/report"
+    assert answer.headers["location"] == f"https://acme.example/report?{UTM}-1"
     assert answer.headers["cache-control"] == "no-store"
     (hit,) = house.hits()
     assert (hit["kind"], hit["link"], hit["link_label"], hit["link_path"]) == ("click", 0, "the report", "/report")
@@ -67,12 +71,12 @@ def test_a_link_leads_where_the_published_mail_says(house: House, mail: Mail) ->
 
 def test_a_link_that_holds_the_address_leads_to_it(house: House, mail: Mail) -> None:
     answer = house.http.get(mail.click(1))
-    assert answer.headers["location"] == "https://acme.example/hello?to=ana%40reader.example"
+    assert answer.headers["location"] == f"https://acme.example/hello?to=ana%40reader.example&{UTM}-2"
 
 
 def test_a_difficult_destination_is_encoded_once(lite: House, lite_mail: Mail) -> None:
     location = lite.http.get(lite_mail.click(2)).headers["location"]
-    assert location == "https://xn--bcher-kva.example/stra%C3%9Fe?a=1&b=%20%26&c=%C3%BC#part"
+    assert location == f"https://xn--bcher-kva.example/stra%C3%9Fe?a=1&b=%20%26&c=%C3%BC&{UTM}-3#part"
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST", "PUT", "PROPFIND"])
@@ -81,7 +85,7 @@ def test_every_method_gets_the_real_answer_and_is_taken_down_as_what_it_was(
 ) -> None:
     """Scanners that are turned away come back in disguise [79]."""
     link = lite.http.request(method, lite_mail.click(0))
-    assert (link.status_code, link.headers["location"]) == (302, "https://acme.example/report")
+    assert (link.status_code, link.headers["location"]) == (302, f"https://acme.example/report?{UTM}-1")
     pixel = lite.http.request(method, lite_mail.pixel)
     assert pixel.status_code == 200
     assert [(hit["kind"], hit["method"]) for hit in lite.hits()] == [("click", method), ("open", method)]
@@ -125,7 +129,7 @@ def test_nothing_in_a_request_can_name_a_destination(lite: House, lite_mail: Mai
         answer = lite.http.get(
             lite_mail.click(0) + query, headers={"host": "evil.example", "x-forwarded-host": "evil.example"}
         )
-        assert answer.headers["location"] == "https://acme.example/report"
+        assert answer.headers["location"] == f"https://acme.example/report?{UTM}-1"
     for tail in (
         f"/{evil}",
         f"/0/{evil}",
@@ -137,7 +141,7 @@ def test_nothing_in_a_request_can_name_a_destination(lite: House, lite_mail: Mai
         answer = lite.http.get(lite_mail.track + tail)
         assert "evil" not in answer.headers.get("location", "")
         if answer.status_code == 302:
-            assert answer.headers["location"] == "https://acme.example/report"
+            assert answer.headers["location"] == f"https://acme.example/report?{UTM}-1"
         else:
             assert answer.status_code == 404
 
