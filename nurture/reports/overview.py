@@ -1,6 +1,6 @@
 """Everything the overview shows, gathered in one look: what waits, what comes next, what became of the last weeks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,8 @@ from nurture.campaigns.declared import find_declared
 from nurture.campaigns.reading import PublishedFile
 from nurture.database.engine import Session
 from nurture.database.installation import get_pause
+from nurture.handoff import store as hand_offs
+from nurture.handoff.portrait import name_of
 from nurture.reports import queries
 from nurture.reports.queries import Stretch, Trouble, WaitingLead, Week
 from nurture.reports.upcoming import Upcoming, list_upcoming
@@ -20,6 +22,7 @@ from nurture.timing import find_zone
 
 LOOK_BACK = timedelta(weeks=4)
 _WEEKS_SHOWN = 8
+_MOST_TASKS = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,17 @@ class SequenceStanding:
 
 
 @dataclass(frozen=True)
+class WaitingTask:
+    """Something a colleague is to do."""
+
+    name: str
+    what: str
+    because: str
+    operator: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class Overview:
     """The whole page at one instant; `zone` is that of the first operator, who is whoever looks at it."""
 
@@ -54,6 +68,8 @@ class Overview:
     paused_because: str
     lead_count: int
     leads: tuple[WaitingLead, ...]
+    tasks: tuple[WaitingTask, ...]
+    task_count: int
     upcoming: tuple[Upcoming, ...]
     last_weeks: Stretch
     weeks: tuple[Week, ...]
@@ -73,12 +89,20 @@ def look(session: Session, now: datetime) -> Overview:
         paused_because=pause[1] if pause else "",
         lead_count=queries.count_waiting_leads(session),
         leads=tuple(queries.list_waiting_leads(session)),
+        tasks=tuple(_tasks(session)),
+        task_count=hand_offs.count_undone(session),
         upcoming=tuple(list_upcoming(session, now)),
         last_weeks=queries.stretch(session, now - LOOK_BACK, now),
         weeks=tuple(queries.list_weeks(session, now, zone, _WEEKS_SHOWN)),
         sequences=tuple(_standings(session)),
         troubles=tuple(queries.list_troubles(session, now - LOOK_BACK)),
     )
+
+
+def _tasks(session: Session) -> Iterator[WaitingTask]:
+    for task, contact, operator in hand_offs.list_tasks(session, limit=_MOST_TASKS):
+        who = operator.name if operator else "nobody yet"
+        yield WaitingTask(name_of(contact), task.what, task.because, who, task.due_at)
 
 
 def _standings(session: Session) -> list[SequenceStanding]:

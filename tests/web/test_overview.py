@@ -13,10 +13,12 @@ from nurture.consent.actions import opt_out
 from nurture.database.engine import Database
 from nurture.database.installation import pause
 from nurture.delivery.rules import Status
+from nurture.handoff.tasks import add_task
 from nurture.reports import queries
 from nurture.reports.charts import draw_weeks
 from nurture.reports.overview import Overview, look
 from nurture.reports.queries import Week
+from nurture.timing import parse_duration
 from nurture.tracking.rules import ActivityKind, Actor
 from tests.web.busy import FILES, add_hits, add_lead, add_mails, enroll, live_through_eight_weeks
 from tests.web.houses import House, running_house, words
@@ -59,6 +61,22 @@ def test_the_title_counts_the_leads(office: House) -> None:
     assert "due in 12 min" in page
     assert "due in 1 h 12 min" in page
     assert "Northwind <GmbH>" in page
+
+
+def test_tasks_stand_below_the_leads_the_most_urgent_first(office: House) -> None:
+    assert "To do" not in words(office.http.get("/"))
+    contact = office.add_contact(first_name="Ana", last_name="Sample")
+    with office.app.database.writing() as session:
+        for number, due_after in ((1, "5 days"), (2, "1 hour")):
+            add_task(
+                session, key=f"task {number}", contact=contact, what=f"Call them <{number}>",
+                due_after=parse_duration(due_after), because="welcome, step call", now=office.clock.now(),
+            )  # fmt: skip
+    page = words(office.http.get("/"))
+    assert page.index("Call them <2>") < page.index("Call them <1>")
+    assert "welcome, step call" in page
+    assert "Dana Reed" in page
+    assert "ana@reader.example" not in page
 
 
 def test_a_lead_that_is_late_says_by_how_much_and_stands_first(office: House) -> None:
