@@ -1,28 +1,34 @@
 """The state chart of a delivery, what a relay's answer makes of it, and what keeps it from leaving."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nurture.consent.rules import ALLOWED, Permission
+from nurture.delivery.guard.rules import Traffic, room
 from nurture.delivery.headers import by_kind
 from nurture.delivery.pacing import Pace
 from nurture.delivery.rules import (
     ARROWS,
+    ASK_WAITS_AT_MOST,
     SETTLED,
     Boundary,
     Circumstances,
     Heard,
+    Kind,
     Outcome,
     Status,
     find_stop,
     is_loopback,
     is_public_https,
+    not_counting,
     settle,
 )
+from nurture.timing import DaySpan
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 GIVE_UP = timedelta(days=4)
@@ -103,6 +109,11 @@ def test_an_unanswered_mail_is_sent_again_only_if_that_was_asked_for() -> None:
         (Circumstances(ALLOWED, is_paused=True), Status.HELD),
         (Circumstances(ALLOWED, closes_at=NOW), Status.HELD),
         (Circumstances(ALLOWED, recent_at=(NOW - timedelta(hours=1),)), Status.HELD),
+        (Circumstances(ALLOWED, is_blackout=True), Status.HELD),
+        (Circumstances(ALLOWED, issue_due_at=NOW + timedelta(hours=2)), Status.HELD),
+        (Circumstances(ALLOWED, kind=Kind.ASK, values_since_ask=2), Status.HELD),
+        (Circumstances(ALLOWED, kind=Kind.ASK, queued_at=NOW - ASK_WAITS_AT_MOST), Status.EXPIRED),
+        (Circumstances(ALLOWED, guard="blast guard: s"), Status.HELD),
     ],
 )
 def test_each_obstacle_stops_a_mail(circumstances: Circumstances, status: Status) -> None:
@@ -214,3 +225,39 @@ def test_mails_keep_their_distance_however_they_come(per_second: float, gaps: li
         pause, pace = pace.take(elapsed)
         left.append(elapsed + pause)
     assert all(b - a >= 1 / per_second - 1e-9 for a, b in pairwise(left))
+
+
+days = st.dates(date(2026, 3, 1), date(2026, 4, 30))
+day_spans = st.builds(lambda first, length: DaySpan(first, first + timedelta(days=length)), days, st.integers(0, 9))
+
+
+@given(
+    st.lists(day_spans, max_size=4),
+    st.integers(0, 30 * 24),
+    st.integers(0, 20 * 24),
+    st.sampled_from(sorted(available_timezones())).map(ZoneInfo),
+)
+@settings(deadline=None)  # it counts every quarter of an hour
+def test_a_deadline_leaves_as_much_time_as_it_gave_besides_the_days_off(
+    blackout: list[DaySpan], since_hours: int, hours: int, zone: ZoneInfo
+) -> None:
+    since = NOW + timedelta(hours=since_hours)
+    until = not_counting(blackout, since, since + timedelta(hours=hours), zone)
+    quarter = timedelta(minutes=15)
+    free = sum(
+        not any((since + number * quarter).astimezone(zone).date() in span for span in blackout)
+        for number in range(int((until - since) / quarter))
+    )
+    assert free * quarter == timedelta(hours=hours)
+
+
+@given(st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 5000), st.booleans())
+def test_the_guard_lets_through_what_is_fine_what_is_normal_and_what_was_allowed(
+    today: int, busiest: int, allowed: int, is_stopped: bool
+) -> None:
+    left = room(Traffic(today, busiest, allowed, is_stopped), 1000)
+    assert left <= max(1000, 2 * busiest, allowed) - today or is_stopped
+    if is_stopped and not allowed:
+        assert left <= 0
+    if not is_stopped and not today:
+        assert left >= 1000

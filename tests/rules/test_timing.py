@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nurture.errors import BadInput
@@ -192,7 +192,12 @@ def test_a_misspelt_zone_is_answered_with_the_right_one() -> None:
         get_zone("Europe/Berln")
 
 
+#: The first question about a country's holidays works them all out.
+patient = settings(deadline=None)
+
+
 @given(closing_windows, instants, zones, st.floats(0, 0.999999))
+@patient
 def test_mail_never_leaves_on_a_closed_day_or_at_a_closed_hour(
     window: Window, at: datetime, zone: ZoneInfo, share: float
 ) -> None:
@@ -304,6 +309,7 @@ def test_working_days_skip_holidays_too() -> None:
 
 
 @given(st.integers(0, 30), instants, zones, codes)
+@patient
 def test_working_days_never_shrink_with_holidays(
     count: int, at: datetime, zone: ZoneInfo, some: tuple[str, ...]
 ) -> None:

@@ -25,7 +25,7 @@ from nurture.errors import BadInput, NotFound
 from nurture.timing import DaySpan, Window, is_holiday, parse_hours
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
-from tests.rules.test_timing import closing_windows, instants, spans, zones
+from tests.rules.test_timing import closing_windows, instants, patient, spans, zones
 from tests.stores.test_outbox import LIMITS, a_version, house, intention, queue
 
 __all__ = ["house"]  # the fixture of the outbox
@@ -98,6 +98,7 @@ def test_days_off_do_not_make_a_mail_too_late(house: Database, hasher: AddressHa
 
 
 @given(closing_windows, spans, instants, zones)
+@patient
 def test_no_opening_of_a_mail_lies_on_a_closed_day(
     window: Window, blackout: DaySpan, at: datetime, zone: ZoneInfo
 ) -> None:
