@@ -140,7 +140,7 @@ def refuse_missing(session: Session, kinds: Sequence[Kind], units: Sequence[Unit
     retired = _to_retire(session, kinds, units, order)
     gone = [one for one in list_missing(session, kinds, units) if (one.kind, one.name) not in retired]
     if gone:
-        raise NotAllowed("\n".join([*map(missing_sentence, gone), "Nothing was published."]))
+        raise NotAllowed("\n".join(map(missing_sentence, gone)) + " Nothing was published.")
 
 
 def missing_sentence(one: Published) -> str:

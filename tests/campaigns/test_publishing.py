@@ -1,17 +1,24 @@
 """From files to versions: all or nothing, the same files give nothing new, and what was published never changes."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
 from nurture.app import App
-from nurture.campaigns import publishing, store
-from nurture.campaigns.publishing import Change, NotPublishable
+from nurture.campaigns import planning, publishing, store
+from nurture.campaigns.in_flight import Policies
+from nurture.campaigns.planning import Change, Order
+from nurture.campaigns.publications import history, undoing
+from nurture.campaigns.publishing import NotPublishable
 from nurture.campaigns.store import Campaign, CampaignVersion
-from nurture.database.engine import Database
+from nurture.database.engine import Database, Session
+from nurture.errors import NotAllowed, NurtureError
 from tests.conftest import NOW
 from tests.support.workspaces import LETTER, ONE_STEP, SETTINGS, open_house, small_workspace, write
 
@@ -25,14 +32,25 @@ def house(sqlite: Database, tmp_path: Path) -> Iterator[App]:
     opened.close()
 
 
-def publish(house: App) -> list[Change]:
+def publish(house: App, **said: Any) -> list[Change]:
     """Publish the files as they are now; what really changed."""
     reopened = open_house(house.folder, house.database.url, relay_port=25)
     try:
-        changes = reopened.publish(reopened.read_files(), published_by="a test")
+        changes = reopened.publish(reopened.read_files(), published_by="a test", order=Order(**said))
     finally:
         reopened.close()
-    return [change for change in changes if change.old != change.new]
+    return [change for change in changes if change.is_real]
+
+
+def roll_back(house: App, name: str = "", to: int | None = None) -> list[Change]:
+    """Take back one thing, or the last publish as a whole."""
+
+    def find(session: Session) -> undoing.Undoing:
+        if not name:
+            return undoing.plan_last(session, house.kinds(), planning.FILES_ONLY)
+        return undoing.plan_one(session, house.kinds(), undoing.find_one(session, name), to, planning.FILES_ONLY)
+
+    return list(house.roll_back(find, published_by="a test").plan.changes)
 
 
 def versions(house: App) -> list[tuple[str, str, int, str]]:
@@ -134,9 +152,9 @@ def test_a_plan_says_the_same_and_writes_nothing(house: App) -> None:
         },
     )
     with house.database.reading() as session:
-        planned = publishing.plan(session, house.kinds(), house.read_files().units)
+        planned = planning.plan(session, house.kinds(), house.read_files().units)
     assert versions(house) == before
-    assert [change for change in planned if change.old != change.new] == publish(house)
+    assert [change for change in planned.changes if change.is_real] == publish(house)
 
 
 def test_going_back_to_an_earlier_text_is_a_new_version_with_the_earlier_content(house: App) -> None:
@@ -149,13 +167,189 @@ def test_going_back_to_an_earlier_text_is_a_new_version_with_the_earlier_content
     assert first == third != second
 
 
-def test_a_file_that_is_gone_leaves_what_was_published_and_is_named(house: App) -> None:
+def test_a_file_that_is_gone_stops_a_publish_until_somebody_says_why(house: App) -> None:
+    publish(house)
+    before = versions(house)
+    (house.folder / SEQUENCE).unlink()
+    with pytest.raises(NotAllowed) as refused:
+        publish(house)
+    assert str(refused.value) == (
+        f"{SEQUENCE}: sequence evaluators is published and has no file any more; "
+        "put it back, or say `--retire evaluators`. Nothing was published."
+    )
+    [change] = publish(house, retire=frozenset({"evaluators"}))
+    assert (change.kind, change.name, change.old, change.new) == ("sequence", "evaluators", 1, None)
+    with house.database.reading() as session:
+        assert store.find_current_version(session, "sequence", "evaluators") is None
+    assert versions(house) == before
+    assert publish(house) == []
+
+
+def test_what_was_retired_comes_back_with_its_file(house: App) -> None:
     publish(house)
     (house.folder / SEQUENCE).unlink()
+    publish(house, retire=frozenset({"sequence:evaluators"}))
+    write(house.folder, {SEQUENCE: ONE_STEP})
+    [change] = publish(house)
+    assert (change.old, change.new, change.changes) == (None, 1, ("comes back",))
+    assert "Your report" in steps_now(house)[0]
+
+
+def test_a_file_may_be_called_anything(house: App) -> None:
+    publish(house)
+    (house.folder / SEQUENCE).rename(house.folder / "campaigns/sequences/renamed.yaml")
     assert publish(house) == []
     with house.database.reading() as session:
-        assert publishing.missing(session, house.read_files().units) == ["sequence evaluators"]
-        assert store.find_current_version(session, "sequence", "evaluators")
+        assert store.get_campaign(session, "sequence", "evaluators").file == "campaigns/sequences/renamed.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("evaluators", f"--retire evaluators: its file {SEQUENCE} is still there; take that away first."),
+        ("evaluator", "--retire evaluator: nothing of that name is published without a file."),
+    ],
+)
+def test_only_what_has_no_file_can_be_retired(house: App, name: str, message: str) -> None:
+    publish(house)
+    with pytest.raises(NurtureError) as refused:
+        publish(house, retire=frozenset({name}))
+    assert str(refused.value) == message
+
+
+def test_a_plan_that_a_person_saw_can_be_required(house: App) -> None:
+    publish(house)
+    write(house.folder, {SEQUENCE: ONE_STEP.replace("Your report", "A better subject")})
+    with house.database.reading() as session:
+        seen = planning.plan(session, house.kinds(), house.read_files().units).fingerprint
+    write(house.folder, {SEQUENCE: ONE_STEP.replace("Your report", "Something else")})
+    with pytest.raises(NotAllowed, match=f"--expect {seen}: the plan is .* by now"):
+        publish(house, expect=seen)
+    write(house.folder, {SEQUENCE: ONE_STEP.replace("Your report", "A better subject")})
+    with pytest.raises(NotAllowed, match="by now"):
+        publish(house, expect=seen, in_flight=Policies.read(["move"]))
+    assert len(publish(house, expect=seen)) == 1
+
+
+def test_a_rollback_brings_the_earlier_content_back_as_the_next_version(house: App) -> None:
+    publish(house)
+    write(house.folder, {SEQUENCE: ONE_STEP.replace("Your report", "A second subject")})
+    publish(house)
+    write(house.folder, {SEQUENCE: ONE_STEP.replace("Your report", "A third subject")})
+    publish(house)
+    [change] = roll_back(house, "evaluators")
+    assert (change.old, change.new, change.restores) == (3, 4, 2)
+    assert "A second subject" in steps_now(house)[0]
+    [change] = roll_back(house, "evaluators")
+    assert (change.old, change.new, change.restores) == (4, 5, 1)
+    [change] = roll_back(house, "evaluators", to=3)
+    assert (change.old, change.new, change.restores) == (5, 6, 3)
+    numbers = [number for kind, _, number, _ in versions(house) if kind == "sequence"]
+    assert numbers == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "message"),
+    [
+        ("evaluators", None, "sequence evaluators: there is no version 0; `nurture history` lists them all."),
+        ("evaluators", 7, "sequence evaluators: there is no version 7; `nurture history` lists them all."),
+        ("evaluators", 1, "sequence evaluators is v1 already, as v1; nothing was changed."),
+        ("evaluator", None, 'nothing called "evaluator" is published. Did you mean "evaluators"?'),
+    ],
+)
+def test_only_what_was_published_can_be_brought_back(house: App, name: str, to: int | None, message: str) -> None:
+    publish(house)
+    with pytest.raises(NurtureError) as refused:
+        roll_back(house, name, to)
+    assert str(refused.value) == message
+
+
+def test_files_that_still_hold_what_was_rolled_back_bring_it_back_and_the_plan_says_so(house: App) -> None:
+    publish(house)
+    write(house.folder, {SEQUENCE: ONE_STEP.replace("Your report", "A mistake")})
+    publish(house)
+    [change] = roll_back(house, "evaluators")
+    assert change.warnings == (
+        f"{SEQUENCE} still holds what is rolled back; edit it too, or the next publish brings it back.",
+    )
+    [change] = publish(house)
+    assert change.warnings == (f"{SEQUENCE} still holds v2, which was rolled back to v1; publishing brings it back.",)
+
+
+def test_the_last_publish_is_undone_as_a_whole(house: App) -> None:
+    publish(house)
+    second = "campaigns/sequences/second.yaml"
+    write(
+        house.folder,
+        {
+            SEQUENCE: ONE_STEP.replace("Your report", "A better subject"),
+            second: ONE_STEP.replace("evaluators", "second"),
+            "settings.toml": SETTINGS.replace("12 Example Street", "13 Example Street"),
+        },
+    )
+    publish(house)
+    undone = {(one.kind, one.name): (one.old, one.new, one.restores) for one in roll_back(house)}
+    assert undone == {
+        ("sequence", "evaluators"): (2, 3, 1),
+        ("sequence", "second"): (1, None, None),
+        ("settings", "settings"): (2, 3, 1),
+    }
+    assert "Your report" in steps_now(house)[0]
+    with house.database.reading() as session:
+        assert store.find_current_version(session, "sequence", "second") is None
+    undone = {(one.kind, one.name): (one.old, one.new, one.restores) for one in roll_back(house)}
+    assert ("sequence", "evaluators") not in undone, "the first publish made its first version, and that is not now's"
+
+
+def test_the_history_tells_who_did_what_and_when(house: App) -> None:
+    publish(house, note="the first", revision="abc")
+    write(house.folder, {SEQUENCE: ONE_STEP.replace("Your report", "A better subject")})
+    publish(house)
+    roll_back(house, "evaluators")
+    with house.database.reading() as session:
+        back, edit, first = history.tell(session, house.kinds())
+        [*_, oldest] = history.tell(session, house.kinds(), "sequence", "evaluators")
+    assert (back.is_rollback, edit.is_rollback) == (True, False)
+    assert [(one.now.old, one.now.new, one.now.restores, one.changes) for one in back.events] == [
+        (2, 3, 1, ("~ report (subject)",))
+    ]
+    assert (first.by, first.note, first.revision) == ("a test", "the first", "abc")
+    assert {one.now.kind for one in first.events} == {"settings", "consent", "service", "sequence"}
+    assert [one.now.name for one in oldest.events] == ["evaluators"]
+
+
+def test_two_publishers_take_turns_and_neither_sees_half_of_the_other(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower one begins first, and is in the middle of it when the other one comes."""
+    places = [small_workspace(tmp_path / name) for name in ("slow", "fast")]
+    write(places[1], {SEQUENCE: ONE_STEP.replace("Your report", "A better subject")})
+    slow, fast = (open_house(place, database.url, relay_port=25) for place in places)
+    record, has_lock, may_go_on = publishing.record, threading.Event(), threading.Event()
+
+    def slowly(*given: Any, **named: Any) -> None:
+        if named["published_by"] == "slow":
+            has_lock.set()
+            assert may_go_on.wait(30)
+        record(*given, **named)
+
+    monkeypatch.setattr(publishing, "record", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(lambda: slow.publish(slow.read_files(), published_by="slow"))
+        assert has_lock.wait(30)
+        second = threads.submit(lambda: fast.publish(fast.read_files(), published_by="fast"))
+        assert not wait([second], timeout=0.5).done
+        may_go_on.set()
+        changes = [[one for one in done.result(30) if one.kind == "sequence"] for done in (first, second)]
+    assert [[(one.old, one.new) for one in done] for done in changes] == [[(None, 1)], [(1, 2)]]
+    with database.reading() as session:
+        entries = history.tell(session, slow.kinds())
+    assert [(one.by, [event.now.new for event in one.events if event.now.kind == "sequence"]) for one in entries] == [
+        ("fast", [2]),
+        ("slow", [1]),
+    ]
+    for opened in (slow, fast):
+        opened.close()
 
 
 def test_a_test_mail_keeps_its_draft_once_and_nobody_gets_it(house: App) -> None:

@@ -23,7 +23,7 @@ from nurture.sequences.steps import GotoStep, Numbered, read_steps
 
 KIND = "sequence"
 #: So many people follow in one transaction.
-_CHUNK = 200
+_CHUNK = 100
 #: The way of somebody who stood on a step that the newer version does not have.
 _LED_PAST = "removed"
 
