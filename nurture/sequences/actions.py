@@ -19,11 +19,12 @@ from nurture.contacts.store import Operator
 from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery import store as deliveries
+from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.mailed.store import mailed_to
 from nurture.scoring.actions import gather_facts
 from nurture.sequences import engine, store
 from nurture.sequences.decisions import Decision, Enrollment
-from nurture.sequences.effects import carry_out
+from nurture.sequences.effects import Here, carry_out
 from nurture.sequences.facts import Mail, PersonFacts
 from nurture.sequences.kind import load_sequence
 from nurture.sequences.program import Sequence as Program
@@ -167,36 +168,41 @@ def record(
     now: datetime,
 ) -> int:
     """Save decisions with their effects; how many enrollments really moved or ended."""
-    moved = 0
-    visits: list[dict[str, object]] = []
-    for row, decision in decided:
-        after = decision.enrollment
-        if after.revision == row.revision:
-            continue
-        is_saved = store.save_decided(
-            session,
-            row.id,
-            row.revision,
-            status=after.status,
-            step=after.step,
-            visit=after.visit,
-            since=after.since,
-            wake_at=after.wake_at,
-            revision=after.revision,
-            exit_reason=after.exit_reason,
-            ended_at=now if after.is_over else None,
-        )
-        if not is_saved:
-            continue
-        visits += [
+    saved = store.save_decided(session, [_saving(row, decision, now) for row, decision in decided])
+    kept = [(row, decision) for row, decision in decided if row.id in saved]
+    people = contacts.list_contacts(session, sorted({row.contact_id for row, _ in kept}))
+    store.insert_visits(
+        session,
+        [
             {"enrollment_id": row.id, "step": one.step, "visit": one.visit, "way": one.way, "passed_at": now}
+            for row, decision in kept
             for one in decision.passed
-        ]
+        ],
+    )
+    mails: list[Intention] = []
+    for row, decision in kept:
         sequence = get_sequence(session, row.version_id, surroundings.language)
+        here = Here(row, people[row.contact_id], sequence, surroundings.language)
         for effect in decision.effects:
-            carry_out(session, row, effect, sequence, surroundings.language, now)
-        moved += (after.step, after.status) != (row.step, row.status) or bool(decision.effects)
-        if after.is_over:
-            mark_changed(session, [row.contact_id], now)
-    store.insert_visits(session, visits)
-    return moved
+            mails += carry_out(session, here, effect, now)
+    # All at once: asking permission for each alone would take most of the time.
+    queue_deliveries(session, mails, now)
+    mark_changed(session, [row.contact_id for row, decision in kept if decision.enrollment.is_over], now)
+    return sum(_has_moved(row, decision) for row, decision in kept)
+
+
+def _saving(row: EnrollmentRow, decision: Decision, now: datetime) -> store.Saving:
+    after = decision.enrollment
+    return store.Saving(
+        row.id, row.revision,
+        {
+            "status": after.status, "step": after.step, "visit": after.visit, "since": after.since,
+            "wake_at": after.wake_at, "revision": after.revision, "exit_reason": after.exit_reason,
+            "ended_at": now if after.is_over else None,
+        },
+    )  # fmt: skip
+
+
+def _has_moved(row: EnrollmentRow, decision: Decision) -> bool:
+    after = decision.enrollment
+    return (after.step, after.status) != (row.step, row.status) or bool(decision.effects)

@@ -256,10 +256,11 @@ def _end_others(session: Session, ids: Sequence[int], compatible: Sequence[str],
 
 def end(session: Session, row: EnrollmentRow, reason: str, because: str, now: datetime) -> bool:
     """End an enrollment from outside; False when it moved on meanwhile, and nothing happened."""
-    is_ended = store.save_decided(
-        session, row.id, row.revision,
-        status=State.EXITED, exit_reason=reason, wake_at=None, revision=row.revision + 1, ended_at=now,
-    )  # fmt: skip
+    values = {
+        "status": State.EXITED, "step": row.step, "visit": row.visit, "since": row.since, "wake_at": None,
+        "revision": row.revision + 1, "exit_reason": reason, "ended_at": now,
+    }  # fmt: skip
+    is_ended = bool(store.save_decided(session, [store.Saving(row.id, row.revision, values)]))
     if is_ended:
         deliveries.stop_enrollments(session, [row.id], because, now)
         mark_changed(session, [row.contact_id], now)

@@ -1,6 +1,7 @@
 """Enrollments as they are kept, and all SQL about them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Clause, Vocabulary
 from nurture.database.engine import Session
-from nurture.database.statements import changed_rows, insert
+from nurture.database.statements import changed_rows, in_list_of, insert
 
 _IS_ON_THE_WAY = sa.text("ended_at IS NULL")
 
@@ -149,14 +150,45 @@ def look_ahead(session: Session) -> tuple[int, datetime | None]:
     return count, wake_at
 
 
-def save_decided(session: Session, enrollment_id: int, seen_revision: int, **values: Any) -> bool:
-    """Compare and set: False when somebody else decided meanwhile, and this decision must be thrown away."""
-    mine = sa.update(EnrollmentRow).where(
-        col(EnrollmentRow.id) == enrollment_id,
-        col(EnrollmentRow.revision) == seen_revision,
-        col(EnrollmentRow.ended_at).is_(None),
-    )
-    return changed_rows(session, mine.values(values)) == 1
+@dataclass(frozen=True)
+class Saving:
+    """What a decision makes of an enrollment that still is at the revision it was read at."""
+
+    enrollment_id: int
+    seen_revision: int
+    values: Mapping[str, Any]
+
+
+_STILL_AT = (
+    sa.select(col(EnrollmentRow.id), col(EnrollmentRow.revision))
+    .where(in_list_of(EnrollmentRow.id, "ids"), col(EnrollmentRow.ended_at).is_(None))
+    .order_by(col(EnrollmentRow.id))
+    .with_for_update(key_share=True)
+)
+_DECIDED = ("status", "step", "visit", "since", "wake_at", "revision", "exit_reason", "ended_at")
+_TABLE: Any = EnrollmentRow.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_SAVE = (
+    sa.update(_TABLE)
+    .where(_TABLE.c.id == sa.bindparam("saved_id"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _DECIDED})
+)
+
+
+def save_decided(session: Session, savings: Sequence[Saving]) -> set[int]:
+    """Compare and set: the enrollments that were saved. About the others somebody else decided meanwhile."""
+    if not savings:
+        return set()
+    # Locked until the commit, so that nobody decides between the comparison and the setting.
+    seen = {one.enrollment_id: one.seen_revision for one in savings}
+    found = dict(session.execute(_STILL_AT, {"ids": sorted(seen)}).all())
+    saved = [one for one in savings if found.get(one.enrollment_id) == one.seen_revision]
+    rows = [
+        {"saved_id": one.enrollment_id, **{f"new_{name}": value for name, value in one.values.items()}}
+        for one in sorted(saved, key=lambda one: one.enrollment_id)
+    ]
+    if rows:
+        changed_rows(session, _SAVE, rows)
+    return {one.enrollment_id for one in saved}
 
 
 def find_entrants(
