@@ -1,7 +1,7 @@
 """Settings become a running house here: the one place that chooses implementations and hands everybody small values."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.message import EmailMessage
 from functools import cached_property
@@ -136,11 +136,18 @@ class App:
             senders=frozenset(self.declared.senders),
             operators=frozenset(one["email"].lower() for one in self.declared.operators),
             today=self.clock.now().date(),
+            values_per_ask=self.declared.values_per_ask,
+            blackout=tuple(parse_day_span(text) for text in self.declared.blackout),
         )
 
-    def read_files(self) -> Reading:
-        """Read and check every file of the workspace."""
-        return read_workspace(self.workspace(), self.kinds())
+    def read_files(self, *, with_people: bool = False) -> Reading:
+        """Read and check every file of the workspace; `with_people`: remarks may say how many contacts they are about."""
+        workspace = self.workspace()
+        if with_people:
+            with self.database.reading() as session:
+                share = consents.share_not_recorded(session, self.clock.now())
+            workspace = replace(workspace, not_recorded=share)
+        return read_workspace(workspace, self.kinds())
 
     def _field_words(self) -> dict[str, Word]:
         return contact_fields.field_words(self.fields)

@@ -6,6 +6,7 @@ campaign knows. A name nobody could fill is found here, and not by the first rea
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -17,11 +18,20 @@ from nurture.campaigns.samples import Samples
 from nurture.errors import did_you_mean
 from nurture.rendering.checks import CLIPPED_AT, CLOSE_TO_IT
 from nurture.rendering.compiling import CompiledMail
+from nurture.rendering.links import Link
 from nurture.rendering.loading import Reading, read_template
 from nurture.rendering.scanning import Original, Place
 from nurture.rendering.source import MailSource, RenderError, TemplateProblem
 
 _NO_SUBJECT = "NT110"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A mail of a sequence as it is published, and where its links lead."""
+
+    source: MailSource
+    links: tuple[Link, ...]
 
 
 def take_template(
@@ -34,7 +44,7 @@ def take_template(
     preheader: Original | None = None,
     about_mail: Mapping[str, Any] = MappingProxyType({}),
     kind: MailKind = None,
-) -> MailSource | None:
+) -> Taken | None:
     """The mail of a sequence that names a template; one that several steps send alike is only read once."""
     given = [line for line in (subject, preheader) if line is not None]
     key = (name, *(line and line.text for line in (subject, preheader)), tuple(about_mail), kind)
@@ -51,10 +61,13 @@ def take_template(
             kind=kind,
             is_dripped=True,
         )
-        if mail is None or len(problems.found) > before:
-            return mail
-        workspace.clean[key] = mail
-    clean: MailSource = workspace.clean[key]
+        if mail is None or reading.compiled is None:
+            return None
+        taken = Taken(mail, reading.compiled.links)
+        if len(problems.found) > before:
+            return taken
+        workspace.clean[key] = taken
+    clean: Taken = workspace.clean[key]
     return clean
 
 

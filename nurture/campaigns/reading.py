@@ -23,6 +23,7 @@ from nurture.conditions import Condition, ConditionError, Words, parse
 from nurture.database.engine import Session
 from nurture.errors import BadInput
 from nurture.rendering.scanning import Original
+from nurture.timing import DaySpan
 
 FORMAT = 1
 
@@ -105,6 +106,9 @@ class Workspace:
     senders: frozenset[str]
     operators: frozenset[str] = frozenset()
     today: date | None = None  # by which a date in a file is past; None: nobody asks
+    values_per_ask: int = 3  # mails that give something before one may ask; 0: nobody counts
+    blackout: tuple[DaySpan, ...] = ()  # days on which no campaign mails
+    not_recorded: float | None = None  # the share of contacts whose opens and clicks we may not record, if known
     clean: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)  # mails nothing is said about
 
     @property

@@ -18,6 +18,25 @@ REMARKS: Mapping[str, str] = {
     "NS015": "a sender who is nobody",
     "NS022": "a silence that silences nothing",
     **mail_remarks.REMARKS,
+    # Of sequences and the scoring: what their shape says, told by rooms above this one.
+    "NS249": "a later mail moves a deadline",
+    "NS301": "an ask before the mails that earn it",
+    "NS302": "a loop that sends mail without end",
+    "NS303": "a wait for a date that has passed",
+    "NS304": "a jump into the middle of a branch",
+    "NS305": "a window so short that a change of the clocks takes a day of it",
+    "NS306": "a condition that holds of everybody",
+    "NS307": "two mails closer than a day",
+    "NS308": "what only people get to whose opens and clicks we may record",
+    "NS309": "missing opens and clicks that count as silence",
+    "NS315": "a grade that the rules for fit do not reach",
+    "NS330": "a score that the points on offer do not reach",
+    "NS331": "a line in the scoring that the points on offer do not reach",
+    "NS332": "arms of a split that are alike",
+    "NS333": "an arm of an A/B test that cannot win",
+    "NS334": "an arm that hardly anybody takes",
+    "NS335": "a sequence that takes the place of no other",
+    "NS336": "a condition about a sequence that is not there",
 }
 _OF_TEMPLATES = frozenset({"NT205", "NT303", "NT401", "NT404", "NT405", "NT406"})
 _CANNOT_BE_SILENCED = frozenset({"NS022"})

@@ -48,7 +48,7 @@ def check(
     """
     wanted = [_find(path) for path in paths or []]
     with opened() as house:
-        reading = house.read_files()
+        reading = house.read_files(with_people=True)
     problems = [one for one in reading.problems if not wanted or _is_below(one.file, wanted)]
     unsaid = [one for one in reading.silenced if not wanted or _is_below(one.problem.file, wanted)]
     errors = sum(one.severity == "error" for one in problems)

@@ -6,7 +6,7 @@ by keyed hash only and outlives the contact. `hold` is the history of "hands off
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -333,6 +333,15 @@ def is_tracked_for(length: Any, ask_first: Collection[str], now: datetime) -> Co
         return agreed
     is_default = sa.and_(col(Contact.country).is_not(None), col(Contact.country).not_in(ask_first))
     return sa.or_(agreed, sa.and_(is_default, col(Contact.created_at) <= now - length, ~said))
+
+
+def share_not_recorded(session: Session, now: datetime) -> float | None:
+    """The share of contacts whose opens and clicks we may not record; None while there are none."""
+    may_be = is_tracked_for(timedelta(0), get_table(session).ask_before_tracking, now)
+    everybody, recorded = session.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((may_be, 1), else_=0)), 0)).select_from(Contact)
+    ).one()
+    return 1 - recorded / everybody if everybody else None
 
 
 def vocabulary(session: Session, now: datetime) -> Vocabulary:

@@ -140,6 +140,14 @@ def _check_grades(file: YamlFile, definition: ScoringDefinition) -> None:
             ("threshold", "fit"),
             f"nobody can reach the grade {definition.threshold.fit}: grades does not name it.",
         )
+    most = sum(rule.points for rule in definition.fit if rule.points > 0)
+    begins_at = definition.grades.get(definition.threshold.fit, 0)
+    if definition.fit and begins_at > most:
+        file.complain(
+            "NS315", ("threshold", "fit"),
+            f"the grade {definition.threshold.fit} begins at {begins_at:g} points, and the rules for fit give {most:g} at most.",
+            "Let it begin lower, or give more.", severity="warning",
+        )  # fmt: skip
 
 
 def _asks_about_activity(condition: Condition) -> bool:
@@ -149,7 +157,20 @@ def _asks_about_activity(condition: Condition) -> bool:
 def model_of(content: Mapping[str, Any], language: Language) -> Model:
     """The scoring as the rules read it."""
     definition = ScoringDefinition.model_validate({key: value for key, value in content.items() if key != "rests_on"})
-    words = language.words(content["rests_on"])
+    return _model(definition, language.words(content["rests_on"]))
+
+
+def read_model(workspace: Workspace) -> Model | None:
+    """The scoring as the files have it; None when there is none, or none that can be read."""
+    problems = Problems()
+    units = ScoringKind().read(workspace, problems)
+    if not units or problems.errors:
+        return None
+    content = {key: value for key, value in units[0].content.items() if key != "rests_on"}
+    return _model(ScoringDefinition.model_validate(content), workspace.words)
+
+
+def _model(definition: ScoringDefinition, words: Words) -> Model:
     return Model(
         activities=tuple(
             ActivityRule(

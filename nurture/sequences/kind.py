@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nurture.campaigns.mails import take_template
+from nurture.campaigns.mails import Taken, take_template
 from nurture.campaigns.many import read_each
 from nurture.campaigns.reading import (
     Problem,
@@ -22,6 +22,8 @@ from nurture.contacts.segments import Language, rests_on
 from nurture.database.engine import Session
 from nurture.delivery.offering import SAMPLE_MEETING
 from nurture.rendering.source import MailSource
+from nurture.scoring.definition import read_model
+from nurture.scoring.rules import Model
 from nurture.sequences.building import build
 from nurture.sequences.checks import (
     check_conditions,
@@ -35,6 +37,10 @@ from nurture.sequences.checks import (
 from nurture.sequences.definition import SequenceDefinition
 from nurture.sequences.moving.actions import PeopleInFlight
 from nurture.sequences.program import Sequence
+from nurture.sequences.remarks.judged import Judged
+from nurture.sequences.remarks.points import unreachable_threshold
+from nurture.sequences.remarks.rules import judge
+from nurture.sequences.remarks.together import Outline, outline, remark_together
 from nurture.sequences.steps import Numbered, OfferMeetingStep, read_steps, walk_all
 from nurture.sequences.store import count_on_the_way
 
@@ -51,6 +57,7 @@ class SequenceFile:
     steps: list[Numbered]
     mails: Mapping[str, MailSource]
     unit: Unit | None = None
+    outline: Outline | None = None  # for remarks about several; as the unit
 
     @property
     def every(self) -> list[Numbered]:
@@ -64,7 +71,8 @@ class SequenceKind(PeopleInFlight):
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         units: list[Unit] = []
-        found = read_each(_paths(workspace), partial(_read_file, workspace), problems)
+        model = read_model(workspace)
+        found = read_each(_paths(workspace), partial(_read_file, workspace, model), problems)
         for one in found:
             one.file.problems = problems
         names = [one.definition.sequence for one in found if one.definition]
@@ -79,6 +87,10 @@ class SequenceKind(PeopleInFlight):
                 problems.add(Problem(one.unit.file, 1, 1, "NS204", message))
                 continue
             units.append(one.unit)
+        outlines = [one.outline for one in found if one.outline is not None]
+        remark_together(outlines, names)
+        if model is not None:
+            unreachable_threshold(workspace, model, sum(one.points for one in outlines), problems)
         return units
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,7 +119,7 @@ def _paths(workspace: Workspace) -> list[Path]:
     return sorted((workspace.campaigns / FOLDER).glob("*.y*ml"))
 
 
-def _read_file(workspace: Workspace, path: Path, problems: Problems) -> SequenceFile | None:
+def _read_file(workspace: Workspace, model: Model | None, path: Path, problems: Problems) -> SequenceFile | None:
     file = open_yaml(workspace, path, problems)
     if file is None:
         return None
@@ -120,26 +132,32 @@ def _read_file(workspace: Workspace, path: Path, problems: Problems) -> Sequence
     texts = check_conditions(file, definition, every, workspace)
     check_moments(file, definition, every, workspace)
     check_steps(file, every, workspace)
-    mails = {one.id: mail for one in every if (mail := _read_mail(file, one, workspace, problems)) is not None}
+    taken = {one.id: mail for one in every if (mail := _read_mail(file, one, workspace, problems)) is not None}
+    mails = {step: mail.source for step, mail in taken.items()}
     if definition is not None:
         check_names(file, definition, workspace)
         check_expectations(file, definition, every)
     read = SequenceFile(file, definition, steps, mails)
     if definition is None or len(problems.errors) > before:
         return read
+    program = build(definition, steps, workspace.words)
     content = {
         "definition": definition.model_dump(mode="json", by_alias=True),
-        "first": build(definition, steps, workspace.words).first,
+        "first": program.first,
         "mails": {step: mail.to_json() for step, mail in mails.items()},
         "about": {"title": definition.name or definition.sequence, "kind": KIND},
         "rests_on": rests_on(texts, workspace.words, date_fields(definition, every)),
     }
     if meetings := {one.id: one.step.offer_meeting.slots for one in every if isinstance(one.step, OfferMeetingStep)}:
         content["meetings"] = meetings
-    return SequenceFile(file, definition, steps, mails, Unit(KIND, definition.sequence, file.name, content))
+    links = {step: mail.links for step, mail in taken.items()}
+    judged = Judged(file, definition, steps, program, workspace, mails, links, model)
+    judge(judged)
+    unit = Unit(KIND, definition.sequence, file.name, content)
+    return SequenceFile(file, definition, steps, mails, unit, outline(judged))
 
 
-def _read_mail(file: YamlFile, one: Numbered, workspace: Workspace, problems: Problems) -> MailSource | None:
+def _read_mail(file: YamlFile, one: Numbered, workspace: Workspace, problems: Problems) -> Taken | None:
     mail, path = one.mail, one.mail_path
     if mail is None:
         return None

@@ -1,7 +1,7 @@
 """Sending windows, weekly slots and working time, in whatever zone they are asked for."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -52,6 +52,34 @@ class Window:
         codes = (country if code == CONTACT else code for code in self.holidays)
         return replace(self, holidays=tuple(dict.fromkeys(code for code in codes if code)))
 
+    @property
+    def length(self) -> timedelta:
+        """How long it is open on a day."""
+        end = (
+            timedelta(days=1)
+            if self.closes == time(0)
+            else timedelta(hours=self.closes.hour, minutes=self.closes.minute)
+        )
+        return end - timedelta(hours=self.opens.hour, minutes=self.opens.minute)
+
+    def closed_on(self, days: Sequence[DaySpan]) -> "Window":
+        """The same window, closed on further days."""
+        return replace(self, blackout=(*self.blackout, *days))
+
+    def lost_days(self, since: date, zone: ZoneInfo) -> Iterator[date]:
+        """Days of the next 400 that it is meant to open, and on which a change of the clocks leaves nothing of it."""
+        for number in range(_PATIENCE):
+            day = since + timedelta(days=number)
+            if self.is_open_on(day) and self._opening_on(day, zone) is None:
+                yield day
+
+    def _opening_on(self, day: date, zone: ZoneInfo) -> Opening | None:
+        """What is left of it on a day of its own; a change of the clocks can leave nothing of a short one."""
+        opens_at = local_instant(day, self.opens, zone)
+        end = day + timedelta(days=1) if self.closes == time(0) else day
+        closes_at = local_instant(end, self.closes, zone)
+        return Opening(opens_at, closes_at) if opens_at < closes_at else None
+
     def is_open_on(self, day: date) -> bool:
         """Whether any hour of this day may belong to it."""
         is_closed = is_holiday(day, self.holidays) or any(day in span for span in self.blackout)
@@ -80,14 +108,10 @@ class Window:
         closed = 0
         while closed < _PATIENCE:
             closed += 1
-            if self.is_open_on(day):
-                opens_at = local_instant(day, self.opens, zone)
-                end = day + timedelta(days=1) if self.closes == time(0) else day
-                closes_at = local_instant(end, self.closes, zone)
-                # A DST change can leave nothing of a short window; such a day is passed over.
-                if opens_at < closes_at and closes_at > at:
-                    closed = 0
-                    yield Opening(opens_at, closes_at)
+            found = self._opening_on(day, zone) if self.is_open_on(day) else None
+            if found is not None and found.closes_at > at:
+                closed = 0
+                yield found
             day += timedelta(days=1)
 
 

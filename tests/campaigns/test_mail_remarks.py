@@ -35,7 +35,8 @@ def problems(
     house: House, body: str = "Hello.", *, subject: str = "Five questions", kind: str = "value", **more: str
 ) -> list[Problem]:
     step = f"  - {{id: report, send: report, kind: {kind}, subject: '{subject.replace(chr(39), chr(39) * 2)}'}}\n"
-    sequence = f"format: 1\nsequence: evaluators\ntopic: insights\nsteps:\n{step}"
+    silence = "silence: {NS301: this is about one mail alone}\n" if kind == "ask" else ""
+    sequence = f"format: 1\nsequence: evaluators\ntopic: insights\n{silence}steps:\n{step}"
     found = house.read(**{SEQUENCE: sequence, TEMPLATE: mail(body), **more}).problems
     # What is said about the sequence around it is looked at elsewhere.
     return [one for one in found if one.code.startswith(("NS01", "NS23", "NS24", "NT"))]
