@@ -148,7 +148,9 @@ class House:
         with self.database.writing() as session:
             open_ = sa.update(Delivery).where(col(Delivery.status).not_in(SETTLED))
             sent = open_.values(status=Status.SENT, attempted_at=self.now, settled_at=self.now)
-            contacts = list(session.scalars(sa.select(Delivery.contact_id).where(col(Delivery.status).not_in(SETTLED))))
+            contacts = list(
+                session.scalars(sa.select(col(Delivery.contact_id)).where(col(Delivery.status).not_in(SETTLED)))
+            )
             session.execute(sent)
             store.wake(session, [one for one in contacts if one is not None], self.now)
         return len(contacts)
