@@ -16,6 +16,7 @@ class Letter:
     clicks: tuple[str, ...] = ()  # tracked links
     pages: tuple[str, ...] = ()  # the sender's own pages: the way out, preferences, view
     wishes: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()  # to meet, each with its number in the query
     pixel: str | None = None
     one_click: str | None = None  # of the List-Unsubscribe header (RFC 8058)
     reply_to: str | None = None
@@ -46,6 +47,12 @@ def open_letter(arrival: Arrival, base_url: str) -> Letter:
         clicks=tuple(path for path in links if path.startswith("/c/")),
         pages=tuple(path for path in links if not path.startswith(("/c/", "/wish/"))),
         wishes=tuple(path for path in links if path.startswith("/wish/")),
+        times=tuple(
+            f"{path}?{urlsplit(link).query}"
+            for link in seen.links
+            for path in _ours([link], base_url)
+            if path.startswith("/meet/")
+        ),
         pixel=pixels[0] if pixels else None,
         one_click=one_click[0] if one_click else None,
         reply_to=arrival.header("Reply-To").strip(" <>") or None,

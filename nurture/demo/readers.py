@@ -80,7 +80,8 @@ class Readers:
         """Somebody who has only read now and then goes back to an old mail and asks for a demonstration."""
         quiet = [person for person in self._may_wish if person not in self.left and _keenness(person) < _QUIET]
         if quiet:
-            self._wish(self._may_wish[max(quiet, key=_keenness)])
+            letter = self._may_wish[max(quiet, key=_keenness)]
+            self._press(letter, letter.wishes[0])
 
     def close(self) -> None:
         self._browser.close()
@@ -97,14 +98,18 @@ class Readers:
         if chance("leave", person, mail) < (0.06 if "every Tuesday" in mail else 0.007):
             self._agenda.note(_later(arrived_at, "leave", person, mail), lambda: self._leave(letter))
             return
-        if chance("open", person, mail) >= 0.25 + 0.65 * keenness:
+        # Whoever asked for something looks at it.
+        eagerness = 0.45 if "you asked for" in mail else 0.0
+        if chance("open", person, mail) >= 0.25 + 0.65 * keenness + eagerness:
             return
         opens_at = _later(arrived_at, "open", person, mail)
         self._agenda.note(opens_at, lambda: self._open(letter))
-        if chance("click", person, mail) < 0.55 * keenness**2 and letter.clicks:
+        if chance("click", person, mail) < 0.55 * keenness**2 + eagerness and letter.clicks:
             self._agenda.note(opens_at + timedelta(minutes=20), lambda: self._click(letter, keenness))
         if letter.wishes and chance("wish", person) < 0.09 * keenness:
-            self._agenda.note(opens_at + timedelta(minutes=40), lambda: self._wish(letter))
+            self._agenda.note(opens_at + timedelta(minutes=40), lambda: self._press(letter, letter.wishes[0]))
+        if letter.times and chance("meet", person) < 0.8 * keenness:
+            self._agenda.note(opens_at + timedelta(minutes=40), lambda: self._press(letter, letter.times[0]))
         if chance("answer", person, mail) < 0.012 * keenness:
             self._agenda.note(opens_at + timedelta(hours=1), lambda: self._answer(letter))
 
@@ -134,14 +139,14 @@ class Readers:
         )
         self._browser.get(path, _agent(letter.to))
 
-    def _wish(self, letter: Letter) -> None:
+    def _press(self, letter: Letter, page: str) -> None:
+        """Follow a link to a page with a button, and press it: a wish, or a time to meet."""
         self._may_wish.pop(letter.to, None)
-        page = self._browser.get(letter.wishes[0], _agent(letter.to))
-        form = read_form(page.body)
+        form = read_form(self._browser.get(page, _agent(letter.to)).body)
         if form is None:
             self.troubles["a page without its button"] += 1
             return
-        self._browser.post_form(letter.wishes[0], form.action, form.fields, _agent(letter.to))
+        self._browser.post_form(page, form.action, form.fields, _agent(letter.to))
 
     def _answer(self, letter: Letter) -> None:
         if letter.reply_to and letter.to not in self.left:

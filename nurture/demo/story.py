@@ -159,8 +159,13 @@ class Play:
             self._tell(f"{_OPERATORS[verdict.lead.rcpt_to]} {verdict.verdict} {who}{back}")
         for arrival in self.stage.inbox.arrivals[self.arrivals_told :]:
             self.arrivals_told += 1
-            if arrival.rcpt_to in _OPERATORS and "did not go out" in arrival.subject:
+            if arrival.rcpt_to not in _OPERATORS:
+                continue
+            if "did not go out" in arrival.subject:
                 self._tell("no issue was ready on Tuesday: Dana had been reminded, and nothing went out")
+            who, wants_to_meet, when = arrival.subject.partition(" wants to meet: ")
+            if wants_to_meet:
+                self._tell(f"{who} picked a time to meet {_OPERATORS[arrival.rcpt_to]}: {when}")
         now = self.clock.now()
         share = (now - self.start) / (self.end - self.start)
         self.telling.moment(
