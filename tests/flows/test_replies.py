@@ -248,7 +248,7 @@ def test_a_no_in_html_alone_is_one(lite: Story) -> None:
 def test_an_automatic_answer_is_no_answer(lite: Story, headers: dict[str, str]) -> None:
     letter = bring(lite)
     lines = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in headers.items())
-    text = f"From: {ANA}\nSubject: Out of office\n{lines}\nI am away until Monday. Please remove me.\n"
+    text = f"From: {ANA}\nSubject: Out of office\n{lines}\nI am out of reach. Please remove me.\n"
     lite.hand_in(letter.reply_to, text.encode())
     assert what_came_in(lite) == ["automatic"]
     lite.live(days=1)

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nurture.campaigns.agreements import agree
+from nurture.campaigns.store import find_current
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import change_contact, get_contact
 from nurture.database.engine import Database
@@ -256,6 +258,10 @@ def test_a_mail_is_shown_and_tried_again_as_it_was_first_made_whatever_is_publis
     assert dana is not None
     contact = story.add_contact(ANA, first_name="Ana", owner_id=luis.id)
     with story.database.writing() as session:
+        current = find_current(session, "sequence", "evaluators")
+        assert current is not None
+        for owner in (luis, dana):
+            agree(session, owner.id, "evaluators", current[1], by="a test", now=story.now)
         enroll(session, story.app.language, "evaluators", contact, because="a test", now=story.now)
     story.post.on_data = lambda _: "451 4.7.1 try later"
     story.settle()
