@@ -51,7 +51,7 @@ def hold(
 
 
 def _place(house: "App", text: str, length: str, because: str, by: str, as_json: bool) -> None:
-    from nurture.consent.holds import find_target, place
+    from nurture.consent.holds.actions import find_target, place
     from nurture.errors import BadInput
     from nurture.timing import parse_length
 
@@ -69,7 +69,7 @@ def _place(house: "App", text: str, length: str, because: str, by: str, as_json:
 
 
 def _lift(house: "App", text: str, as_json: bool) -> None:
-    from nurture.consent.holds import find_target, lift
+    from nurture.consent.holds.actions import find_target, lift
 
     with house.database.writing(durable=True) as session:
         target = find_target(session, text)
@@ -81,7 +81,7 @@ def _lift(house: "App", text: str, as_json: bool) -> None:
 
 
 def _show_all(house: "App", as_json: bool) -> None:
-    from nurture.consent.store import list_holds
+    from nurture.consent.holds.store import list_holds
 
     with house.database.reading() as session:
         found = list_holds(session, house.clock.now())

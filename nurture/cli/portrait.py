@@ -17,6 +17,7 @@ _LAST_ACTIVITIES = 10
 def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str], now: datetime) -> dict[str, Any]:
     """What is known about a contact: `topics` are those they may be mailed about, `refused_because` says why not others."""
     from nurture.consent import store as consents
+    from nurture.consent.holds.store import hands_off
     from nurture.consent.rules import Purpose, may_send
     from nurture.contacts import store as contacts
     from nurture.handoff.store import list_tasks
@@ -30,7 +31,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
     }
     allowed = [topic for topic, permission in permissions.items() if permission.is_allowed]
     owner = contacts.list_operators(session).get(contact.owner_id or 0)
-    held = consents.hands_off(session, [contact.id]).get(contact.id)
+    held = hands_off(session, [contact.id]).get(contact.id)
     held = held if held and held.until > now else None
     return {
         "email": contact.email,

@@ -2,7 +2,7 @@
 
 `consent_event` is the ledger: append only, one row for everything a person agreed to, refused or took back, with how
 and when. `consent` is what follows from it now, one row per contact, topic and purpose. `suppression` knows addresses
-by keyed hash only and outlives the contact. `hold` is the history of "hands off, this is my deal".
+by keyed hash only and outlives the contact. Holds have a store of their own.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,14 +14,13 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.consent.definition import get_table
+from nurture.consent.holds.store import hands_off, is_on_hold
 from nurture.consent.rules import STOPS_SERVICE, ConsentPurpose, HandsOff, Pile, Purpose, Standing, tracked_since
-from nurture.contacts.store import Contact, Operator
+from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, in_list_of, insert
-
-_IS_OPEN = sa.text("followed_at IS NULL")
 
 #: In the topic column: all topics.
 EVERY_TOPIC = ""
@@ -73,22 +72,6 @@ class Suppression(SQLModel, table=True):
     created_at: datetime = instant_column()
     how: str
     lifted_at: datetime | None = instant_column(nullable=True)
-
-
-class Hold(SQLModel, table=True):
-    """Hands off one contact, or everybody at one domain; append only but for how it ended."""
-
-    __table_args__ = (sa.Index("ix_hold_open", "until", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),)
-
-    id: int = id_column()
-    contact_id: int | None = reference("contact.id", nullable=True, index=True)
-    domain: str | None = Field(default=None, index=True, description="of a company, when it is not one contact")
-    until: datetime = instant_column()
-    because: str
-    operator_id: int = reference("operator.id")
-    placed_at: datetime = instant_column()
-    lifted_at: datetime | None = instant_column(nullable=True)
-    followed_at: datetime | None = instant_column(nullable=True)  # its end was seen to, by `delivery.holds`
 
 
 def add_event(session: Session, **values: Any) -> None:
@@ -184,63 +167,6 @@ def _standing(suppressed: Mapping[str, datetime], consent: Consent | None, held:
         return Standing(reasons, hands_off=held)
     judged = (consent.pile, consent.expires_at, consent.afterwards, consent.law)
     return Standing(reasons, consent.state, consent.basis, *judged, held)
-
-
-_IS_MEANT = sa.or_(col(Hold.contact_id) == col(Contact.id), col(Hold.domain) == col(Contact.domain))
-_HANDS_OFF = (
-    sa.select(col(Contact.id), col(Hold.until), col(Hold.because), col(Operator.name))
-    .select_from(Hold)
-    .join(Operator, col(Operator.id) == col(Hold.operator_id))
-    .join(Contact, _IS_MEANT)
-    .where(in_list_of(Contact.id, "ids"), col(Hold.lifted_at).is_(None))
-    .order_by(col(Hold.until))
-)
-
-
-def hands_off(session: Session, contact_ids: Sequence[int]) -> dict[int, HandsOff]:
-    """By contact, the hold that ends last of those nobody lifted; it may be over."""
-    rows = session.execute(_HANDS_OFF, {"ids": list(contact_ids)})
-    return {contact_id: HandsOff(until, because, by) for contact_id, until, because, by in rows}
-
-
-def is_on_hold(now: Any) -> ColumnElement[bool]:
-    """Clause on `contact`: somebody holds them, or everybody at their domain."""
-    # Two questions, each with an index of its own, rather than one with an "or" that has none.
-    in_force = sa.and_(col(Hold.lifted_at).is_(None), col(Hold.until) > now)
-    theirs = sa.exists().where(col(Hold.contact_id) == col(Contact.id), in_force)
-    return sa.or_(theirs, sa.exists().where(col(Hold.domain) == col(Contact.domain), in_force))
-
-
-def list_holds(session: Session, now: datetime) -> list[tuple[Hold, str, str | None, int]]:
-    """The holds in force, the soonest to end first: each with who placed it, on whom, and how many people that is."""
-    people = sa.select(sa.func.count()).select_from(Contact).where(_IS_MEANT).correlate(Hold).scalar_subquery()
-    email = sa.select(col(Contact.email)).where(col(Contact.id) == col(Hold.contact_id)).scalar_subquery()
-    statement = (
-        sa.select(Hold, col(Operator.name), email, people)
-        .join(Operator, col(Operator.id) == col(Hold.operator_id))
-        .where(col(Hold.lifted_at).is_(None), col(Hold.until) > now)
-    )
-    return [(hold, by, on, count) for hold, by, on, count in session.execute(statement.order_by(col(Hold.until)))]
-
-
-def holds_on(
-    session: Session, now: datetime, *, contact_id: int | None = None, domain: str | None = None
-) -> list[Hold]:
-    """The holds in force on exactly this contact, or on exactly this company."""
-    target = col(Hold.contact_id) == contact_id if contact_id is not None else col(Hold.domain) == domain
-    return list(session.scalars(sa.select(Hold).where(target, col(Hold.lifted_at).is_(None), col(Hold.until) > now)))
-
-
-def list_ended_holds(session: Session, now: datetime, limit: int) -> list[Hold]:
-    """Holds that are over, and nobody has looked again at the people they were about."""
-    is_over = sa.or_(col(Hold.until) <= now, col(Hold.lifted_at).is_not(None))
-    return list(session.scalars(sa.select(Hold).where(col(Hold.followed_at).is_(None), is_over).limit(limit)))
-
-
-def next_hold_end_at() -> ColumnElement[Any]:
-    """Question: when the next hold ends."""
-    ends_at = sa.case((col(Hold.lifted_at).is_not(None), col(Hold.lifted_at)), else_=col(Hold.until))
-    return sa.select(sa.func.min(ends_at)).where(col(Hold.followed_at).is_(None)).scalar_subquery()
 
 
 def list_events(session: Session, address_hash: str) -> list[ConsentEvent]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from nurture.consent import store as consents
+from nurture.consent.holds import store as holds
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.database.claiming import get_mark, set_mark
@@ -19,7 +19,7 @@ def follow_holds(session: Session, now: datetime) -> int:
 
     It remembers how far it came, for a company may have as many people as it likes.
     """
-    ended = next(iter(consents.list_ended_holds(session, now, 1)), None)
+    ended = next(iter(holds.list_ended_holds(session, now, 1)), None)
     if ended is None:
         return 0
     named, _, after = get_mark(session, _MARK).partition(":")

@@ -17,6 +17,7 @@ from nurture.campaigns import store as campaigns
 from nurture.consent import store as consents
 from nurture.consent.actions import judge_again
 from nurture.consent.definition import get_table
+from nurture.consent.holds import store as holds
 from nurture.contacts import store as contacts
 from nurture.contacts.segments import Language
 from nurture.database.claiming import get_mark, hold_lock, set_mark
@@ -80,7 +81,7 @@ class Job:
 
 #: What decides when jobs are due, asked in one statement: most of the time the answer is "not yet".
 _QUESTIONS = sa.select(
-    consents.next_hold_end_at().label("hold"),
+    holds.next_hold_end_at().label("hold"),
     deliveries.next_release_at().label("release"),
     activities.oldest_unsettled_at().label("unsettled"),
     hand_offs.next_recycle_at().label("recycle"),

@@ -8,7 +8,7 @@ import pytest
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.agreements import agree, withdraw
-from nurture.consent.holds import find_target, lift, place
+from nurture.consent.holds.actions import find_target, lift, place
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import join_list, mark_changed
 from nurture.contacts.store import Contact

@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from nurture.consent import actions, store
 from nurture.consent.definition import CLOSED_TABLE
+from nurture.consent.holds.store import Hold
 from nurture.consent.rules import (
     Basis,
     ConsentPurpose,
@@ -90,7 +91,7 @@ def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, 
     assert isinstance(holds, list)
     for whom, until, is_lifted in holds:
         session.add(
-            store.Hold(
+            Hold(
                 contact_id=contact.id if whom == "contact" else None,
                 domain=contact.domain if whom == "domain" else None,
                 until=until,

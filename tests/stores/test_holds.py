@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from nurture.consent import actions as consents
-from nurture.consent import store
-from nurture.consent.holds import LONGEST, find_target, lift, place
+from nurture.consent.holds import store
+from nurture.consent.holds.actions import LONGEST, find_target, lift, place
 from nurture.consent.rules import Permission, Purpose, may_send
+from nurture.consent.store import standings
 from nurture.contacts.store import Contact, Operator, list_changed
 from nurture.database.claiming import hold_lock
 from nurture.database.engine import Database, Session
@@ -44,7 +45,7 @@ def people(session: Session, hasher: AddressHasher) -> dict[str, Contact]:
 def permission(
     session: Session, contact: Contact, purpose: Purpose = Purpose.CAMPAIGN, at: datetime = NOW
 ) -> Permission:
-    return may_send(purpose, store.standings(session, [contact.id], "insights")[contact.id], at)
+    return may_send(purpose, standings(session, [contact.id], "insights")[contact.id], at)
 
 
 def test_a_hold_says_who_until_when_and_why_and_ends_by_itself(database: Database, hasher: AddressHasher) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nurture.adapters.smtp import Relay, SmtpMailer
-from nurture.campaigns.declared import Declared, DeclaredKind, Sender, Topic, find_declared
+from nurture.app.declaring import declared_of
+from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
 from nurture.campaigns.publications import undoing
 from nurture.campaigns.publications.undoing import Undoing
@@ -47,13 +48,12 @@ from nurture.newsletters.actions import list_coming_issues
 from nurture.newsletters.kind import IssueKind, NewsletterKind
 from nurture.outgoing.calling import Caller, Exchange
 from nurture.outgoing.rules import Outskirts
-from nurture.rendering.utm import Utm
 from nurture.scoring.definition import ScoringKind
 from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
 from nurture.sequences.kind import SequenceKind
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
-from nurture.timing import DaySpan, parse_day_span, parse_length
+from nurture.timing import parse_day_span, parse_length
 from nurture.tokens import AddressHasher, TokenKeys
 from nurture.tracking import rules as tracking_rules
 from nurture.tracking import store as activities
@@ -310,43 +310,6 @@ def make_secrets(folder: Path) -> None:
 
 def _database(folder: Path, settings: Settings) -> Database:
     return Database(settings.database.url or sqlite_url(folder / STATE_FOLDER / "nurture.db"))
-
-
-def declared_of(settings: Settings) -> Declared:
-    """The declarations of settings.toml as frozen values."""
-    senders = settings.senders
-    return Declared(
-        default_sender=_sender(senders.default),
-        senders={name: _sender(one) for name, one in senders.named.items()},
-        sender_domains=frozenset(domain.lower() for domain in senders.domains),
-        topics={one.name: Topic(one.name, one.label, one.description) for one in settings.topics},
-        fields={name: one.model_dump(mode="json") for name, one in settings.fields.items()},
-        operators=tuple(one.model_dump() for one in settings.operators),
-        cap_per_day=settings.sending.cap_per_day,
-        cap_per_week=settings.sending.cap_per_week,
-        values_per_ask=settings.sending.values_per_ask,
-        blackout=tuple(str(_day_span(text)) for text in settings.sending.blackout),
-        blast_guard=settings.sending.blast_guard,
-        company_domains=frozenset(domain.lower() for domain in settings.company.domains),
-        utm=_utm(settings),
-    )
-
-
-def _utm(settings: Settings) -> Utm | None:
-    links = settings.links
-    domains = frozenset(domain.lower() for domain in links.utm_domains)
-    return Utm(links.utm_source, links.utm_medium, domains) if links.utm else None
-
-
-def _sender(raw: Any) -> Sender:
-    return Sender(raw.name, raw.email, raw.postal_address)
-
-
-def _day_span(text: str) -> DaySpan:
-    try:
-        return parse_day_span(text)
-    except BadInput as error:
-        raise BadSettings(f"sending.blackout: {error}") from None
 
 
 def _offset(settings: Settings) -> timedelta:

@@ -9,8 +9,8 @@ admins may place one. `delivery.holds` sees to what follows when it ends.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nurture.consent import store
-from nurture.consent.store import Hold
+from nurture.consent.holds import store
+from nurture.consent.holds.store import Hold
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import get_contact
 from nurture.contacts.freemail import is_free_mail

@@ -1,0 +1,46 @@
+"""What settings.toml declares, as the frozen values that files rest on."""
+
+from typing import Any
+
+from nurture.campaigns.declared import Declared, Sender, Topic
+from nurture.errors import BadInput, BadSettings
+from nurture.rendering.utm import Utm
+from nurture.settings import Settings
+from nurture.timing import DaySpan, parse_day_span
+
+
+def declared_of(settings: Settings) -> Declared:
+    """The declarations of settings.toml as frozen values."""
+    senders = settings.senders
+    return Declared(
+        default_sender=_sender(senders.default),
+        senders={name: _sender(one) for name, one in senders.named.items()},
+        sender_domains=frozenset(domain.lower() for domain in senders.domains),
+        topics={one.name: Topic(one.name, one.label, one.description) for one in settings.topics},
+        fields={name: one.model_dump(mode="json") for name, one in settings.fields.items()},
+        operators=tuple(one.model_dump() for one in settings.operators),
+        cap_per_day=settings.sending.cap_per_day,
+        cap_per_week=settings.sending.cap_per_week,
+        values_per_ask=settings.sending.values_per_ask,
+        blackout=tuple(str(_day_span(text)) for text in settings.sending.blackout),
+        blast_guard=settings.sending.blast_guard,
+        company_domains=frozenset(domain.lower() for domain in settings.company.domains),
+        utm=_utm(settings),
+    )
+
+
+def _utm(settings: Settings) -> Utm | None:
+    links = settings.links
+    domains = frozenset(domain.lower() for domain in links.utm_domains)
+    return Utm(links.utm_source, links.utm_medium, domains) if links.utm else None
+
+
+def _sender(raw: Any) -> Sender:
+    return Sender(raw.name, raw.email, raw.postal_address)
+
+
+def _day_span(text: str) -> DaySpan:
+    try:
+        return parse_day_span(text)
+    except BadInput as error:
+        raise BadSettings(f"sending.blackout: {error}") from None

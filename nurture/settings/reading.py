@@ -1,0 +1,111 @@
+"""Reads settings: the file, the secrets beside it, and the environment, which wins."""
+
+import os
+import secrets as randomness
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nurture.errors import BadSettings, MissingSecrets
+from nurture.settings.complaints import nearest, sentence
+from nurture.settings.places import PREFIX, SECRETS_FILE, SETTINGS_FILE, variable_of
+from nurture.settings.sections import Settings
+from nurture.toml import Place, line_of
+
+_SECRET_KEYS = ("secret", "suppression_key", "smtp.password")
+
+
+def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of a workspace; a workspace without the file runs on defaults."""
+    path = workspace / SETTINGS_FILE
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    tree = _parsed(text, SETTINGS_FILE)
+    for key in _SECRET_KEYS:
+        section, _, name = key.rpartition(".")
+        if name in (tree.get(section, {}) if section else tree):
+            raise BadSettings(
+                f"{SETTINGS_FILE}:{line_of(text, (section, name))}: {key} is a secret; "
+                f"move it to {SECRETS_FILE} or set {variable_of(key)}."
+            )
+    origins: dict[Place, str] = {}
+    for place, value, origin in (*_secrets_of(workspace), *_overrides(environment)):
+        _put(tree, place, value, origin)
+        origins[place] = origin
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        sentences = (sentence(text, origins, problem) for problem in error.errors())
+        raise BadSettings("\n".join(dict.fromkeys(sentences))) from None
+
+
+def ensure_secrets(workspace: Path, settings: Settings, is_in_use: Callable[[], bool]) -> Settings:
+    """The settings with both secrets; what is missing is made and written to `.nurture/secrets` (0600).
+
+    A database that `is_in_use` has secrets somewhere, and new ones would only take the place of the right ones.
+    """
+    missing = {
+        "secret": None if settings.secret else randomness.token_urlsafe(32),
+        "suppression_key": None if settings.suppression_key else randomness.token_urlsafe(32),
+    }
+    lines = [f'{key} = "{value}"\n' for key, value in missing.items() if value]
+    if not lines:
+        return settings
+    if is_in_use():
+        raise MissingSecrets
+    path = workspace / SECRETS_FILE
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.writelines(lines)
+    return settings.model_copy(
+        update={
+            "secret": settings.secret or (str(missing["secret"]),),
+            "suppression_key": settings.suppression_key or str(missing["suppression_key"]),
+        }
+    )
+
+
+def _parsed(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{file}: this is not TOML: {str(error)[:1].lower()}{str(error)[1:]}.") from None
+
+
+def _secrets_of(workspace: Path) -> Iterator[tuple[Place, object, str]]:
+    path = workspace / SECRETS_FILE
+    if path.exists():
+        for place, value in _leaves(_parsed(path.read_text(encoding="utf-8"), SECRETS_FILE)):
+            yield place, value, SECRETS_FILE
+
+
+def _leaves(tree: Mapping[str, Any], above: Place = ()) -> Iterator[tuple[Place, object]]:
+    """Every value with its place, whether it was written as `[smtp] password`, `smtp.password` or `"smtp.password"`."""
+    for key, value in tree.items():
+        place = (*above, *key.split("."))
+        if isinstance(value, dict):
+            yield from _leaves(value, place)
+        else:
+            yield place, value
+
+
+def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[Place, object, str]]:
+    for variable, value in sorted(environment.items()):
+        # NURTURE_WORKSPACE says which settings.toml to read, so it cannot stand in one.
+        if not variable.startswith(PREFIX) or variable == "NURTURE_WORKSPACE":
+            continue
+        place = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+        if place[0] not in Settings.model_fields:
+            raise BadSettings(f"{variable}: there is no such setting.{nearest(variable)}")
+        yield place, value, variable
+
+
+def _put(tree: dict[str, Any], place: Place, value: object, origin: str) -> None:
+    for step in place[:-1]:
+        tree = tree.setdefault(str(step), {})
+        if not isinstance(tree, dict):
+            raise BadSettings(f"{origin}: {step} is no section, so there is no {'.'.join(map(str, place))}.")
+    tree[str(place[-1])] = value

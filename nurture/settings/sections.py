@@ -1,0 +1,174 @@
+"""The sections of settings.toml: every setting with its default and what it means."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from nurture.spelling import Domain, Line, Network, WebAddress
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_list(value: object) -> object:
+    """A list from the environment is written with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_as_list)]
+
+
+class DatabaseSettings(_Section):
+    url: str = Field("", description="Empty: SQLite in .nurture/. Otherwise postgresql+psycopg://user@host/name.")
+    machine: str = Field("", description="A name for this machine that outlives containers; empty: ask the system.")
+
+
+class SmtpSettings(_Section):
+    host: str = Field("127.0.0.1", description="The relay that takes our mail.")
+    port: int = Field(2525, ge=1, le=65535, description="Its port: 587 (STARTTLS) or 465 (TLS) on most relays.")
+    tls: Literal["auto", "starttls", "implicit", "off"] = Field(
+        "auto",
+        description="auto: TLS is required except to loopback. starttls, implicit: always. off: never, loopback only.",
+    )
+    username: str = Field("", description="Sign in with this name; the password is NURTURE_SMTP__PASSWORD.")
+    password: str = Field("", description="Only from the environment or .nurture/secrets.", repr=False)
+    connections: int = Field(4, ge=1, le=100, description="How many connections to the relay may be open at once.")
+    timeout_seconds: float = Field(60, gt=0, le=600, description="How long to wait for an answer of the relay.")
+
+
+class WebSettings(_Section):
+    base_url: WebAddress = Field(
+        "http://127.0.0.1:8000", description="Where people reach this server; it stands in every mail, so use https."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port to listen on.")
+    trusted_proxies: Networks = Field((), description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
+
+
+class SenderSettings(_Section):
+    name: Line = Field("", description="The name people see; a person's, not a department's.")
+    email: Line = Field("", description="The address mail comes from.")
+    postal_address: str = Field("", description="Street, town, country: the law wants it in every mail.")
+
+
+class SendersSettings(_Section):
+    domains: Names = Field((), description="Domains we may write from; an owner's address must be in one of them.")
+    test_domains: Names = Field((), description="Domains of our own that test mails may go to.")
+    default: SenderSettings = Field(SenderSettings(), description="Who writes unless a file says otherwise.")
+    named: dict[str, SenderSettings] = Field({}, description="Further senders: [senders.named.NAME].")
+
+
+class SendingSettings(_Section):
+    only_to: Names = Field(
+        (), description='Domains that real mail may go to; empty: nobody, ["*"]: everybody. Loopback relays are exempt.'
+    )
+    per_second: float = Field(0, ge=0, description="Mails per second over all connections; 0: as fast as the relay.")
+    cap_per_day: int = Field(1, ge=1, description="Marketing mails one person may get in 24 hours, all campaigns.")
+    cap_per_week: int = Field(2, ge=1, description="Marketing mails one person may get in seven days, all campaigns.")
+    values_per_ask: int = Field(
+        3, ge=0, description="Mails of value a person must have had before each ask, all campaigns; 0: no such rule."
+    )
+    blackout: Names = Field(
+        (),
+        description='Days on which no campaign mails: "2027-05-01", or "2026-12-24..2027-01-01", both ends included.',
+    )
+    blast_guard: int = Field(
+        1000,
+        ge=0,
+        description="People one campaign may mail a day without anybody's yes, if it never mailed more; 0: off.",
+    )
+    give_up_after: str = Field("4 days", description="How long a mail that the relay puts off is tried again.")
+    on_uncertain: Literal["hold", "resend"] = Field(
+        "hold", description="A mail whose arrival nobody confirmed: hold it for evidence, or send it again."
+    )
+
+
+class WebhooksSettings(_Section):
+    allow: Names = Field((), description="Hosts with a private address that steps of sequences may call all the same.")
+    give_up_after: str = Field("3 days", description="How long a call that is not answered with 2xx is tried again.")
+    timeout_seconds: float = Field(10, gt=0, le=60, description="How long one call may take.")
+
+
+class CompanySettings(_Section):
+    domains: Names = Field(
+        (), description="Where colleagues have their addresses: they get mail, and are never scored or counted."
+    )
+
+
+class LinksSettings(_Section):
+    utm: bool = Field(True, description="Tell websites which mail a visitor came from, in the links of campaign mails.")
+    utm_source: Line = Field("nurture", description="What utm_source says.")
+    utm_medium: Line = Field("email", description="What utm_medium says.")
+    utm_domains: Names = Field(
+        (), description="Only links to these domains and what is below them; empty: every link to the web."
+    )
+
+
+class InboundSettings(_Section):
+    domain: Domain = Field("", description="Mail to this domain reaches us: replies and opt-outs by mail. Empty: off.")
+    host: str = Field("127.0.0.1", description="The address the listener for that mail listens on.")
+    port: int = Field(2526, ge=0, le=65535, description="Its port.")
+
+
+class TrackingSettings(_Section):
+    settle_seconds: float = Field(
+        60, ge=1, le=3600, description="How long a hit waits for its verdict: person, proxy or scanner."
+    )
+
+
+class ClockSettings(_Section):
+    offset: str = Field("", description='Rehearse: "21 days" moves the present. Loopback relays only.')
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What `nurture run` writes down on stderr; run --once never tells more than warnings."
+    )
+
+
+class OperatorSettings(_Section):
+    name: Line = Field(description="The person's name.")
+    email: Line = Field(description="Their address, as contacts' Owner columns have it.")
+    timezone: str = Field("UTC", description="Their time zone.")
+    days: str = Field("mon-fri", description="Their working days.")
+    hours: str = Field("09:00-17:00", description="Their working hours.")
+    signature: str = Field("", description="What stands under a mail in their name.")
+    role: Literal["rep", "marketing", "admin"] = Field("rep", description="What they do here.")
+
+
+class TopicSettings(_Section):
+    name: Line = Field(description="How files and commands call it.")
+    label: Line = Field(description="How contacts see it.")
+    description: str = Field("", description="What they get if they keep it.")
+
+
+class FieldSettings(_Section):
+    type: Literal["text", "number", "date", "flag"] = Field("text", description="What the field holds.")
+    label: str = Field("", description="How people see it; empty: its name.")
+    headers: Names = Field((), description="Column headers of imports that mean this field.")
+
+
+class Settings(_Section):
+    """The whole of settings.toml, with the secrets from elsewhere."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    web: WebSettings = WebSettings()
+    senders: SendersSettings = SendersSettings()
+    sending: SendingSettings = SendingSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
+    company: CompanySettings = CompanySettings()
+    links: LinksSettings = LinksSettings()
+    inbound: InboundSettings = InboundSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    clock: ClockSettings = ClockSettings()
+    log: LogSettings = LogSettings()
+    operators: tuple[OperatorSettings, ...] = Field((), description="Who works here.")
+    topics: tuple[TopicSettings, ...] = Field((), description="What contacts get mail about.")
+    fields: dict[str, FieldSettings] = Field({}, description="What else is known about contacts.")
+    secret: Names = Field((), description="Signs the links in mails; the first signs, all verify.", repr=False)
+    suppression_key: str = Field("", description="Keys the hash of suppressed addresses; never replaced.", repr=False)
