@@ -217,13 +217,16 @@ def _is_suppressed(*for_this: ColumnElement[bool]) -> ColumnElement[bool]:
 def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:
     has_expired = sa.and_(col(Consent.expires_at).is_not(None), col(Consent.expires_at) <= now)
     pile = sa.case((has_expired, col(Consent.afterwards)), else_=col(Consent.pile))
-    return sa.exists().where(
+    agreed = sa.exists().where(
         col(Consent.contact_id) == col(Contact.id),
         col(Consent.topic) == topic,
         col(Consent.purpose) == ConsentPurpose.MAIL,
         col(Consent.state) == "given",
         pile == Pile.ANNOUNCE,
     )
+    # The topic may be a column two questions further out. Without this it would be asked of every row of that table:
+    # whether they agreed to anything that anybody was ever mailed about.
+    return agreed.correlate_except(Consent)
 
 
 def tracking_choices(session: Session, contact_ids: Sequence[int], topic: str) -> dict[int, str]:

@@ -13,8 +13,8 @@ from sqlmodel import col
 
 from nurture.campaigns.publishing import freeze_draft
 from nurture.campaigns.reading import Unit
-from nurture.consent.actions import opt_out
-from nurture.consent.rules import Purpose
+from nurture.consent.actions import Said, choose_topic, opt_out, record
+from nurture.consent.rules import Basis, Purpose
 from nurture.contacts.store import Contact
 from nurture.database.claiming import Worker, beat, end_worker, register_worker
 from nurture.database.columns import new_id
@@ -30,7 +30,7 @@ from nurture.errors import BadInput
 from nurture.timing import DaySpan, Window, parse_days, parse_hours
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
-from tests.support.people import add_contact
+from tests.support.people import TABLE, add_contact
 
 LIMITS = Limits(cap_per_day=1, cap_per_week=2, give_up_after=timedelta(days=4))
 HOUR = timedelta(hours=1)
@@ -149,6 +149,26 @@ def test_a_mail_held_for_a_second_look_waits_for_it(house: Database, hasher: Add
         assert actions.release_held(session, NOW + timedelta(days=30)) == 0
         assert store.release_rechecked(session, [delivery.id], NOW) == 1
         assert len(actions.claim(session, worker, 10, NOW)) == 1
+
+
+def test_whoever_left_the_topic_of_a_mail_does_not_get_it_though_they_are_mailed_about_another(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        about_products = queue(session, hasher)
+        contact = session.get_one(Contact, about_products.contact_id)
+        said = Said(contact.id, contact.address_hash, "US", "events", "given", Basis.OPT_IN, NOW.date(), "a test")
+        record(session, TABLE, [said], NOW)
+        actions.queue_deliveries(session, [intention(session, contact.id, "events", topic="events")], NOW)
+        worker = register_worker(session)
+        claimed = actions.claim(session, worker, 10, NOW)
+        choose_topic(session, contact, "insights", wanted=False, how="page", now=NOW)
+        for one in claimed:
+            exchange(session, worker, [], [one], LIMITS, NOW)
+        assert status_of(session, about_products.id)[0] == Status.REFUSED
+        events = store.delivery_of_key(session, "events")
+        assert events is not None
+        assert events.status == Status.SENDING
 
 
 def test_a_mail_that_was_held_for_another_reason_waits_for_the_second_look_too(
