@@ -4,7 +4,9 @@ It holds every condition that permission depends on, so that an opt-out, a pause
 always wins. A property test holds the two equal.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,7 +52,14 @@ def begin_sending(
         "values_per_ask": values_per_ask,
         "is_issue_coming": is_issue_coming,
     }
-    return changed_rows(session, _BEGIN_SENDING[Purpose(delivery.purpose)], given) == 1
+    is_step, is_ask = delivery.priority == Priority.SEQUENCE, delivery.kind == Kind.ASK
+    return changed_rows(session, _BEGIN_SENDING[Purpose(delivery.purpose), is_step, is_ask], given) == 1
+
+
+def _among(column: Any, words: Iterable[str]) -> ColumnElement[bool]:
+    """Clause: one of these words of ours, written out: a list of parameters is spelled anew for every mail."""
+    found: ColumnElement[bool] = column.in_([sa.literal_column(f"'{word}'") for word in words])
+    return found
 
 
 def _recent_count(since: ColumnElement[datetime]) -> ColumnElement[int]:
@@ -62,7 +71,7 @@ def _recent_count(since: ColumnElement[datetime]) -> ColumnElement[int]:
             col(other.contact_id) == col(Delivery.contact_id),
             col(other.attempted_at) > since,
             col(other.purpose) == Purpose.CAMPAIGN,
-            col(other.status).in_(MAY_HAVE_ARRIVED),
+            _among(other.status, MAY_HAVE_ARRIVED),
         )
         .correlate(Delivery)
         .scalar_subquery()
@@ -72,11 +81,11 @@ def _recent_count(since: ColumnElement[datetime]) -> ColumnElement[int]:
 def _first_issue_at(contact: Any, within: Any) -> ColumnElement[Any]:
     """When the first mail of a newsletter to this contact leaves that is about to, and goes before a sequence's."""
     other = aliased(Delivery)
-    is_queued = sa.and_(col(other.status).in_((Status.QUEUED, Status.CLAIMED)), col(other.due_at) <= within)
+    is_queued = sa.and_(_among(other.status, (Status.QUEUED, Status.CLAIMED)), col(other.due_at) <= within)
     # One that is held for another reason may stand still for long; a step does not wait for that.
     is_held_shortly = sa.and_(
         col(other.status) == Status.HELD,
-        col(other.because).in_((HeldBecause.CAP, HeldBecause.WINDOW)),
+        _among(other.because, (HeldBecause.CAP, HeldBecause.WINDOW)),
         col(other.held_until) <= within,
     )
     first = sa.select(sa.func.min(sa.func.coalesce(col(other.held_until), col(other.due_at)))).where(
@@ -93,7 +102,7 @@ def _values_since_ask(contact: Any) -> ColumnElement[int]:
     value, ask = aliased(Delivery), aliased(Delivery)
     last_ask = (
         sa.select(sa.func.max(col(ask.attempted_at)))
-        .where(col(ask.contact_id) == contact, col(ask.kind) == Kind.ASK, col(ask.status).in_(MAY_HAVE_ARRIVED))
+        .where(col(ask.contact_id) == contact, col(ask.kind) == Kind.ASK, _among(ask.status, MAY_HAVE_ARRIVED))
         .correlate(Delivery)
         .scalar_subquery()
     )
@@ -101,7 +110,7 @@ def _values_since_ask(contact: Any) -> ColumnElement[int]:
         col(value.contact_id) == contact,
         col(value.attempted_at) > sa.func.coalesce(last_ask, sa.literal(_LONG_AGO, Instant)),
         col(value.kind) == Kind.VALUE,
-        col(value.status).in_(MAY_HAVE_ARRIVED),
+        _among(value.status, MAY_HAVE_ARRIVED),
     )
     return values.correlate(Delivery).scalar_subquery()
 
@@ -116,10 +125,11 @@ def count_values_since_ask(session: Session, contact_id: int) -> int:
     return session.scalar(sa.select(_values_since_ask(contact_id))) or 0
 
 
-def _may_leave(purpose: Purpose) -> ColumnElement[bool]:
+def _may_leave(purpose: Purpose, *, is_step: bool, is_ask: bool) -> ColumnElement[bool]:
     """Clause on `delivery`: `rules.find_stop` finds nothing that somebody else could have changed meanwhile.
 
-    What only the calendar decides, a day of a blackout and too late, `actions` asks beforehand.
+    What only the calendar decides, a day of a blackout and too late, `actions` asks beforehand. What the mail is never
+    changes, so only a step of a sequence asks for newsletters, and only an ask whether it is earned.
     """
     now = sa.bindparam("now", type_=Instant)
     clauses = [
@@ -130,22 +140,28 @@ def _may_leave(purpose: Purpose) -> ColumnElement[bool]:
         allowed = may_be_mailed(purpose, col(Delivery.topic), now)
         clauses.append(sa.exists().where(col(Contact.id) == col(Delivery.contact_id), allowed))
     if purpose is Purpose.CAMPAIGN:
-        reserved = sa.case(
-            (col(Delivery.priority) != Priority.SEQUENCE, 0),
-            (sa.bindparam("is_issue_coming", type_=sa.Boolean), 1),
-            (_first_issue_at(col(Delivery.contact_id), sa.bindparam("in_a_day", type_=Instant)).is_not(None), 1),
-            else_=0,
-        )
-        for since, cap in (("a_day_ago", "cap_per_day"), ("a_week_ago", "cap_per_week")):
-            recent = _recent_count(sa.bindparam(since, type_=Instant))
-            clauses.append(recent + reserved < sa.bindparam(cap, type_=sa.Integer))
+        clauses += _within_caps()
+    if purpose is Purpose.CAMPAIGN and is_step:
+        is_coming = sa.bindparam("is_issue_coming", type_=sa.Boolean)
+        issue_at = _first_issue_at(col(Delivery.contact_id), sa.bindparam("in_a_day", type_=Instant))
+        has_no_issue = sa.and_(~is_coming, issue_at.is_(None))
+        clauses.append(sa.or_(has_no_issue, sa.and_(*_within_caps(besides=1))))
+    if purpose is Purpose.CAMPAIGN and is_ask:
         has_asked = sa.exists().where(col(Contact.id) == col(Delivery.contact_id), has_asked_us())
         is_earned = _values_since_ask(col(Delivery.contact_id)) >= sa.bindparam("values_per_ask", type_=sa.Integer)
-        clauses.append(sa.or_(col(Delivery.kind) != Kind.ASK, has_asked, is_earned))
+        clauses.append(sa.or_(has_asked, is_earned))
     return sa.and_(*clauses)
 
 
-def _begin_sending(purpose: Purpose) -> Any:
+def _within_caps(*, besides: int = 0) -> list[ColumnElement[bool]]:
+    """Clauses: one more mail fits, and `besides` so many others."""
+    return [
+        _recent_count(sa.bindparam(since, type_=Instant)) < sa.bindparam(cap, type_=sa.Integer) - besides
+        for since, cap in (("a_day_ago", "cap_per_day"), ("a_week_ago", "cap_per_week"))
+    ]
+
+
+def _begin_sending(purpose: Purpose, *, is_step: bool, is_ask: bool) -> Any:
     """The statement in whose WHERE every permission stands; made once, because it runs for every mail."""
     worker = sa.bindparam("worker", type_=sa.BigInteger)
     table: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
@@ -156,10 +172,13 @@ def _begin_sending(purpose: Purpose) -> Any:
             table.c.status == Status.CLAIMED,
             table.c.worker_id == worker,
             is_alive(worker),
-            _may_leave(purpose),
+            _may_leave(purpose, is_step=is_step, is_ask=is_ask),
         )
         .values(status=Status.SENDING, attempts=table.c.attempts + 1, attempted_at=sa.bindparam("now", type_=Instant))
     )
 
 
-_BEGIN_SENDING = {purpose: _begin_sending(purpose) for purpose in Purpose}
+_BEGIN_SENDING = {
+    (purpose, is_step, is_ask): _begin_sending(purpose, is_step=is_step, is_ask=is_ask)
+    for purpose, is_step, is_ask in product(Purpose, (False, True), (False, True))
+}
