@@ -94,7 +94,10 @@ class SmtpConnection:
 
     @property
     def is_usable(self) -> bool:
-        return not self._is_broken and self._writer is not None and not self._writer.is_closing()
+        if self._is_broken or self._reader is None or self._writer is None:
+            return False
+        # A relay that hung up while nothing was said is told by the end of what can be read, and costs no try.
+        return not self._writer.is_closing() and not self._reader.at_eof()
 
     @property
     def description(self) -> str:
