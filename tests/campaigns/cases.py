@@ -116,12 +116,12 @@ class House:
                 shutil.copytree(STARTER / "templates" / part, workspace / "templates" / part)
             return self.look_at(workspace)
 
-    def look_at(self, workspace: Path) -> Reading:
+    def look_at(self, workspace: Path, not_recorded: float | None = None) -> Reading:
         """What is found in a workspace, but for the notes to operators, which every workspace has."""
         house = replace(self._house, folder=workspace, settings=read_settings(workspace, {}))
         house.__dict__["declared"] = declared_of(house.settings)
         kinds = [kind for kind in house.kinds() if kind.name != "service"]
-        return read_workspace(house.workspace(), kinds)
+        return read_workspace(replace(house.workspace(), not_recorded=not_recorded), kinds)
 
 
 def _around(files: tuple[Case, ...]) -> dict[str, str]:

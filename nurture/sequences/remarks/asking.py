@@ -54,7 +54,7 @@ def _check_one(judged: Judged, question: Question, asked: Asks, mail: str | None
         return
     else:
         return
-    judged.remark("NS254", question.place, f"{message}, so {_told(asked)} cannot be.", hint, severity="error")
+    judged.remark("NS254", question.place, f"{message}, so {_told(asked)} can never hold.", hint, severity="error")
 
 
 def _remark_link(

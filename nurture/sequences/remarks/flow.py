@@ -127,7 +127,7 @@ def past_dates(judged: Judged) -> None:
         if today and isinstance(one.step, WaitStep) and isinstance(one.step.wait, UntilDefinition):
             day = parse_moment(one.step.wait.until, time(0)).on
             if day is not None and day < today:
-                message = f"{day} has passed, so nobody waits here any more: today is {today}."
+                message = f"{day} has passed, so nobody waits here any more."
                 judged.remark("NS303", (*one.path, "wait", "until"), message, "Write a new date, or take the step out.")
 
 
@@ -146,10 +146,9 @@ def windows(judged: Judged) -> None:
             "Give it a day that is neither a holiday nor a blackout day of settings.toml.", severity="error",
         )  # fmt: skip
     elif window.length <= _LONGEST_JUMP:
-        lost = ((zone, day) for zone in zones for day in window.lost_days(today, zone))
-        if (found := next(lost, None)) is not None:
-            zone, day = found
-            message = f"on {day} the clocks of {zone} jump over these hours, and nothing leaves there that day."
+        lost = (zone for zone in zones for _ in window.lost_days(today, zone))
+        if (zone := next(lost, None)) is not None:
+            message = f"the clocks of {zone} jump over these hours once a year, and nothing leaves there that day."
             judged.remark("NS305", ("window", "hours"), message, "Make them longer than an hour.")
 
 

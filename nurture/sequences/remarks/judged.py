@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from nurture.campaigns.reading import Workspace, YamlFile
-from nurture.conditions import AllOf, AnyOf, Asks, Compare, Condition, OneOf, parse
+from nurture.conditions import AllOf, AnyOf, Asks, Compare, Condition, Not, OneOf, parse
 from nurture.contacts.fields import ASKS_US
 from nurture.rendering.links import Link
 from nurture.rendering.source import MailSource
@@ -137,21 +137,31 @@ class Judged:
 
     @cached_property
     def recorded_ways(self) -> frozenset[Way]:
-        """The ways on that nobody takes whose opens and clicks we may not record."""
-        others = self.not_recorded
+        """The ways on that somebody takes, and nobody of whom we may not record opens and clicks."""
         found: set[Way] = set()
         for one in self.branches:
             assert one.step is not None
             yes, no = ("yes", "no") if isinstance(self.program.steps[one.step], Branch) else ("in time", "too late")
-            found |= {(one.step, yes)} if not others.can_hold(one.when) else set()
-            found |= {(one.step, no)} if yes == "yes" and others.implies(AllOf(()), one.when) else set()
+            if self.is_only_for_recorded(one.when):
+                found.add((one.step, yes))
+            if yes == "yes" and self.is_only_for_recorded(Not(one.when)):
+                found.add((one.step, no))
         return frozenset(found)
 
+    def is_only_for_recorded(self, condition: Condition) -> bool:
+        """Whether it can hold of people whose opens and clicks we may record, and of nobody else."""
+        return self._recorded.can_hold(condition) and not self._not_recorded.can_hold(condition)
+
     @cached_property
-    def not_recorded(self) -> Possible:
-        """What may be known about people whose opens and clicks we may not record."""
-        most = {} if self.model is None else {"score": most_points(self, recorded=False)}
-        return Possible(self.workspace.words.fields, of_somebody_not_recorded, most)
+    def _recorded(self) -> Possible:
+        return Possible(self.workspace.words.fields, most=self._most(recorded=True))
+
+    @cached_property
+    def _not_recorded(self) -> Possible:
+        return Possible(self.workspace.words.fields, of_somebody_not_recorded, self._most(recorded=False))
+
+    def _most(self, *, recorded: bool) -> Mapping[str, float]:
+        return {} if self.model is None else {"score": most_points(self, recorded=recorded)}
 
 
 def most_points(judged: Judged, *, recorded: bool) -> float:

@@ -31,12 +31,14 @@ def close_mails(judged: Judged) -> None:
         length = partial(_shortest, judged, weekly.get(id_))
         after = ways.least(begin, length, lambda one: isinstance(steps[one], Send))
         for later, seconds in after.items():
-            if isinstance(steps[later], Send) and seconds < nearest.get(later, (_A_DAY, ""))[0]:
+            # A loop without any wait is told as such.
+            is_loop = later == id_ and not seconds
+            if isinstance(steps[later], Send) and not is_loop and seconds < nearest.get(later, (_A_DAY, ""))[0]:
                 nearest[later] = seconds, id_
     for later, (seconds, earlier) in nearest.items():
         passed = f"only {in_words(timedelta(seconds=seconds))} after" if seconds else "right after"
         which = "itself" if later == earlier else f'"{earlier}"'
-        message = f"this mail may come {passed} {which}, where nobody has to wait in between."
+        message = f"this mail may leave {passed} {which}, on the shortest way."
         hint = "Put a wait of a day or more between the two."
         judged.remark("NS307", judged.by_id[later].mail_path, message, hint)
 
@@ -109,7 +111,7 @@ def unearned_asks(judged: Judged) -> None:
             told = _NUMBERS[few] if few < len(_NUMBERS) else f"only {few} values"
             since = " since the ask before" if again < earned else ""
             message = f"an ask after {told}{since}; earn it with {_count(wanted)}, or say what invited it."
-            hint = 'What invited it is a reason: silence: {NS301: "they asked for a price"}.'
+            hint = 'Say it as the reason: silence: {NS301: "they asked for a price"}.'
             judged.remark("NS301", judged.by_id[one].mail_path, message, hint)
 
 

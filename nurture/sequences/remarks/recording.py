@@ -30,11 +30,11 @@ def only_recorded(judged: Judged) -> None:
             message = f"only people whose clicks we may record get to {_listed(missed)} from here; the others never do"
             judged.remark("NS308", one.place, f"{message}{_share(judged)}.", _HINT)
     for one in judged.exits:
-        if judged.possible.can_hold(one.when) and not judged.not_recorded.can_hold(one.when):
+        if judged.is_only_for_recorded(one.when):
             message = "only people whose clicks we may record can leave by this; the others stay to the end"
             judged.remark("NS308", one.place, f"{message}{_share(judged)}.", _HINT)
     for one in judged.questions:
-        if isinstance(judged.program.steps[one.step or ""], Split) and not judged.not_recorded.can_hold(one.when):
+        if isinstance(judged.program.steps[one.step or ""], Split) and judged.is_only_for_recorded(one.when):
             message = "only people whose clicks we may record can reach this goal; the others count as if they had not"
             hint = 'Let an answer count as well: or replied("…").'
             judged.remark("NS308", one.place, f"{message}{_share(judged)}.", hint)

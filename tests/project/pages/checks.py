@@ -34,14 +34,15 @@ template is silenced in the template, not where it is sent. An error cannot be s
 nothing is a remark of its own, so that none outlives what it was for.
 """
 _GROUPS = {
-    "NS0": "Any file, and settings.toml",
-    "NS2": "Sequences, newsletters and their mails",
-    "NS3": "Scoring and hand-off",
-    "NS4": "Consent",
-    "NT1": "Templates: their files",
-    "NT2": "Templates: Jinja",
-    "NT3": "Templates: MJML",
-    "NT4": "Templates: the mail itself",
+    ("NS0",): "Any file, and settings.toml",
+    ("NS2",): "Sequences, newsletters and their mails",
+    ("NS30", "NS33"): "The shape of sequences",
+    ("NS31", "NS32"): "Scoring and hand-off",
+    ("NS4",): "Consent",
+    ("NT1",): "Templates: their files",
+    ("NT2",): "Templates: Jinja",
+    ("NT3",): "Templates: MJML",
+    ("NT4",): "Templates: the mail itself",
 }
 _WIDTH = 110
 _LANGUAGES = {".yaml": "yaml", ".toml": "toml", ".mjml": "html", ".md": "markdown"}

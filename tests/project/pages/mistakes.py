@@ -181,6 +181,45 @@ MISTAKES = (
         sequence(_SEND + "  - {set: {company_size: many}}\n"), "a field is set to something it cannot hold",
     ),
     Mistake(
+        "NS211", "Go to a step of this file, by its id.", SEQUENCE,
+        sequence(_SEND + "  - wait: 7 days\n  - {goto: reprot, at_most: 3}\n"), "a `goto` to a step that is not there",
+    ),
+    Mistake(
+        "NS212", "Name a field that settings.toml declares as a date.", SEQUENCE,
+        sequence(_SEND + '  - {wait: {until: company_size - 30 days, at: "09:00"}}\n'), "a moment that rests on no date field",
+    ),
+    Mistake(
+        "NS213", 'Write "owner", or the address of somebody declared below `[[operators]]`.', SEQUENCE,
+        sequence(_SEND + "  - {task: {what: Call them, to: luis@acme.exmaple}}\n"), "a task or note for somebody who does not work here",
+    ),
+    Mistake(
+        "NS214", "Ask for a link that the mail has: by its path, or by the words it stands on.", SEQUENCE,
+        sequence(_SEND + '  - {if: \'clicked("report", link="/pricng")\', then: [{tag: buyer}]}\n'),
+        "a condition asks about a link that no mail before it has",
+    ),
+    Mistake(
+        "NS215", "Write that sequence, or mend its name.", SEQUENCE,
+        sequence(_SEND + "  - {enroll: onboarding}\n"), "a sequence is named that is not there",
+    ),
+    Mistake(
+        "NS216", "Write one question about something people do; a condition of several belongs to `when`.", SEQUENCE,
+        sequence(_SEND, "enroll: {did: clicked() or replied()}\n"), "`did` is not one thing somebody does",
+    ),
+    Mistake(
+        "NS217", "Send fields that contacts have.", SEQUENCE,
+        sequence(_SEND + '  - {webhook: {url: "https://crm.acme.example/hook", send: [email, scroe]}}\n'),
+        "a call sends a field that contacts do not have",
+    ),
+    Mistake(
+        "NS218", "Leave to nurture what it writes itself, and keep secrets out: receivers check the signature.", SEQUENCE,
+        sequence(_SEND + '  - {webhook: {url: "https://crm.acme.example/hook", headers: {Host: crm}}}\n'),
+        "a call that would not be made as it is written",
+    ),
+    Mistake(
+        "NS219", "Say after how long they may come again.", SEQUENCE,
+        sequence(_SEND, 'enroll: {when: in_list("readers"), again: always}\n'), "whoever meets `when` would come in without end",
+    ),
+    Mistake(
         "NS220", "Write the announcement, or name the file it stands in.", NEWSLETTER,
         _NEWSLETTER + "announcement: hello.md\n", "a newsletter has no announcement", _LAYOUT_AND_MAIL,
     ),
@@ -251,6 +290,91 @@ MISTAKES = (
         beside={SEQUENCE: sequence("  - {id: report, send: report, subject: Your report, kind: ask}\n")},
     ),
     Mistake(
+        "NS249", "Keep the day that was said, or say why it was moved.", SEQUENCE,
+        sequence(
+            "  - {id: offer, send: report, subject: The offer ends 31 March 2026}\n  - wait: 7 days\n"
+            "  - {id: still, send: report, subject: The offer ends 15 April 2026}\n"
+        ),
+    ),
+    Mistake(
+        "NS250", "Take the step out, or move it before the one that ends the sequence or goes back.", SEQUENCE,
+        sequence(_SEND + "  - end: done\n  - {tag: reader}\n"), "a step that nobody ever gets to",
+    ),
+    Mistake(
+        "NS251", "Take out what contradicts the rest; in an `elif`, ask for the special case first.", SEQUENCE,
+        sequence(_SEND + "  - {if: company_size > 50 and company_size < 10, then: [{tag: reader}]}\n"),
+        "a condition that holds of nobody",
+    ),
+    Mistake(
+        "NS252", "Put a wait on every way round. A date that has passed, and what has happened already, makes nobody wait.",
+        SEQUENCE, sequence("  - {id: again, tag: reader}\n  - {goto: again, at_most: 3}\n"), "a loop without a wait",
+    ),
+    Mistake(
+        "NS253", "Give it a day that is neither a holiday nor a blackout day of settings.toml.", SEQUENCE,
+        sequence(_SEND, "window: {days: mon-fri}\n"), "a window that never opens",
+        {"settings.toml": SETTINGS + '[sending]\nblackout = ["2026-01-01..2029-12-31"]\n'},
+    ),
+    Mistake(
+        "NS254", "Ask after the mail was sent; `ever=True` asks about all time and every campaign.", SEQUENCE,
+        sequence('  - {if: clicked("report"), then: [{tag: reader}]}\n' + _SEND),
+        "a condition asks about a mail before it is sent, or about meetings that no mail offers",
+    ),
+    Mistake(
+        "NS255", "Ask about a mail that the arms send, or that comes after them.", SEQUENCE,
+        sequence(
+            _SEND + "  - wait: 3 days\n  - split:\n      a: {steps: [{tag: a}, {end: a}]}\n      b: {steps: [{tag: b}, {end: b}]}\n"
+            '    winner: {goal: replied("late")}\n  - {id: late, send: report, subject: Late}\n'
+        ),
+        "the goal of an A/B test that no arm reaches",
+    ),
+    Mistake(
+        "NS256", "Put a wait before the step in one of them, or end the circle.", SEQUENCE,
+        sequence(_SEND + "  - {enroll: welcome}\n"), "sequences that pass people round in a circle without a wait",
+    ),
+    Mistake(
+        "NS301", "Give three times before you ask: jab, jab, jab, right hook. What invited an earlier ask is the reason to silence this.",
+        SEQUENCE, sequence(
+            _SEND + "  - wait: 3 days\n  - {id: more, send: report, subject: More of it}\n  - wait: 3 days\n"
+            "  - {id: talk, send: report, subject: Shall we talk?, kind: ask}\n"
+        ),
+    ),
+    Mistake(
+        "NS302", "Say how often with `at_most`.", SEQUENCE,
+        sequence(_SEND + "  - wait: 30 days\n  - {goto: report}\n"),
+    ),
+    Mistake(
+        "NS303", "Write the new date, or take the step out.", SEQUENCE,
+        sequence("  - {wait: {until: 2026-03-01}}\n" + _SEND),
+    ),
+    Mistake(
+        "NS304", "Go to the question itself, or move the step out of the branch.", SEQUENCE,
+        sequence(
+            "  - {id: size, if: company_size > 50, then: [{id: large, tag: large}]}\n  - wait: 3 days\n"
+            "  - {goto: large, at_most: 1}\n"
+        ),
+    ),
+    Mistake(
+        "NS305", "Make the hours longer, or choose others: clocks jump at night.", SEQUENCE,
+        sequence(_SEND, 'window: {hours: "02:00-03:00", timezone: Europe/Berlin}\n'),
+    ),
+    Mistake(
+        "NS306", "Leave the question out, or ask what tells people apart.", SEQUENCE,
+        sequence(_SEND + "  - {if: company_size > 50 or not (company_size > 50), then: [{tag: reader}]}\n"),
+    ),
+    Mistake(
+        "NS307", "Put a wait of a day or more between them. What is waited for is counted as coming at once, a date as passed; windows "
+        "and caps, which would hold the second back, are not counted.", SEQUENCE,
+        sequence(_SEND + "  - wait: 6 hours\n  - {id: more, send: report, subject: More of it}\n"),
+    ),
+    Mistake(
+        "NS308", "Let something that everybody can do lead there too: an answer, a booking, time.", SEQUENCE,
+        sequence(_SEND + '  - wait: 3 days\n  - {if: clicked("report"), then: [{hand_off: {}}]}\n'),
+    ),
+    Mistake(
+        "NS309", 'Ask `tracked_for("180 days")` as well: then it is asked only of those of whom we would know.', SEQUENCE,
+        sequence(_SEND + "  - wait: 30 days\n  - {if: not opened(), then: [{list: {leave: readers}}]}\n"),
+    ),
+    Mistake(
         "NS310", "Ask about something people do, or move the rule to `fit`.", SCORING,
         "format: 1\nactivities:\n  - {when: company_size > 50, points: 10}\n",
         "a rule for activities asks about none",
@@ -274,10 +398,46 @@ MISTAKES = (
         "a rule for points asks what we did or may see, not what people did or who they are",
     ),
     Mistake(
+        "NS315", "Let the grade begin lower, or give more points for fit.", SCORING,
+        "format: 1\nthreshold: {fit: B}\nfit:\n  - {when: company_size > 50, points: 20}\ngrades: {B: 25}\n",
+    ),
+    Mistake(
         "NS320", "Name somebody who is declared below `[[operators]]`, by address.", HANDOFF,
         "format: 1\ndefinition: Wants to talk.\nfallback: somebody@acme.example\n"
         "rules:\n  - {when: score > 60, due_after: 4 hours}\n",
         "somebody is named who does not work here",
+    ),
+    Mistake(
+        "NS330", "Lower the line, or offer more. Every cap and every `score` step of the file counts; what people give by hand does not.",
+        SEQUENCE, sequence(_SEND + "  - {if: score >= 60, then: [{hand_off: {}}]}\n"),
+        beside={SCORING: "format: 1\nthreshold: {score: 40}\nactivities:\n  - {when: replied(), points: 20, cap: 40}\n"},
+    ),
+    Mistake(
+        "NS331", "Lower the line, or offer more.", SCORING,
+        "format: 1\nthreshold: {score: 60}\nactivities:\n  - {when: clicked(), points: 10, cap: 40}\n",
+    ),
+    Mistake(
+        "NS332", "Let the arms differ in one thing, or make one of them.", SEQUENCE,
+        sequence("  - split:\n      a: {steps: [{tag: reader}]}\n      b: {steps: [{tag: reader}]}\n"),
+    ),
+    Mistake(
+        "NS333", "Ask about the mails of every arm, joined by `or`.", SEQUENCE,
+        sequence(
+            "  - split:\n      a: {steps: [{id: a, send: report, subject: Five numbers}]}\n"
+            '      b: {steps: [{id: b, send: report, subject: Your report}]}\n    winner: {goal: replied("a")}\n'
+        ),
+    ),
+    Mistake(
+        "NS334", "Give the arm more, or leave it out.", SEQUENCE,
+        sequence("  - split:\n      a: {weight: 1, steps: [{tag: a}]}\n      b: {weight: 199, steps: [{tag: b}]}\n"),
+    ),
+    Mistake(
+        "NS335", "Give it a higher priority than those it is to replace, or write `if_busy: wait`.", SEQUENCE,
+        sequence(_SEND, "if_busy: replace\n"), beside={"campaigns/sequences/first.yaml": sequence(_SEND).replace("welcome", "first")},
+    ),
+    Mistake(
+        "NS336", "Mend the name; of a sequence that is gone one may still ask who was on it.", SEQUENCE,
+        sequence(_SEND + '  - {if: finished("onboarding"), then: [{tag: reader}]}\n'),
     ),
     Mistake(
         "NS410", "Write `ask` or `never`, and a row of its own for the bases you mean.", CONSENT,
