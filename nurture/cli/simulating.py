@@ -106,7 +106,7 @@ def _alone(house: "App", stage: "Stage", email: str, start: "datetime") -> "Pers
         owner = list_operators(session).get(person.owner_id or 0)
         is_known = session.get(type(person), person.id) is not None
         past = past_of(session, stage, {person.id: person}, start)[person.id] if is_known else {}
-        return person_from(house, stage, person, owner, **past)
+        return person_from(house, stage, person, owner, past)
 
 
 def _people(house: "App", stage: "Stage", given: str, segment: str, start: "datetime", seed: int) -> "list[Person]":

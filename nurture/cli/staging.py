@@ -1,7 +1,8 @@
 """What `simulate` and `check --simulate` need of the house: the sequence with everything around it, and people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,8 +81,14 @@ def _path(destination: str) -> str:
     return urlsplit(destination).path or "/"
 
 
-def person_from(house: "App", stage: Stage, contact: "Contact", owner: "Operator | None", **known: Any) -> "Person":
-    """Somebody who may be mailed, with everything a contact has; `known` is what came before."""
+def person_from(
+    house: "App",
+    stage: Stage,
+    contact: "Contact",
+    owner: "Operator | None",
+    past: Mapping[str, Any] = MappingProxyType({}),
+) -> "Person":
+    """Somebody who may be mailed, with everything a contact has; `past` is what came before."""
     from nurture.consent.rules import is_tracked
     from nurture.contacts.facts import ContactFacts
     from nurture.contacts.store import values_of
@@ -102,7 +109,7 @@ def person_from(house: "App", stage: Stage, contact: "Contact", owner: "Operator
         "tracked_since": contact.created_at if tracked else None,
         "is_colleague": contact.domain in house.declared.company_domains,
     }
-    return Person(**{**values, **known})
+    return Person(**{**values, **past})
 
 
 def people_of_file(house: "App", stage: Stage, path: "Path", now: "datetime") -> "list[Person]":
@@ -145,7 +152,7 @@ def people_of_database(house: "App", stage: Stage, segment: str, now: "datetime"
             past = past_of(session, stage, found, now)
             owners = contacts.list_operators(session)
             yield from [
-                person_from(house, stage, one, owners.get(one.owner_id or 0), **past[one.id]) for one in found.values()
+                person_from(house, stage, one, owners.get(one.owner_id or 0), past[one.id]) for one in found.values()
             ]
         if len(ids) < _CHUNK:
             return

@@ -125,7 +125,7 @@ class Life:
         if not self.enrollment.is_over:
             self.note(self.enrollment.step or "", "still on the way", f"the {self.rehearsal.days} days are over")
         if self.is_told:
-            self._score(max(self.changed_at, _midnight(self.now)))
+            self._score(max(self.changed_at, _midnight(self.rehearsal.ends_at)))
         values = self.contact.values
         return Ending(
             self.person, self.began_at, self.ended_at, self.enrollment.status, self.enrollment.exit_reason,

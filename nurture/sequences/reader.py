@@ -93,10 +93,10 @@ class Reader:
             fitting = [fitting[int(self.chance(f"{key}:link") * len(fitting))]]
         numbers: list[int | None] = [None] if what == "open" else [*fitting]
         hits = self._hits.setdefault(key, [])
-        hits.extend(
-            Hit(len(hits) + more, _REQUESTS[what], number, at, "GET", "a browser", "")
-            for more, number in enumerate(numbers)
-        )
+        hits += [
+            Hit(id_, _REQUESTS[what], number, at, "GET", "a browser", "")
+            for id_, number in enumerate(numbers, start=len(hits))
+        ]
         if numbers and key not in self._open:
             self._open[key] = at
             self._expect(at + self.settle_after, _VERDICT, key)

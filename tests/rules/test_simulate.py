@@ -204,6 +204,7 @@ def test_points_fade_while_a_story_goes_on() -> None:
         replace(TWO_LETTERS, steps={**TWO_LETTERS.steps, "b": wait("b", None, 17)}),
         CLICKS,
         model=SCORING,
+        length=20 * DAY,
     )
     # As production does, at midnight: twenty days are 19 days and 15 hours old by then.
     assert ending.score == pytest.approx(40 * 0.5 ** ((20 - 9 / 24) / 10), abs=0.1)
