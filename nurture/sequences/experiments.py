@@ -1,7 +1,11 @@
-"""A/B tests that run: counted once an hour, ended by the rule their file gives, for everybody who comes later."""
+"""A/B tests that run: counted once an hour, ended by the rule their file gives, for everybody who comes later.
+
+Colleagues go through them like everybody and decide nothing.
+"""
 
 from datetime import datetime
 
+from nurture.campaigns.declared import colleague_domains
 from nurture.contacts.segments import Language
 from nurture.database.engine import Session
 from nurture.sequences import store
@@ -39,7 +43,7 @@ def _look(session: Session, language: Language, here: Open, step: Split, now: da
     if rule is None or began_at is None:
         return False
     goal = language.clause_of(session, from_outside(rule.goal, here.name), here.entrance.words, now)
-    counted = store.count_arms(session, here.name, step.id, goal, now - rule.after)
+    counted = store.count_arms(session, here.name, step.id, goal, now - rule.after, colleague_domains(session))
     arms = {arm.name: Score(*counted.get(arm.name, (0, 0))) for arm in step.arms}
     test = store.find_test(session, here.name, step.id, step.signature)
     test = test or SplitTest(sequence=here.name, step=step.id, signature=step.signature)

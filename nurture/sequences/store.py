@@ -1,6 +1,6 @@
 """Enrollments as they are kept, and all SQL about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
-from nurture.contacts.store import Contact
+from nurture.contacts.store import Contact, works_elsewhere
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Clause, Vocabulary
 from nurture.database.engine import Session
@@ -278,13 +278,19 @@ def list_tests(session: Session, sequence: str) -> list[SplitTest]:
     return list(session.scalars(sa.select(SplitTest).where(col(SplitTest.sequence) == sequence)))
 
 
-def count_arms(session: Session, sequence: str, step: str, goal: Clause, until: datetime) -> dict[str, tuple[int, int]]:
-    """By arm of a split: how many people went that way by then, and for how many of them the goal holds."""
+def count_arms(
+    session: Session, sequence: str, step: str, goal: Clause, until: datetime, colleagues: Collection[str]
+) -> dict[str, tuple[int, int]]:
+    """By arm of a split: how many people went that way by then, and for how many of them the goal holds.
+
+    `colleagues` are the domains of those who work here: what they do decides nothing.
+    """
     statement = (
         sa.select(col(StepVisit.way), sa.func.count(), sa.func.sum(sa.case((goal, 1), else_=0)))
         .join(EnrollmentRow, col(EnrollmentRow.id) == col(StepVisit.enrollment_id))
         .join(Contact, col(Contact.id) == col(EnrollmentRow.contact_id))
         .where(col(EnrollmentRow.sequence) == sequence, col(StepVisit.step) == step, col(StepVisit.passed_at) <= until)
+        .where(works_elsewhere(col(Contact.id), colleagues))
         .group_by(col(StepVisit.way))
     )
     return {way: (people, int(hits or 0)) for way, people, hits in session.execute(statement)}

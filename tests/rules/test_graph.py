@@ -250,7 +250,7 @@ NASTY = '"><script>alert(1)</script>&#34; {{ contact.email }} ]]> -->'
 
 
 def test_no_text_is_markup() -> None:
-    steps = [program.Send("a", "b"), program.Branch("b", when(), NASTY, None, None)]
+    steps: list[Step] = [program.Send("a", "b"), program.Branch("b", when(), NASTY, None, None)]
     flow = flow_of(sequence_of(steps, exits=(Exit(when(), NASTY, NASTY),)), NASTY, {"a": NASTY})
     picture = ET.fromstring(draw(flow))
     assert {one.tag.removeprefix(SVG) for one in picture.iter()} == {
