@@ -11,6 +11,7 @@ from typing import Any
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app.declaring import declared_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
+from nurture.campaigns.memory import Memory
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
 from nurture.campaigns.publications import undoing
 from nurture.campaigns.publications.undoing import Undoing
@@ -140,14 +141,23 @@ class App:
             blackout=tuple(parse_day_span(text) for text in self.declared.blackout),
         )
 
-    def read_files(self, *, with_people: bool = False) -> Reading:
-        """Read and check every file of the workspace; `with_people`: remarks may say how many contacts they are about."""
+    def read_files(self, *, with_people: bool = False, from_memory: bool = False) -> Reading:
+        """Read and check every file of the workspace.
+
+        `with_people`: remarks may say how many contacts they are about. `from_memory`: what was found about a file that
+        has not changed since need not be found again; for what is published, it is.
+        """
         workspace = self.workspace()
         if with_people:
             with self.database.reading() as session:
                 share = consents.share_not_recorded(session, self.clock.now())
             workspace = replace(workspace, not_recorded=share)
-        return read_workspace(workspace, self.kinds())
+        if not from_memory:
+            return read_workspace(workspace, self.kinds())
+        memory = Memory(self.folder / STATE_FOLDER / "checked", self.folder)
+        reading = read_workspace(replace(workspace, memory=memory), self.kinds())
+        memory.prune()
+        return reading
 
     def _field_words(self) -> dict[str, Word]:
         return contact_fields.field_words(self.fields)

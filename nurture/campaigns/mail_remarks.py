@@ -68,6 +68,11 @@ class Judged:
         return "\n\n".join(one for one in paragraphs if not any(each in one for each in ours))
 
     @property
+    def deadlines(self) -> list[tuple[date, str]]:
+        """Days by which it says that something is due."""
+        return list(wording.deadlines(f"{self.samples.full.subject}\n{self.words}"))
+
+    @property
     def destinations(self) -> list[str]:
         """Where its links lead, as far as it is written, but for our own pages and the front of a site."""
         led = (link.destination for link in self.compiled.links)
@@ -144,7 +149,7 @@ def _renewed_deadline(mail: Judged) -> Iterator[Problem]:
 def _passed_deadline(mail: Judged) -> Iterator[Problem]:
     if mail.today is None:
         return
-    for day, written in wording.deadlines(f"{mail.samples.full.subject}\n{mail.words}"):
+    for day, written in mail.deadlines:
         if mail.today - RECENT < day < mail.today:
             message = f'"{_flat(written)}" has passed: today is {mail.today}.'
             yield _remark(mail.place_of(written), "NS245", message, "Write a new date, or take the mail out.")

@@ -6,7 +6,7 @@ campaign knows. A name nobody could fill is found here, and not by the first rea
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,27 @@ class Taken:
     links: tuple[Link, ...]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A mail as a step names it, with all that decides what is found, but for the files and the day."""
+
+    name: str
+    given: tuple[Original | None, Original | None]  # subject and preheader
+    about_mail: Mapping[str, Any]
+    kind: MailKind
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Alike for steps that send the mail alike."""
+        return self.name, *(line and line.text for line in self.given), tuple(self.about_mail), self.kind
+
+    def written(self, workspace: Workspace) -> list[Any]:
+        """The same with the places that a remark may name, and the fields of a contact."""
+        lines = [line and (line.file, line.text, line.first_line, line.first_column) for line in self.given]
+        fields = sorted((name, one.type.value) for name, one in workspace.words.fields.items())
+        return ["mail", self.name, lines, sorted(self.about_mail), self.kind, fields]
+
+
 def take_template(
     workspace: Workspace,
     name: str,
@@ -46,29 +67,53 @@ def take_template(
     kind: MailKind = None,
 ) -> Taken | None:
     """The mail of a sequence that names a template; one that several steps send alike is only read once."""
-    given = [line for line in (subject, preheader) if line is not None]
-    key = (name, *(line and line.text for line in (subject, preheader)), tuple(about_mail), kind)
-    if key not in workspace.clean:
-        before = len(problems.found)
-        reading = read_template(workspace.templates, name, subject=subject, preheader=preheader)
-        mail = take_mail(
-            workspace,
-            reading,
-            problems,
-            asked_at=asked_at,
-            given=given,
-            about_mail=about_mail,
-            kind=kind,
-            is_dripped=True,
-        )
-        if mail is None or reading.compiled is None:
-            return None
-        taken = Taken(mail, reading.compiled.links)
-        if len(problems.found) > before:
-            return taken
-        workspace.clean[key] = taken
-    clean: Taken = workspace.clean[key]
-    return clean
+    asked = _Asked(name, (subject, preheader), about_mail, kind)
+    if asked.key in workspace.clean:
+        clean: Taken = workspace.clean[asked.key]
+        return clean
+    said = Problems()
+    taken = _recall(workspace, asked, said) or _read(workspace, asked, said, asked_at)
+    problems.found += said.found
+    problems.silences += said.silences
+    if taken and not said.found:
+        workspace.clean[asked.key] = taken
+    return taken
+
+
+def _read(workspace: Workspace, asked: _Asked, said: Problems, asked_at: Place) -> Taken | None:
+    """Read the mail, and remember what was said about it unless it has errors."""
+    subject, preheader = asked.given
+    reading = read_template(workspace.templates, asked.name, subject=subject, preheader=preheader)
+    given = [line for line in asked.given if line is not None]
+    judged = _judge(
+        workspace, reading, said, asked_at=asked_at, given=given, about_mail=asked.about_mail, kind=asked.kind,
+        is_dripped=True,
+    )  # fmt: skip
+    if judged is None:
+        return None
+    links = judged.compiled.links
+    if workspace.memory and not said.errors:
+        found = {
+            "source": judged.source.to_json(),
+            "links": [astuple(link) for link in links],
+            "found": [astuple(one) for one in said.found],
+            "silences": [astuple(one) for one in said.silences],
+            # A date is only said to have passed once it has.
+            "day": str(workspace.today) if judged.deadlines else None,
+        }
+        workspace.memory.keep(asked.written(workspace), found, reading.files)
+    return Taken(judged.source, links)
+
+
+def _recall(workspace: Workspace, asked: _Asked, said: Problems) -> Taken | None:
+    """The mail as it was read and judged before, if that is still all there is to say."""
+    found = workspace.memory and workspace.memory.recall(asked.written(workspace))
+    if not found or found["day"] not in {None, str(workspace.today)}:
+        return None
+    said.found += [Problem(*one) for one in found["found"]]
+    for file, code, reason, place, first, last in found["silences"]:
+        said.silences.append(Silence(file, code, reason, tuple(place), tuple(first), last and tuple(last)))
+    return Taken(MailSource.from_json(found["source"]), tuple(Link(*link) for link in found["links"]))
 
 
 def take_mail(
@@ -81,14 +126,33 @@ def take_mail(
     about_mail: Mapping[str, Any] = MappingProxyType({}),
     kind: MailKind = None,
     is_campaign: bool = True,
-    is_dripped: bool = False,
 ) -> MailSource | None:
     """What was read, unless it has errors.
 
     `asked_at` is where it was named, `given` what was written beside that, `about_mail` what `mail.` knows in addition,
-    with a value of each. `kind` says whether it gives or asks, `is_dripped` that everybody gets it at a time of their
-    own. A mail that cannot be rendered for somebody who has every field is one nobody would get.
+    with a value of each. `kind` says whether it gives or asks. A mail that cannot be rendered for somebody who has every
+    field is one nobody would get.
     """
+    judged = _judge(
+        workspace, reading, problems, asked_at=asked_at, given=given, about_mail=about_mail, kind=kind,
+        is_campaign=is_campaign,
+    )  # fmt: skip
+    return judged.source if judged else None
+
+
+def _judge(
+    workspace: Workspace,
+    reading: Reading,
+    problems: Problems,
+    *,
+    asked_at: Place,
+    given: Sequence[Original],
+    about_mail: Mapping[str, Any],
+    kind: MailKind,
+    is_campaign: bool = True,
+    is_dripped: bool = False,
+) -> Judged | None:
+    """What was read and all that is known about it; `is_dripped`: everybody gets it at a time of their own."""
     for one in reading.problems:
         problems.add(_as_seen_from(asked_at, one, workspace))
     _note_silences(reading, problems)
@@ -120,14 +184,14 @@ def take_mail(
         message = f"somebody we know little about could not get this mail: {sentence(rendered.why_not)}"
         hint = "Put it into {% if %}, or give it a word to fall back on."
         problems.add(Problem(source.template, 1, 1, "NT205", message, hint, "warning"))
+    subject_at = written.subject_at(source, reading)
+    judged = Judged(source, compiled, rendered, written.place, subject_at, kind, is_dripped, workspace.today)
     if is_campaign:
         problems.found += _missing_below(source, compiled, rendered)
         if (size := _too_large(source, reading, rendered)) is not None:
             problems.add(size)
-        subject_at = written.subject_at(source, reading)
-        judged = Judged(source, compiled, rendered, written.place, subject_at, kind, is_dripped, workspace.today)
         problems.found += remarks(judged)
-    return source if len(problems.errors) == before else None
+    return judged if len(problems.errors) == before else None
 
 
 def _missing_below(source: MailSource, compiled: CompiledMail, rendered: Samples) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from nurture.campaigns.complaints import Path_, complaints
+from nurture.campaigns.memory import Memory
 from nurture.campaigns.store import hash_of, write_content
 from nurture.conditions import Condition, ConditionError, Words, parse
 from nurture.database.engine import Session
@@ -109,6 +110,7 @@ class Workspace:
     values_per_ask: int = 3  # mails that give something before one may ask; 0: nobody counts
     blackout: tuple[DaySpan, ...] = ()  # days on which no campaign mails
     not_recorded: float | None = None  # the share of contacts whose opens and clicks we may not record, if known
+    memory: Memory | None = field(default=None, compare=False, repr=False)  # what was found before; None: nothing
     clean: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)  # mails nothing is said about
 
     @property
@@ -161,7 +163,9 @@ class Kind(Protocol):
 class YamlFile:
     """A YAML 1.2 file: its data, and where in the text each of them stands."""
 
-    def __init__(self, name: str, text: str, problems: Problems, first_line: int = 1) -> None:
+    def __init__(
+        self, name: str, text: str, problems: Problems, first_line: int = 1, memory: Memory | None = None
+    ) -> None:
         self.name = name
         self.problems = problems
         self.data: Any = None
@@ -170,9 +174,12 @@ class YamlFile:
         try:
             # Two steps of ruamel's own loader, so that the nodes with their marks are still there afterwards.
             yaml = YAML(typ="safe", pure=True)
-            self._root = yaml.compose(text)
+            known = memory.recall_document(name, text) if memory else None
+            self._root = known or yaml.compose(text)
             if self._root is not None:
                 self.data = yaml.constructor.construct_document(self._root)
+                if memory and known is None:
+                    memory.keep_document(name, text, self._root)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self._syntax_error(error.problem or "unreadable", mark.line if mark else 0, mark.column if mark else 0)
@@ -280,7 +287,7 @@ def open_yaml(workspace: Workspace, path: Path, problems: Problems) -> YamlFile 
     except UnicodeDecodeError as error:
         problems.add(Problem(name, 1, 1, "NS001", f"this is not UTF-8 text (byte {error.start}); save it as UTF-8."))
         return None
-    file = YamlFile(name, text, problems)
+    file = YamlFile(name, text, problems, memory=workspace.memory)
     if file.data is None:
         if not any(problem.file == name for problem in problems.found):
             problems.add(Problem(name, 1, 1, "NS003", "the file is empty; begin with `format: 1`."))

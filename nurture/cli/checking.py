@@ -38,6 +38,12 @@ def check(
     ] = Form.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document; as --format json.")] = False,
     silenced: Annotated[bool, typer.Option("--silenced", help="Also tell what files silence, and why.")] = False,
+    simulated: Annotated[
+        bool,
+        typer.Option("--simulate", help="Also let invented people live through every sequence that has `expect:`."),
+    ] = False,
+    contacts: Annotated[Path | None, typer.Option(help="With --simulate: the people of this file instead.")] = None,
+    seed: Annotated[int, typer.Option(help="With --simulate: other people, other chances.")] = 0,
 ) -> None:
     """Find everything that is wrong in the files of the workspace, at once.
 
@@ -46,10 +52,13 @@ def check(
 
     Example: nurture check campaigns/sequences --silenced
     """
+    from nurture.cli.expecting import find_breaches
+
     wanted = [_find(path) for path in paths or []]
     with opened() as house:
-        reading = house.read_files(with_people=True)
-    problems = [one for one in reading.problems if not wanted or _is_below(one.file, wanted)]
+        reading = house.read_files(with_people=True, from_memory=True)
+        found = [*reading.problems, *(find_breaches(house, reading, contacts=contacts, seed=seed) if simulated else [])]
+    problems = [one for one in sorted(found) if not wanted or _is_below(one.file, wanted)]
     unsaid = [one for one in reading.silenced if not wanted or _is_below(one.problem.file, wanted)]
     errors = sum(one.severity == "error" for one in problems)
     match Form.JSON if as_json else form:

@@ -1,6 +1,7 @@
 """The files of templates/: layouts, parts and mails, read from there and from nowhere else."""
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 from nurture.errors import did_you_mean
@@ -14,6 +15,14 @@ class Library:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.root = folder.resolve()
+        #: What a mail rests on: every file that was looked for, with the SHA-256 of what it held; None: not there.
+        self.files: dict[Path, str | None] = {}
+
+    def read(self, path: Path) -> str:
+        """The text of a file, its lines ended in one way."""
+        content = path.read_bytes()
+        self.files[path] = sha256(content).hexdigest()
+        return with_line_feeds(content.decode())
 
     def find(self, name: str, asked_at: Place, findings: Findings, written: str = "") -> Original | None:
         """The file of that name; what stands in the way is reported where it was asked for, as it was `written`."""
@@ -29,7 +38,7 @@ class Library:
             findings.add(asked_at, "NT101", f'there is no "{name}"', hint)
             return None
         try:
-            return Original(self.shown(path), with_line_feeds(path.read_text(encoding="utf-8")))
+            return Original(self.shown(path), self.read(path))
         except UnicodeDecodeError:
             findings.add((self.shown(path), 1, 1), "NT101", "this file is not UTF-8 text", "save it as UTF-8")
             return None

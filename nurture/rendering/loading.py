@@ -21,7 +21,7 @@ from nurture.rendering.library import Library
 from nurture.rendering.linting import lint
 from nurture.rendering.markdown import DEFAULT_COLORS, to_mjml
 from nurture.rendering.notes import without_notes
-from nurture.rendering.scanning import Kind, Original, Place, Token, mask, scan, text_of, with_line_feeds
+from nurture.rendering.scanning import Kind, Original, Place, Token, mask, scan, text_of
 from nurture.rendering.source import Findings, MailSource, TemplateError, TemplateProblem
 
 CONTENT = "content"  # the block of a layout that Markdown fills
@@ -37,6 +37,7 @@ class Reading:
     problems: tuple[TemplateProblem, ...]
     places: Mapping[str, Place] = field(default_factory=dict)  # where each value of the front matter stands
     compiled: CompiledMail | None = None  # the mail, ready for its first reader
+    files: Mapping[Path, str | None] = field(default_factory=dict)  # what it rests on: see `Library`
 
     def get_source(self) -> MailSource:
         """The mail, or TemplateError with everything that is wrong with it."""
@@ -145,6 +146,7 @@ def _find(library: Library, name: str, findings: Findings) -> Path | None:
     if Path(name).is_absolute() or not all(path.resolve().is_relative_to(library.root) for path in paths):
         findings.add((shown, 1, 1), "NT102", f'"{name}" leads outside {library.folder.name}/', "name a mail inside it")
         return None
+    library.files.update(dict.fromkeys(paths))
     found = [path for path in paths if path.is_file()]
     if len(found) == 1:
         return found[0]
@@ -184,14 +186,14 @@ class _Reader:
             self.findings.add((shown, 1, 1), "NT101", "this is no file with text in it", "put one in its place")
             return self._done(None, FrontMatter())
         try:
-            text = path.read_text(encoding="utf-8")
+            text = self.library.read(path)
         except FileNotFoundError:
             self.findings.add((shown, 1, 1), "NT101", "there is no such file", "write it, or mend its name")
             return self._done(None, FrontMatter())
         except UnicodeDecodeError:
             self.findings.add((shown, 1, 1), "NT101", "this file is not UTF-8 text", "save it as UTF-8")
             return self._done(None, FrontMatter())
-        front, rest = split(Original(shown, with_line_feeds(text)), self.findings)
+        front, rest = split(Original(shown, text), self.findings)
         tokens = scan(rest, self.findings)
         is_markdown = path.suffix == ".md"
         template = self._markdown(rest, tokens, front) if is_markdown else read(tokens, self.findings)
@@ -216,7 +218,7 @@ class _Reader:
         problems = TemplateError(self.findings.problems).problems  # in the order of their places, each once
         if self.findings.has_errors:
             return Reading(None, front.values, problems, front.places)
-        return Reading(source, front.values, problems, front.places, compiled)
+        return Reading(source, front.values, problems, front.places, compiled, self.library.files)
 
     def _markdown(self, rest: Original, tokens: list[Token], front: FrontMatter) -> Template:
         """Markdown as the content of its layout."""
