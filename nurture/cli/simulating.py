@@ -64,7 +64,7 @@ def simulate(
     lasting = parse_length(length)
     with opened() as house:
         begins_at = instant(start) if start else house.clock.now()
-        habits, outages = _behavior(house, behavior, sequence, begins_at)
+        habits, outages = _behavior(house, behavior, sequence, begins_at, is_crowd=contacts == _CROWD)
         stage = stage_of(house, units_of(house, *KINDS), sequence, outages)
         if contacts or segment:
             people = _arriving(_people(house, stage, contacts, segment, begins_at, seed), arrive, begins_at)
@@ -79,8 +79,9 @@ def simulate(
     _tell_all(stage, told, begins_at, lasting, seed, contact, out, is_shown=is_shown, as_json=as_json)
 
 
-def _behavior(house: "App", given: str, sequence: str, start: "datetime") -> tuple["Behavior", Any]:
+def _behavior(house: "App", given: str, sequence: str, start: "datetime", *, is_crowd: bool) -> tuple["Behavior", Any]:
     from nurture.sequences.behavior import read_behavior
+    from nurture.sequences.crowd import BEHAVIOR
     from nurture.sequences.habits import Behavior
 
     if given == _MEASURED:
@@ -92,7 +93,7 @@ def _behavior(house: "App", given: str, sequence: str, start: "datetime") -> tup
             warn(line)
         return measured.behavior, ()
     if not given:
-        return Behavior(), ()
+        return BEHAVIOR if is_crowd else Behavior(), ()
     definition = read_behavior(Path(given))
     return definition.to_behavior(), definition.to_outages(start)
 
@@ -152,16 +153,13 @@ def _live(
     whom: str,
 ) -> "Simulated":
     from nurture.errors import NotFound, did_you_mean
-    from nurture.sequences.crowd import BEHAVIOR
-    from nurture.sequences.habits import Behavior
     from nurture.sequences.simulate import simulate_all
 
     known = {one.email for one in people}
     if whom and whom not in known:
         raise NotFound(f"{whom} is not among them.{did_you_mean(whom, known)}")
-    is_crowd = len(people) > 1 and people[0].email.startswith("person1@") and habits == Behavior()
     return simulate_all(
-        stage.program, people, BEHAVIOR if is_crowd else habits, stage.world,
+        stage.program, people, habits, stage.world,
         start=start, length=lasting, seed=seed, is_told=lambda one: one.email == whom,
     )  # fmt: skip
 
