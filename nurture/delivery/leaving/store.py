@@ -57,7 +57,11 @@ def begin_sending(
 
 
 def _among(column: Any, words: Iterable[str]) -> ColumnElement[bool]:
-    """Clause: one of these words of ours, written out: a list of parameters is spelled anew for every mail."""
+    """Clause: one of these words of ours, written out.
+
+    A list of parameters would be spelled anew for every mail, and SQLite would plan the statement anew: the value of a
+    parameter decides whether a partial index may be used.
+    """
     found: ColumnElement[bool] = column.in_([sa.literal_column(f"'{word}'") for word in words])
     return found
 
@@ -84,7 +88,7 @@ def _first_issue_at(contact: Any, within: Any) -> ColumnElement[Any]:
     is_queued = sa.and_(_among(other.status, (Status.QUEUED, Status.CLAIMED)), col(other.due_at) <= within)
     # One that is held for another reason may stand still for long; a step does not wait for that.
     is_held_shortly = sa.and_(
-        col(other.status) == Status.HELD,
+        _among(other.status, (Status.HELD,)),
         _among(other.because, (HeldBecause.CAP, HeldBecause.WINDOW)),
         col(other.held_until) <= within,
     )
@@ -169,7 +173,7 @@ def _begin_sending(purpose: Purpose, *, is_step: bool, is_ask: bool) -> Any:
         sa.update(table)
         .where(
             table.c.id == sa.bindparam("delivery", type_=sa.BigInteger),
-            table.c.status == Status.CLAIMED,
+            _among(table.c.status, (Status.CLAIMED,)),
             table.c.worker_id == worker,
             is_alive(worker),
             _may_leave(purpose, is_step=is_step, is_ask=is_ask),
