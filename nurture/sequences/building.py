@@ -84,9 +84,10 @@ def _add(one: Numbered, following: str | None, into: Program, words: Words) -> N
             condition, up_to = parse(step.wait_for, words), parse_duration(step.up_to)
             into[one.id] = program.WaitFor(one.id, condition, step.wait_for, up_to, then, otherwise)
         case SplitStep() as step:
+            # By name, as a published file has them too: what somebody draws must not depend on the order of a file.
             arms = tuple(
                 Arm(name, arm.weight, _chain(one.ways[name], following, into, words))
-                for name, arm in step.split.items()
+                for name, arm in sorted(step.split.items())
             )
             into[one.id] = program.Split(one.id, arms, _winner(step, words))
         case _:
