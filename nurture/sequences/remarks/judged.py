@@ -122,9 +122,10 @@ class Judged:
 
     def says_they_asked(self, condition: Condition) -> bool:
         """Whether it holds only of people who asked us: they want a demonstration, have a need, booked or sent a form."""
-        asked = [part for part in _positive(condition) if isinstance(part, Asks)]
-        questions = [part for part in asked if part.predicate in {"submitted", "booked"}]
-        return self.possible.implies(condition, AnyOf((OneOf("interest", ASKS_US), *questions)))
+        said = [part for part in _positive(condition) if _is_said(part)]
+        return bool(said) and self.possible.implies(
+            condition, AnyOf((OneOf("interest", ASKS_US), *(part for part in said if isinstance(part, Asks))))
+        )
 
     @cached_property
     def points(self) -> float:
@@ -175,6 +176,15 @@ def reachable_points(model: Model, people: Possible) -> float:
     """The most points that the rules of the scoring can give to one of these people."""
     rules = [rule for rule in model.activities if rule.points > 0 and people.can_hold(rule.when)]
     return sum(rule.cap if rule.cap is not None else float("inf") for rule in rules)
+
+
+def _is_said(part: Condition) -> bool:
+    match part:
+        case Compare(field=name) | OneOf(field=name):
+            return name == "interest"
+        case Asks(predicate=predicate):
+            return predicate in {"submitted", "booked"}
+    return False
 
 
 def _positive(condition: Condition) -> Iterator[Condition]:

@@ -93,8 +93,9 @@ def _seconds(length: Duration) -> float:
 def unearned_asks(judged: Judged) -> None:
     """Jab, jab, jab, right hook: an ask stands on mails that gave something, unless the reader asked first."""
     wanted = judged.workspace.values_per_ask
+    has_asks = any(isinstance(step, Send) and step.kind == "ask" for step in judged.program.steps.values())
     entries = judged.entries
-    if not wanted or (entries and all(judged.says_they_asked(one) for one in entries)):
+    if not wanted or not has_asks or (entries and all(judged.says_they_asked(one) for one in entries)):
         return
     ways = Ways(judged.program, _asked_ways(judged))
     steps = judged.program.steps
@@ -111,7 +112,7 @@ def unearned_asks(judged: Judged) -> None:
             told = _NUMBERS[few] if few < len(_NUMBERS) else f"only {few} values"
             since = " since the ask before" if again < earned else ""
             message = f"an ask after {told}{since}; earn it with {_count(wanted)}, or say what invited it."
-            hint = 'Say it as the reason: silence: {NS301: "they asked for a price"}.'
+            hint = 'Say it on the step: silence: {NS301: "they asked for a price"}.'
             judged.remark("NS301", judged.by_id[one].mail_path, message, hint)
 
 

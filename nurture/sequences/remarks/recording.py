@@ -69,7 +69,8 @@ def silence_by_missing_opens(judged: Judged) -> None:
     if judged.lets_in_only_recorded:
         return
     for one in judged.every:
-        for way, place, when in _decided(judged, one):
+        takes_away = any(_taken_away(inner) for inner in one.ways.values())
+        for way, place, when in _decided(judged, one) if takes_away else ():
             if (what := _taken_away(one.ways.get(way, []))) and _is_silence(judged, when):
                 _remark(judged, place, what)
     entry = judged.definition.enroll

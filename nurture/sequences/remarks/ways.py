@@ -4,6 +4,7 @@ Everything is found by walking over steps, never by listing paths, whose number 
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -68,20 +69,20 @@ class Ways:
         return found
 
     @cached_property
-    def _order(self) -> dict[str, int]:
-        return {id_: number for number, id_ in enumerate(self.program.steps)}
+    def _mails(self) -> dict[str, int]:
+        """The mails, each with a bit of its own."""
+        mails = (id_ for id_, step in self.program.steps.items() if isinstance(step, Send))
+        return {id_: 1 << number for number, id_ in enumerate(mails)}
 
     @cached_property
     def _before(self) -> dict[str, int]:
         """For each step the mails that may have been sent before, as bits; a loop is gone round until nothing is new."""
         before = dict.fromkeys(self.program.steps, 0)
-        left = [self.program.first] if self.program.first is not None else []
+        left = deque([self.program.first] if self.program.first is not None else [])
         seen: set[str] = set()
         while left:
-            here = left.pop()
-            sent = before[here]
-            if isinstance(self.program.steps[here], Send):
-                sent |= 1 << self._order[here]
+            here = left.popleft()
+            sent = before[here] | self._mails.get(here, 0)
             for _, to in self.on[here]:
                 if to not in seen or sent & ~before[to]:
                     before[to] |= sent
@@ -92,7 +93,7 @@ class Ways:
     def mails_before(self, id_: str) -> set[str]:
         """The mails that somebody who stands at a step may have got."""
         bits = self._before[id_]
-        return {one for one, number in self._order.items() if bits >> number & 1}
+        return {one for one, bit in self._mails.items() if bits & bit}
 
     def mails_after(self, first: str | None) -> set[str]:
         """The mails that somebody may still get who comes to `first`."""
