@@ -58,6 +58,8 @@ def _is_inline_set(token: Token) -> bool:
 def _constants(token: Token) -> dict[str, str]:
     """What a `set` or `with` gives a constant to, as it will look in the mail."""
     found: dict[str, str] = {}
+    if token.word not in {"set", "with"}:
+        return found
     match _parsed(token):
         case nodes.Assign(target=nodes.Name(name=name), node=nodes.Const(value=value)):
             pairs: Iterable[tuple[str, object]] = [(name, value)]

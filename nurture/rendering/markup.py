@@ -46,8 +46,12 @@ class Piece:
     end: int
     text: str
     name: str = ""
-    attributes: tuple[Attribute, ...] = ()
     is_empty: bool = False
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Those of a tag; most are never asked for, so they are read when they are."""
+        return _attributes(self.text, self.start) if self.kind is Kind.OPEN else ()
 
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name, the last one when it is written twice, as MJML takes it."""
@@ -65,6 +69,7 @@ _PIECE = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _ATTRIBUTE = re.compile(r"""([^\s"'=<>/]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?""")
+_TAG_NAME = re.compile(r"<[A-Za-z][\w:.-]*+")
 _RAW_TEXT = frozenset({"style", "script", "mj-style"})
 
 
@@ -120,17 +125,23 @@ def _end_of_raw_text(opened: Piece, document: str) -> int:
 
 
 def _opened(found: re.Match[str], start: int, end: int) -> Piece:
-    written, at = found["attributes"], found.start("attributes")
+    is_empty = found["attributes"].rstrip().endswith("/")
+    return Piece(Kind.OPEN, start, end, found[0], _name(found["open"]), is_empty)
+
+
+@lru_cache(maxsize=1_000)  # about the same tags again and again
+def _attributes(tag: str, start: int) -> tuple[Attribute, ...]:
+    """The attributes of an opening tag that begins at `start`."""
+    named = _TAG_NAME.match(tag)
     attributes = []
-    for each in _ATTRIBUTE.finditer(written):
+    for each in _ATTRIBUTE.finditer(tag, named.end() if named else 0, len(tag) - 1):
         value = each[2] or ""
         is_quoted = value[:1] in {'"', "'"}
-        value_start = at + (each.start(2) if each[2] else each.end())
+        value_start = start + (each.start(2) if each[2] else each.end())
         first, last = value_start + is_quoted, value_start + len(value) - is_quoted
         inside = value[1:-1] if is_quoted else value
-        attributes.append(Attribute(each[1], inside, at + each.start(), first, last, is_quoted))
-    is_empty = written.rstrip().endswith("/")
-    return Piece(Kind.OPEN, start, end, found[0], _name(found["open"]), tuple(attributes), is_empty)
+        attributes.append(Attribute(each[1], inside, start + each.start(), first, last, is_quoted))
+    return tuple(attributes)
 
 
 def _name(written: str) -> str:

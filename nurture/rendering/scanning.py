@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from nurture.rendering.source import Findings
@@ -51,6 +51,16 @@ class Original:
         return self._line_starts[min(line, len(self._line_starts) - 1)]
 
 
+def _inner(tag: str) -> str:
+    return tag[2:-2].strip("+-").strip()
+
+
+@lru_cache(maxsize=4096)  # a tag is asked many times, and a layout's in every mail
+def _first_word(statement: str) -> str:
+    found = re.match(r"\w+", _inner(statement))
+    return found[0] if found else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A piece of a template. `is_made` marks text of ours that stands for the line its author wrote in Markdown."""
@@ -68,13 +78,12 @@ class Token:
     @property
     def inner(self) -> str:
         """What stands between the braces."""
-        return self.text[2:-2].strip("+-").strip() if self.kind is not Kind.TEXT else self.text
+        return _inner(self.text) if self.kind is not Kind.TEXT else self.text
 
     @property
     def word(self) -> str:
         """The first word of a statement: `if`, `endfor`, `set`."""
-        found = re.match(r"\w+", self.inner) if self.kind is Kind.STATEMENT else None
-        return found[0] if found else ""
+        return _first_word(self.text) if self.kind is Kind.STATEMENT else ""
 
     @property
     def trims_before(self) -> bool:
