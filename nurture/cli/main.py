@@ -11,6 +11,7 @@ from nurture import __version__
 from nurture.cli import (
     agreeing,
     allowing,
+    booking,
     checking,
     contacts,
     graphing,
@@ -72,6 +73,7 @@ for module in (
     trying,
     simulating,
     graphing,
+    booking,
     mails,
     leads,
     tasks,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from nurture.campaigns.reading import Unit
     from nurture.contacts.store import Contact
     from nurture.database.engine import Session
+    from nurture.delivery.composing import Recipient
     from nurture.delivery.store import Delivery
+    from nurture.rendering.compiling import CompiledMail
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Mail = Annotated[
@@ -57,20 +59,11 @@ def preview(
         wanted = find_mail(house, mail)
         with house.database.reading() as session:
             person = person_of(session, house, contact)
-            delivery = _draft(house, wanted, person, version_id=0)
-            compiled = composing.mail_of(wanted.unit.content, wanted.mail)
-            delivery.facts = composing.gather_facts(
-                composing.gather_people(session, [person.id]),
-                delivery,
-                wanted.unit.content,
-                house.declared,
-                house.clock.now(),
-                compiled.uses,
-                contact=person,
-            )
-            recipient = composing.recipient_of(person)
-            rendered = composing.render(compiled, delivery, house.house, recipient, person.email)
-            message = composing.compose(compiled, delivery, house.house, recipient, person.email).content
+            drafted = draft_for(session, house, wanted, person)
+            rendered = composing.render(drafted.mail, drafted.delivery, house.house, drafted.recipient, person.email)
+            message = composing.compose(
+                drafted.mail, drafted.delivery, house.house, drafted.recipient, person.email
+            ).content
     if out is None:
         say(f"Subject: {rendered.subject}\n")
         say(rendered.text)
@@ -146,6 +139,37 @@ def _send(house: "App", delivery_id: int) -> tuple[str, str]:
     with house.database.reading() as session:
         delivery = get_delivery(session, delivery_id)
         return delivery.status, relay_down or delivery.reply or delivery.because
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A mail as one person would get it, not queued anywhere."""
+
+    mail: "CompiledMail"
+    delivery: "Delivery"
+    recipient: "Recipient"
+
+
+def draft_for(session: "Session", house: "App", wanted: Wanted, person: "Contact") -> Drafted:
+    """Everything that `composing` needs to show a mail of the files to us."""
+    from nurture.delivery import composing
+    from nurture.delivery.offering import SAMPLE_MEETING
+
+    delivery = _draft(house, wanted, person, version_id=0)
+    mail = composing.mail_of(wanted.unit.content, wanted.mail)
+    delivery.facts = composing.gather_facts(
+        composing.gather_people(session, [person.id]),
+        delivery,
+        wanted.unit.content,
+        house.declared,
+        house.clock.now(),
+        mail.uses,
+        contact=person,
+    )
+    if wanted.mail in wanted.unit.content.get("meetings", {}) and delivery.facts["meeting"] is None:
+        # Before the first `publish` nobody works here whom one could meet.
+        delivery.facts["mail"]["meeting"] = dict(SAMPLE_MEETING)
+    return Drafted(mail, delivery, composing.recipient_of(person))
 
 
 def find_mail(house: "App", name: str) -> Wanted:
