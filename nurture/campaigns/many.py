@@ -5,10 +5,12 @@ the files. Processes are forked, so they begin with all that this one has read; 
 server, forking is no safe thing, and everything is read here.
 """
 
+import gc
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,9 +26,20 @@ _reads: list[Callable[[Path, Problems], Any]] = []
 
 def read_each(paths: Sequence[Path], read: Callable[[Path, Problems], Read | None], problems: Problems) -> list[Read]:
     """What `read` makes of each file, but for those it makes nothing of; complaints go to `problems`."""
+    if len(paths) < MANY:
+        return _read_here(paths, read, problems)
+    with _rarely_collected():
+        return _read_many(paths, read, problems)
+
+
+def _read_here(paths: Sequence[Path], read: Callable[[Path, Problems], Read | None], problems: Problems) -> list[Read]:
+    return [one for path in paths if (one := read(path, problems)) is not None]
+
+
+def _read_many(paths: Sequence[Path], read: Callable[[Path, Problems], Read | None], problems: Problems) -> list[Read]:
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if len(paths) < MANY or processes == 1 or threading.active_count() > 1:
-        return [one for path in paths if (one := read(path, problems)) is not None]
+    if processes == 1 or threading.active_count() > 1:
+        return _read_here(paths, read, problems)
     _reads.append(read)
     try:
         with multiprocessing.get_context("fork").Pool(processes) as pool:
@@ -37,6 +50,17 @@ def read_each(paths: Sequence[Path], read: Callable[[Path, Problems], Read | Non
         problems.found += found
         problems.silences += silences
     return [one for one, _, _ in answers if one is not None]
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Nearly all that is read stays; to look through it for garbage at Python's usual pace takes longer than to read it."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _read_one(path: Path) -> tuple[Any, list[Problem], list[Silence]]:
