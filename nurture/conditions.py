@@ -152,7 +152,7 @@ def holds(condition: Condition, facts: Facts) -> bool:
             return not _is_of(of_type, facts.value(name))
         case OneOf(name, values):
             known = facts.value(name)
-            return any(_is_comparable(known, value) and known == value for value in values)
+            return any(known == value and _is_comparable(known, value) for value in values)
         case Compare(name, operator, value):
             known = facts.value(name)
             return _is_comparable(known, value) and _COMPARISONS[operator](known, value)

@@ -83,7 +83,10 @@ def compute(
     now: datetime,
 ) -> Result:
     """The score of one contact at `now`; `facts` answers for their fields, tags and lists."""
-    parts = [part for rule in model.activities for part in _parts(rule, deeds, facts, now)]
+    # The newest count first, so that what falls under a cap is what matters most now.
+    done = sorted((deed for deed in deeds if deed.occurred_at <= now), key=lambda deed: deed.occurred_at, reverse=True)
+    newest = [_DeedFacts(deed, facts, now) for deed in done]
+    parts = [part for rule in model.activities for part in _parts(rule, newest, now)]
     parts += [_given_part(one, now) for one in given if one.given_at <= now]
     parts = [part for part in parts if part.points]
     fit_parts = tuple(Part(rule.points, rule.text) for rule in model.fit if holds(rule.when, facts))
@@ -97,13 +100,13 @@ def compute(
     )
 
 
-def _parts(rule: ActivityRule, deeds: Sequence[Deed], facts: Facts, now: datetime) -> list[Part]:
+def _parts(rule: ActivityRule, newest: Sequence["_DeedFacts"], now: datetime) -> list[Part]:
     left = rule.cap if rule.cap is not None else float("inf")
     parts = []
-    # The newest count first, so that what falls under the cap is what matters most now.
-    for deed in sorted(deeds, key=lambda deed: deed.occurred_at, reverse=True):
-        if deed.occurred_at > now or left <= 0 or not holds(rule.when, _DeedFacts(deed, facts, now)):
+    for one in newest:
+        if left <= 0 or not holds(rule.when, one):
             continue
+        deed = one.deed
         points = round(min(decayed(rule.points, deed.occurred_at, rule.half_life, now), left), 1)
         left -= points
         what = deed.kind if not deed.place else f"{deed.kind} {deed.place}"

@@ -187,6 +187,8 @@ def matches(deed: Deed, predicate: str, given: Mapping[str, object], now: dateti
     """Whether a deed answers a question; `tracking.store.vocabulary` is the same in SQL."""
     if deed.kind != ANSWERED_BY[predicate]:
         return False
+    if not given:
+        return True
     checks: dict[str, Callable[[object], bool]] = {
         "mail": lambda mail: deed.place == mail,
         "form": lambda form: deed.place == form,
