@@ -16,7 +16,7 @@ from nurture.delivery.rules import Status
 from nurture.handoff.rules import WORDS, may_be_handed_off
 from nurture.scoring.rules import Given
 from nurture.sequences import decisions, engine
-from nurture.sequences.decisions import Enrollment
+from nurture.sequences.decisions import Enrollment, Note
 from nurture.sequences.facts import PersonFacts
 from nurture.sequences.habits import Habits
 from nurture.sequences.postbox import Postbox
@@ -67,6 +67,7 @@ class Life:
         self.did: list[Did] = []
         self.reached: set[str] = set()
         self.timeline: list[Entry] = []
+        self._told: tuple[Note, ...] = ()  # what the engine said last: it says again what it waits for
         self.note(program.first or "", "enrolled")
         self._score(self.began_at)
 
@@ -145,13 +146,14 @@ class Life:
     def _decide(self) -> bool:
         """Ask the engine; whether it changed something that it would want to know of."""
         as_of = max(self.changed_at, _midnight(self.now))
-        if self.rehearsal.reads_score and self.scored_at < as_of:
+        if self.rehearsal.reads_score and self.scored_at < as_of and (self.reader.deeds or self.given):
             self._score(as_of)
         decision = engine.advance(self.rehearsal.program, self.enrollment, self.facts(), self.now)
         self.enrollment = decision.enrollment
         if self.is_told:
-            for note in decision.notes:
+            for note in decision.notes if decision.notes != self._told else ():
                 self.note(note.step, note.what, note.why)
+            self._told = decision.notes
         for passed in decision.passed:
             self.reached.add(passed.step)
             if self.rehearsal.on_passed is not None:
@@ -314,7 +316,8 @@ class Life:
                 self.note(act.step, "a machine fetches it", act.because)
         else:
             self._say(act)
-        self._score(self.now)
+        if act.deeds:
+            self._score(self.now)
 
     def _say(self, act: Act) -> None:
         self.did.append(Did(self.now, act.what, act.step))

@@ -212,16 +212,17 @@ def test_points_fade_while_a_story_goes_on() -> None:
 
 def test_given_points_stay_when_the_next_click_is_scored() -> None:
     program = sequence(GivePoints("gift", "a", 5, "a gift"), Send("a", None))
-    assert live(program, model=SCORING).score == 5
+    at_once = {"model": SCORING, "length": timedelta(hours=3)}  # before anything fades
+    assert live(program, **at_once).score == 5
     clicked = sequence(GivePoints("gift", "a", 5, "a gift"), Send("a", "w"), wait("w", None, 0.1))
-    assert live(clicked, CLICKS, model=SCORING).score == 45
+    assert live(clicked, CLICKS, **at_once).score == 45
 
 
 def test_what_somebody_did_before_counts_on() -> None:
     before = Deed(ActivityKind.CLICKED, START - timedelta(hours=1), "other/mail", 7, "x", "/x")
     known = person(deeds=[before], given=[Given(5, "met", START - DAY)])
     program = sequence(Send("a", "w"), wait("w", None, 0.1))
-    assert live(program, CLICKS, model=SCORING, who=known).score == pytest.approx(40 + 40 + 5, abs=0.3)
+    assert live(program, CLICKS, model=SCORING, who=known, length=timedelta(hours=3)).score == pytest.approx(40 + 40 + 5, abs=0.3)
 
 
 def test_whoever_crosses_the_line_is_handed_over_and_the_sequence_may_end_with_it() -> None:
