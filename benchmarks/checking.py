@@ -2,14 +2,14 @@
 
 `python -m benchmarks.checking [SEQUENCES] [TEMPLATES]` writes a workspace of so many sequences (1,000) that send three
 mails each out of so many templates (1,000, Markdown and MJML by halves, in the starter's layouts), checks it as the
-command does, twice, and prints seconds, files a second, and the ratio to
-`ruamel.yaml` and `mjml-python` alone on the same files.
+command does, twice and once more after a tenth of the templates changed, and prints the processor time of all processes,
+files per second of it, and the ratio to `ruamel.yaml` and `mjml-python` alone on the same files.
 """
 
+import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,9 +94,16 @@ def make_workspace(folder: Path, sequences: int, templates: int) -> None:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
-    began = time.perf_counter()
+    """Processor seconds of this process and those it began: others on the machine do not count."""
+    began = sum(os.times()[:4])
     result = work()
-    return time.perf_counter() - began, result
+    return sum(os.times()[:4]) - began, result
+
+
+def change(folder: Path) -> None:
+    """Edit every tenth template."""
+    for path in sorted((folder / "templates" / "sequences" / "many").iterdir())[::10]:
+        path.write_text(path.read_text(encoding="utf-8").replace("changed in", "has changed in"), encoding="utf-8")
 
 
 def parse_yaml(folder: Path) -> None:
@@ -133,8 +140,10 @@ def main() -> None:
         print(f"compiling the MJML alone {mjml:6.2f} s")
         house = open_app(folder)
         try:
-            for what in ("check", "check, a second time"):
-                seconds, reading = timed(house.read_files)
+            for what in ("check", "check, unchanged", "check, a tenth changed"):
+                if what == "check, a tenth changed":
+                    change(folder)
+                seconds, reading = timed(lambda: house.read_files(from_memory=True))
                 assert isinstance(reading, Reading)
                 if reading.problems:
                     raise SystemExit("\n".join(map(str, reading.problems[:5])))
