@@ -151,7 +151,7 @@ def left_out(
     with opened() as house, house.database.reading() as session:
         now = house.clock.now()
         if issue:
-            people = left_out_of_issue(session, name, issue, now)
+            people = left_out_of_issue(session, house.language, name, issue, now)
         else:
             people = left_out_of_announcement(session, house.language, name, now)
     if as_json:

@@ -122,8 +122,12 @@ def count_to_announce(session: Session, language: Language, newsletter: Publishe
 
 
 def _may_be_announced_to(session: Session, newsletter: Published, language: Language, now: datetime) -> Clause:
-    is_meant = language.clause(session, newsletter.definition.audience, newsletter.content["rests_on"], now)
-    return is_meant & _is_subscribed(newsletter, now)
+    return is_in_audience(session, language, newsletter, now) & _is_subscribed(newsletter, now)
+
+
+def is_in_audience(session: Session, language: Language, newsletter: Published, now: datetime) -> Clause:
+    """Whom the newsletter is for, on that day; who is no longer in it reads on when they are again."""
+    return language.clause(session, newsletter.definition.audience, newsletter.content["rests_on"], now)
 
 
 def _is_subscribed(newsletter: Published, now: datetime) -> Clause:
@@ -234,8 +238,7 @@ def _queue_chunk(
     """Queue the slot's issue for the next readers; how many were looked at."""
     assert slot.version_id is not None
     content = campaigns.get_content(session, slot.version_id)
-    audience = content["front"]["audience"] or "True"
-    clause = language.clause(session, audience, content["rests_on"], now)
+    clause = _is_meant(session, language, newsletter, content, now)
     people, last = store.page_of_readers(session, slot.newsletter, slot.queued_to, _CHUNK, slot.slot_at, clause)
     if last is None:
         slot.finished_at = now
@@ -250,6 +253,15 @@ def _queue_chunk(
     return len(people)
 
 
+def _is_meant(
+    session: Session, language: Language, newsletter: Published, issue: Mapping[str, Any], now: datetime
+) -> Clause:
+    """Whom an issue is for: the newsletter's audience as it is on the day, and of it the issue's own, if it has one."""
+    clause = is_in_audience(session, language, newsletter, now)
+    own = issue["front"]["audience"]
+    return clause & language.clause(session, own, issue["rests_on"], now) if own else clause
+
+
 def list_coming_issues(session: Session, language: Language, ids: Sequence[int], now: datetime) -> dict[int, datetime]:
     """Which of these contacts an issue will be due to within a day, and when, though it is not queued for them yet."""
     found: dict[int, datetime] = {}
@@ -260,8 +272,7 @@ def list_coming_issues(session: Session, language: Language, ids: Sequence[int],
         if version_id is None or slot_at - EARLIEST_ZONE > now + ISSUE_GOES_FIRST:
             continue
         content = campaigns.get_content(session, version_id)
-        clause = language.clause(session, content["front"]["audience"] or "True", content["rests_on"], now)
-        clause &= _is_subscribed(newsletter, now)
+        clause = _is_meant(session, language, newsletter, content, now) & _is_subscribed(newsletter, now)
         for contact in store.readers_among(session, newsletter.name, ids, queued_to, slot_at, clause):
             due_at = max(now, newsletter.schedule.due_for(slot_at, zone_of(contact)))
             if due_at <= now + ISSUE_GOES_FIRST:

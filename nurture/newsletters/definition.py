@@ -42,7 +42,9 @@ class NewsletterDefinition(FileDefinition):
     topic: str = Field(description="What it is about; permission is asked for this topic.")
     sender: str = Field("default", description='"default", "owner", or a name from settings.toml.')
     owner: str = Field(description="The operator who writes it and is reminded when no issue is ready.")
-    audience: str = Field(description="The condition that makes somebody one of those it may be announced to.")
+    audience: str = Field(
+        description="The condition that makes somebody one of those it is for: asked for the announcement and each issue."
+    )
     announcement: str = Field("announcement.md", description="The file of the announcement.")
     announce_in: AnnouncementWindow | None = Field(None, description="When it may leave; left out: at any time.")
     wait_after: Length = Field("5 working days", description="Time between somebody's announcement and first issue.")

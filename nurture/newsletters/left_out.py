@@ -12,7 +12,7 @@ from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.delivery.rules import Status
 from nurture.newsletters import store
-from nurture.newsletters.actions import get_published
+from nurture.newsletters.actions import get_published, is_in_audience
 from nurture.newsletters.kind import ISSUE
 from nurture.newsletters.store import ANNOUNCEMENT, NewsletterSlot
 
@@ -31,7 +31,7 @@ class LeftOut:
 def left_out_of_announcement(session: Session, language: Language, name: str, now: datetime) -> list[LeftOut]:
     """Everybody in the audience the announcement will not reach, with the reason by name."""
     newsletter = get_published(session, name)
-    clause = language.clause(session, newsletter.definition.audience, newsletter.content["rests_on"], now)
+    clause = is_in_audience(session, language, newsletter, now)
     had = {delivery.contact_id: delivery for delivery, _ in store.deliveries_of(session, name, ANNOUNCEMENT)}
     found: list[LeftOut] = []
     after = 0
@@ -48,14 +48,15 @@ def left_out_of_announcement(session: Session, language: Language, name: str, no
     return found
 
 
-def left_out_of_issue(session: Session, name: str, issue: str, now: datetime) -> list[LeftOut]:
+def left_out_of_issue(session: Session, language: Language, name: str, issue: str, now: datetime) -> list[LeftOut]:
     """Every reader an issue did not reach, with the reason by name."""
     campaign = campaigns.get_campaign(session, ISSUE, f"{name}/{issue}")
     slot = store.slot_of_issue(session, campaign.id)
     queued = {contact.id: delivery for delivery, contact in store.deliveries_of(session, name, issue)}
     readers = store.list_readers(session, name)
-    topic = get_published(session, name).definition.topic
-    standings = consents.standings(session, [contact.id for _, contact in readers], topic)
+    newsletter = get_published(session, name)
+    standings = consents.standings(session, [contact.id for _, contact in readers], newsletter.definition.topic)
+    meant = store.readers_meant(session, name, is_in_audience(session, language, newsletter, now))
     found = []
     for reader, contact in readers:
         delivery = queued.get(contact.id)
@@ -69,6 +70,8 @@ def left_out_of_issue(session: Session, name: str, issue: str, now: datetime) ->
             found.append(LeftOut(contact, f"their first issue comes from {reader.first_issue_from:%Y-%m-%d} on"))
         elif not permission.is_allowed:
             found.append(LeftOut(contact, permission.because))
+        elif contact.id not in meant:
+            found.append(LeftOut(contact, "no longer in the newsletter's audience"))
         elif _has_audience(session, slot):
             found.append(LeftOut(contact, "not in the audience of this issue"))
         else:

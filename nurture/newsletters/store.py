@@ -190,6 +190,12 @@ def list_readers(session: Session, newsletter: str) -> list[tuple[Reader, Contac
     return list(session.execute(statement))
 
 
+def readers_meant(session: Session, newsletter: str, clause: Clause) -> set[int]:
+    """The readers of whom a condition is true."""
+    statement = sa.select(col(Reader.contact_id)).join(Contact, col(Contact.id) == col(Reader.contact_id))
+    return set(session.scalars(statement.where(col(Reader.newsletter) == newsletter, clause)))
+
+
 def count_readers(session: Session, newsletter: str) -> int:
     statement = sa.select(sa.func.count()).select_from(Reader)
     return session.scalar(statement.where(col(Reader.newsletter) == newsletter, col(Reader.left_at).is_(None))) or 0

@@ -300,7 +300,7 @@ def test_who_was_left_out_of_an_issue_can_be_said_by_name(tell: Tell) -> None:
 
 def left_out(story: Story, name: str) -> dict[str, str]:
     with story.database.reading() as session:
-        found = left_out_of_issue(session, "weekly", name, story.now)
+        found = left_out_of_issue(session, story.app.language, "weekly", name, story.now)
     return {one.contact.email.partition("@")[0]: one.because for one in found}
 
 
