@@ -25,12 +25,15 @@ from nurture.database.engine import Session
 from nurture.delivery import store as deliveries
 from nurture.errors import NotAllowed
 from nurture.sequences import store
+from nurture.sequences.admission import Admission, Door, Occasion, Outcome, Way, admit, may_share
 from nurture.sequences.decisions import State
 from nurture.sequences.definition import EnrollDefinition
 from nurture.sequences.kind import load_sequence
 from nurture.sequences.program import Sequence as Program
 from nurture.sequences.store import EnrollmentRow
 from nurture.timing import parse_length, parse_moment
+
+_OPEN = "sequences that take people in"
 
 #: How long after somebody did something, or after their date came, it still lets them in.
 GRACE = timedelta(days=7)
@@ -71,6 +74,17 @@ class Open:
     def name(self) -> str:
         return self.entrance.program.name
 
+    @property
+    def topic(self) -> str:
+        return self.entrance.program.topic
+
+    @property
+    def door(self) -> Door:
+        """The same for deciding."""
+        again = self.entrance.entry.again
+        length = {"never": None, "always": timedelta(0)}[again] if again in {"never", "always"} else parse_length(again)
+        return Door(self.entrance.program, length)
+
 
 def load_entrance(content: Mapping[str, Any], language: Language) -> Entrance:
     """The entrance of a published version."""
@@ -79,13 +93,15 @@ def load_entrance(content: Mapping[str, Any], language: Language) -> Entrance:
 
 
 def list_open(session: Session, language: Language) -> list[Open]:
-    """Every sequence that takes people in, the most important first."""
-    found = [
-        Open(one.version_id, one.id, campaigns.derive(session, one.version_id, load_entrance, language))
-        for one in campaigns.list_campaigns(session, "sequence")
-        if one.version_id is not None
-    ]
-    return sorted(found, key=lambda one: (-one.entrance.program.priority, one.name))
+    """Every sequence that takes people in; asked once per transaction."""
+    known: list[Open] | None = session.info.get(_OPEN)
+    if known is None:
+        known = session.info[_OPEN] = [
+            Open(one.version_id, one.id, campaigns.derive(session, one.version_id, load_entrance, language))
+            for one in campaigns.list_campaigns(session, "sequence")
+            if one.version_id is not None
+        ]
+    return known
 
 
 def enroll(
@@ -95,14 +111,15 @@ def enroll(
     campaigns.get_campaign(session, "sequence", sequence)
     every = list_open(session, language)
     here = next(one for one in every if one.name == sequence)
-    topic = here.entrance.program.topic
+    topic = here.topic
     permission = may_send(Purpose.CAMPAIGN, consents.standings(session, [contact.id], topic)[contact.id], now)
     if not permission.is_allowed:
         raise NotAllowed(f"{contact.email} may not be mailed about {topic}: {permission.because}.")
     on_the_way = store.list_on_the_way(session, [contact.id])
     if any(row.sequence == sequence for row in on_the_way):
         return Entry.ALREADY
-    if any(row.sequence not in _compatible(here, every) for row in on_the_way):
+    doors = [one.door for one in every]
+    if not all(may_share(here.entrance.program, row.sequence, doors) for row in on_the_way):
         is_new = store.add_pending(session, sequence, contact.id, because, now)
         mark_changed(session, [contact.id], now)
         return Entry.WAITS if is_new else Entry.ALREADY
@@ -114,11 +131,54 @@ def enroll_entrants(
 ) -> int:
     """Enroll those of these contacts whom something lets in; how many came in.
 
-    `only_time`: ask only the sequences whose entrants need not have changed.
+    What lets them in is asked in one statement for all sequences, and decided in one go. `only_time`: ask only the
+    sequences whose entrants need not have changed.
     """
     every = list_open(session, language)
     asked = [one for one in every if not only_time or one.entrance.asks_as_time_passes]
-    return sum(_take_in(session, language, one, every, ids, now) for one in asked)
+    triggers = [trigger for one in asked for trigger in _triggers(session, language, one, now)]
+    occasions = store.pending_of(session, ids)
+    for trigger, met in zip(triggers, store.list_met(session, ids, [one.clause for one in triggers]), strict=True):
+        found = occasions.setdefault(trigger.sequence, [])
+        found += [Occasion(contact_id, trigger.because, trigger.passes) for contact_id in met]
+    allowed = _allowed(session, every, occasions, now)
+    if not any(allowed.values()):
+        return 0
+    concerned = sorted({one.contact_id for found in allowed.values() for one in found})
+    ways: dict[int, list[Way]] = {}
+    for row in store.list_enrollments(session, concerned):
+        ways.setdefault(row.contact_id, []).append(Way(row.sequence, row.ended_at))
+    return _carry_out(session, every, admit([one.door for one in every], allowed, ways, now), now)
+
+
+def _allowed(
+    session: Session, every: Sequence[Open], occasions: Mapping[str, Sequence[Occasion]], now: datetime
+) -> dict[str, list[Occasion]]:
+    """The occasions of those who may be mailed about the topic; whoever may not would only leave again at once."""
+    allowed = {}
+    for one in every:
+        found = occasions.get(one.name, ())
+        standings = consents.standings(session, [each.contact_id for each in found], one.topic) if found else {}
+        allowed[one.name] = [
+            each for each in found if may_send(Purpose.CAMPAIGN, standings[each.contact_id], now).is_allowed
+        ]
+    return allowed
+
+
+def _carry_out(session: Session, every: Sequence[Open], admissions: Sequence[Admission], now: datetime) -> int:
+    here = {one.name: one for one in every}
+    entered = 0
+    for one in admissions:
+        match one.outcome:
+            case Outcome.WAITS:
+                store.add_pending(session, one.sequence, one.contact_id, one.because, now)
+            case Outcome.STAYS_OUT:
+                _insert(session, here[one.sequence], [one.contact_id], one.because, now, stays_out=True)
+            case Outcome.COMES_IN:
+                _end_others(session, one, now)
+                entered += _insert(session, here[one.sequence], [one.contact_id], one.because, now)
+                store.drop_pending(session, one.sequence, one.contact_id)
+    return entered
 
 
 def asks_as_time_passes(session: Session, language: Language) -> bool:
@@ -126,99 +186,38 @@ def asks_as_time_passes(session: Session, language: Language) -> bool:
     return any(one.entrance.asks_as_time_passes for one in list_open(session, language))
 
 
-def _take_in(
-    session: Session, language: Language, here: Open, every: Sequence[Open], ids: Sequence[int], now: datetime
-) -> int:
-    # Whoever may not be mailed would only leave again at once.
-    may_be_mailed = consents.may_be_mailed(Purpose.CAMPAIGN, here.entrance.program.topic, now)
-    compatible = store.in_sequences(_compatible(here, every))
-    pending = store.find_entrants(
-        session, here.name, store.is_pending(here.name) & may_be_mailed, ids, again=now, compatible=compatible
-    )
-    entered = 0
-    for contact_id, because in store.drop_pending(session, here.name, pending).items():
-        entered += _insert(session, here, [contact_id], because, now)
-    for trigger in _triggers(session, language, here, now):
-        entered += _enroll_on(session, here, every, ids, trigger, may_be_mailed, now)
-    return entered
-
-
-def _enroll_on(
-    session: Session,
-    here: Open,
-    every: Sequence[Open],
-    ids: Sequence[int],
-    trigger: "Trigger",
-    may_be_mailed: Clause,
-    now: datetime,
-) -> int:
-    """One trigger: whoever is free comes in; of the others some wait, some stay out, some change over."""
-    occasion, because = trigger.clause & may_be_mailed, trigger.because
-    match here.entrance.entry.again:
-        case "never":
-            again = None
-        case "always":
-            again = now
-        case length:
-            again = now - parse_length(length)
-    program = here.entrance.program
-    compatible = store.in_sequences(_compatible(here, every))
-    if program.if_busy == "replace":
-        lower = [one.name for one in every if one.entrance.program.priority < program.priority]
-        found = store.find_entrants(
-            session, here.name, occasion, ids, again=again, compatible=compatible | store.in_sequences(lower)
-        )
-        _end_others(session, found, _compatible(here, every), f"{here.name} took over", now)
-        return _insert(session, here, found, because, now)
-    found = store.find_entrants(session, here.name, occasion, ids, again=again, compatible=compatible)
-    entered = _insert(session, here, found, because, now)
-    if program.if_busy == "skip" or trigger.passes:
-        busy = store.find_entrants(session, here.name, occasion, ids, again=again, compatible=store.everything())
-        if program.if_busy == "skip":
-            _insert(session, here, busy, because, now, stays_out=True)
-        for contact_id in busy if program.if_busy == "wait" else ():
-            store.add_pending(session, here.name, contact_id, because, now)
-    return entered
-
-
 @dataclass(frozen=True)
 class Trigger:
-    """What lets somebody in, as a clause on `contact`. One that `passes` is remembered for whoever is busy."""
+    """What lets somebody into a sequence, as a clause on `contact`."""
 
+    sequence: str
     clause: Clause
     because: str
     passes: bool = False
-
-
-def _compatible(here: Open, every: Sequence[Open]) -> list[str]:
-    """Sequences that somebody on this one may be on too, itself included."""
-    program = here.entrance.program
-    others = [one.entrance.program for one in every if one.name != here.name]
-    return [here.name, *(other.name for other in others if program.is_compatible_with(other))]
 
 
 def _triggers(session: Session, language: Language, here: Open, now: datetime) -> Iterator[Trigger]:
     """Every trigger of a sequence."""
     entry, words = here.entrance.entry, here.entrance.words
     if entry.when:
-        yield Trigger(language.clause_of(session, parse(entry.when, words), words, now), entry.when)
+        yield Trigger(here.name, language.clause_of(session, parse(entry.when, words), words, now), entry.when)
     if entry.joined or entry.did or entry.submitted:
         began_at = campaigns.first_published_at(session, here.campaign_id)
         if entry.joined:
             joined = contacts.joined_since(entry.joined, began_at, _not_since(here.name))
-            yield Trigger(joined, f'joined "{entry.joined}"')
+            yield Trigger(here.name, joined, f'joined "{entry.joined}"')
         recent = min(GRACE, now - began_at)
         if entry.submitted:
             asks = Asks("submitted", (("form", entry.submitted), ("within", recent)))
             sent = language.clause_of(session, asks, words, now)
             is_new = ~store.has_come_in_since(here.name, now - recent)
-            yield Trigger(sent & is_new, f'submitted "{entry.submitted}"', passes=True)
+            yield Trigger(here.name, sent & is_new, f'submitted "{entry.submitted}"', passes=True)
         if entry.did:
             done = language.clause_of(session, _recently(parse(entry.did, words), recent), words, now)
-            yield Trigger(done & ~store.has_come_in_since(here.name, now - recent), entry.did, passes=True)
+            yield Trigger(here.name, done & ~store.has_come_in_since(here.name, now - recent), entry.did, passes=True)
     if entry.on_date:
         came = language.clause_of(session, _on_date(entry.on_date, now), words, now)
-        yield Trigger(came & ~store.has_come_in_since(here.name, now - GRACE), entry.on_date, passes=True)
+        yield Trigger(here.name, came & ~store.has_come_in_since(here.name, now - GRACE), entry.on_date, passes=True)
 
 
 def _not_since(sequence: str) -> Any:
@@ -247,11 +246,12 @@ def _on_date(text: str, now: datetime) -> Condition:
     )
 
 
-def _end_others(session: Session, ids: Sequence[int], compatible: Sequence[str], because: str, now: datetime) -> None:
+def _end_others(session: Session, admission: Admission, now: datetime) -> None:
     """Sequences of lower priority give way."""
-    for row in store.list_on_the_way(session, ids):
-        if row.sequence not in compatible:
-            end(session, row, "replaced", because, now)
+    if admission.replaces:
+        for row in store.list_on_the_way(session, [admission.contact_id]):
+            if row.sequence in admission.replaces:
+                end(session, row, "replaced", f"{admission.sequence} took over", now)
 
 
 def end(session: Session, row: EnrollmentRow, reason: str, because: str, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, 
 from nurture.database.conditions import Clause, Vocabulary
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, in_list_of, insert
+from nurture.sequences.admission import Occasion
 
 _IS_ON_THE_WAY = sa.text("ended_at IS NULL")
 
@@ -191,45 +192,33 @@ def save_decided(session: Session, savings: Sequence[Saving]) -> set[int]:
     return {one.enrollment_id for one in saved}
 
 
-def find_entrants(
-    session: Session, sequence: str, occasion: Clause, ids: Sequence[int], *, again: datetime | None, compatible: Clause
-) -> list[int]:
-    """Of these contacts, those whom something lets in and nothing keeps out.
-
-    `again` None: never a second time; otherwise those whose last way through ended before that moment may. `compatible`
-    is which enrollments, as clauses on `enrollment`, one may be on at the same time.
-    """
-    earlier = _enrollments_of_contact(col(EnrollmentRow.sequence) == sequence)
-    if again is not None:
-        earlier = earlier.where(sa.or_(col(EnrollmentRow.ended_at).is_(None), col(EnrollmentRow.ended_at) > again))
-    busy = _enrollments_of_contact(col(EnrollmentRow.ended_at).is_(None), ~compatible)
-    statement = sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), occasion, ~earlier, ~busy)
-    return list(session.scalars(statement.order_by(col(Contact.id))))
-
-
-def _enrollments_of_contact(*where: Clause) -> sa.Exists:
-    # Correlated by hand: a clause may look at other enrollments of its own.
-    return sa.exists().where(col(EnrollmentRow.contact_id) == col(Contact.id), *where)
-
-
-def in_sequences(names: Sequence[str]) -> Clause:
-    """Clause on `enrollment`: through one of these."""
-    return col(EnrollmentRow.sequence).in_(names) if names else sa.false()
-
-
-def everything() -> Clause:
-    """Clause that leaves no enrollment out."""
-    return sa.true()
+def list_met(session: Session, ids: Sequence[int], clauses: Sequence[Clause]) -> list[list[int]]:
+    """For each clause on `contact`, whom of these it holds for; one statement, however many clauses there are."""
+    if not ids or not clauses:
+        return [[] for _ in clauses]
+    asked = [sa.case((clause, 1), else_=0).label(f"met_{number}") for number, clause in enumerate(clauses)]
+    statement = sa.select(col(Contact.id), *asked).where(col(Contact.id).in_(ids)).order_by(col(Contact.id))
+    rows = session.execute(statement).all()
+    return [[row[0] for row in rows if row[number]] for number in range(1, len(clauses) + 1)]
 
 
 def has_come_in_since(sequence: str, at: ColumnElement[Any] | datetime) -> Clause:
     """Clause on `contact`: came into the sequence at that moment or later."""
-    return _enrollments_of_contact(col(EnrollmentRow.sequence) == sequence, col(EnrollmentRow.enrolled_at) >= at)
+    # Correlated by hand: a clause may look at other enrollments of its own.
+    return sa.exists().where(
+        col(EnrollmentRow.contact_id) == col(Contact.id),
+        col(EnrollmentRow.sequence) == sequence,
+        col(EnrollmentRow.enrolled_at) >= at,
+    )
 
 
-def is_pending(sequence: str) -> Clause:
-    """Clause on `contact`: was put into the sequence and waits for another one to end."""
-    return sa.exists().where(col(PendingEntry.contact_id) == col(Contact.id), col(PendingEntry.sequence) == sequence)
+def pending_of(session: Session, ids: Sequence[int]) -> dict[str, list[Occasion]]:
+    """By sequence, who of these was put into it and waits for another one to end."""
+    found: dict[str, list[Occasion]] = {}
+    for one in session.scalars(sa.select(PendingEntry).where(col(PendingEntry.contact_id).in_(ids))):
+        occasion = Occasion(one.contact_id, one.because, passes=True, was_put=True)
+        found.setdefault(one.sequence, []).append(occasion)
+    return found
 
 
 def add_pending(session: Session, sequence: str, contact_id: int, because: str, now: datetime) -> bool:
@@ -238,11 +227,10 @@ def add_pending(session: Session, sequence: str, contact_id: int, because: str, 
     return changed_rows(session, insert(session, PendingEntry).values(row).on_conflict_do_nothing()) == 1
 
 
-def drop_pending(session: Session, sequence: str, ids: Sequence[int]) -> dict[int, str]:
-    """They came in: why each was put there."""
+def drop_pending(session: Session, sequence: str, contact_id: int) -> None:
+    """They came in."""
     table: Any = PendingEntry.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
-    gone = sa.delete(table).where(table.c.sequence == sequence, table.c.contact_id.in_(ids))
-    return dict(session.execute(gone.returning(table.c.contact_id, table.c.because)).all())
+    changed_rows(session, sa.delete(table).where(table.c.sequence == sequence, table.c.contact_id == contact_id))
 
 
 def list_on_the_way(session: Session, ids: Sequence[int]) -> list[EnrollmentRow]:
