@@ -1,13 +1,16 @@
 """What goes out next by itself, when, and to how many people."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nurture.campaigns import store as campaigns
 from nurture.database.engine import Session
 from nurture.newsletters import actions as newsletters
 from nurture.newsletters.actions import Published
+from nurture.newsletters.kind import ISSUE
 from nurture.newsletters.rules import first_issue_from
+from nurture.newsletters.store import closed_issues
 from nurture.reports import queries
 from nurture.timing import parse_duration
 
@@ -40,6 +43,21 @@ def title_of(session: Session, version_id: int, mail: str) -> str:
     about = campaigns.get_content(session, version_id).get("about", {})
     title = about.get("title", mail)
     return f"{title}, issue {about['number']}" if "number" in about else f"{title}: {mail}"
+
+
+def list_slots(session: Session, newsletter: Published, until: datetime) -> Iterator[tuple[datetime, int | None]]:
+    """The slots of a newsletter before `until`, each with the number of the issue that goes out then; None: none is ready."""
+    closed = closed_issues(session)
+    fronts = [
+        campaigns.get_content(session, one.version_id)["front"]
+        for one in campaigns.list_campaigns(session, ISSUE)
+        if one.version_id is not None and one.id not in closed and one.name.partition("/")[0] == newsletter.name
+    ]
+    numbers = iter(sorted(front["number"] for front in fronts if front["ready"]))
+    slot_at = newsletters.look_ahead(session, newsletter).slot_at
+    while slot_at < until:
+        yield slot_at, next(numbers, None)
+        slot_at = newsletter.schedule.slot_from(slot_at + timedelta(minutes=1))
 
 
 def next_issue(session: Session, newsletter: Published, now: datetime) -> Upcoming:

@@ -56,14 +56,15 @@ def advance_all(
         (
             row,
             engine.advance(
-                get_sequence(session, row.version_id, surroundings.language), _value(row), facts[row.id], now
+                get_sequence(session, row.version_id, surroundings.language), enrollment_of(row), facts[row.id], now
             ),
         )
         for row in rows
     ]
 
 
-def _value(row: EnrollmentRow) -> Enrollment:
+def enrollment_of(row: EnrollmentRow) -> Enrollment:
+    """The row as `advance` takes it."""
     return Enrollment(
         row.id, row.contact_id, row.sequence, row.step, row.since, row.visit, row.status, row.exit_reason, row.wake_at,
         row.revision,

@@ -39,7 +39,7 @@ from tests.support.workspaces import small_workspace
 NUMBER = 195964323924347425
 
 #: The hours of the starter's sequence.
-WINDOW = 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact}'
+WINDOW = 'window: {days: mon-fri, hours: "09:00-17:00", timezone: contact, holidays: contact}'
 
 
 @pytest.fixture(autouse=True)
