@@ -17,7 +17,8 @@ from nurture.reports import queries
 from nurture.reports.queries import Stretch, Trouble, WaitingLead, Week
 from nurture.reports.upcoming import Upcoming, list_upcoming
 from nurture.sequences.kind import KIND as SEQUENCE
-from nurture.sequences.steps import UntilDefinition, WaitForStep, WaitStep, read_steps, walk_all
+from nurture.sequences.numbering import read_steps, walk_all
+from nurture.sequences.steps import UntilDefinition, WaitForStep, WaitStep
 from nurture.timing import find_zone
 
 LOOK_BACK = timedelta(weeks=4)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from nurture.conditions import Words, parse
 from nurture.sequences import program
 from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.numbering import Numbered
 from nurture.sequences.program import Arm, Exit, Late, Sequence, Step, WinnerRule
 from nurture.sequences.steps import (
     EndStep,
@@ -18,7 +19,6 @@ from nurture.sequences.steps import (
     ListStep,
     NotifyDefinition,
     NotifyStep,
-    Numbered,
     OfferMeetingStep,
     ScoreStep,
     SendStep,

@@ -12,13 +12,12 @@ from nurture.errors import BadInput, did_you_mean
 from nurture.outgoing.rules import find_fault
 from nurture.sequences.definition import SequenceDefinition
 from nurture.sequences.expectations import unknown_steps
+from nurture.sequences.numbering import Numbered, Place
 from nurture.sequences.steps import (
     EnrollStep,
     GotoStep,
     NotifyDefinition,
     NotifyStep,
-    Numbered,
-    Place,
     SetStep,
     TaskDefinition,
     TaskStep,

@@ -36,12 +36,13 @@ from nurture.sequences.checks import (
 )
 from nurture.sequences.definition import SequenceDefinition
 from nurture.sequences.moving.actions import PeopleInFlight
+from nurture.sequences.numbering import Numbered, read_steps, walk_all
 from nurture.sequences.program import Sequence
 from nurture.sequences.remarks.judged import Judged
 from nurture.sequences.remarks.points import unreachable_threshold
 from nurture.sequences.remarks.rules import judge
 from nurture.sequences.remarks.together import Outline, outline, remark_together
-from nurture.sequences.steps import Numbered, OfferMeetingStep, read_steps, walk_all
+from nurture.sequences.steps import OfferMeetingStep
 from nurture.sequences.store import count_on_the_way
 
 KIND = "sequence"

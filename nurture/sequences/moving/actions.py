@@ -19,7 +19,8 @@ from nurture.sequences.decisions import State
 from nurture.sequences.moving import store
 from nurture.sequences.moving.rules import Outline, Way, land
 from nurture.sequences.moving.store import Move
-from nurture.sequences.steps import GotoStep, Numbered, read_steps
+from nurture.sequences.numbering import Numbered, read_steps
+from nurture.sequences.steps import GotoStep
 
 KIND = "sequence"
 #: So many people follow in one transaction.

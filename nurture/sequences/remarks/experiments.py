@@ -3,10 +3,11 @@
 from typing import Any
 
 from nurture.conditions import Asks
+from nurture.sequences.numbering import Numbered, walk_all
 from nurture.sequences.program import Split
 from nurture.sequences.remarks.judged import Judged, Question
 from nurture.sequences.remarks.possible import Possible
-from nurture.sequences.steps import Numbered, SplitStep, walk_all
+from nurture.sequences.steps import SplitStep
 
 _FEW = 1  # percent
 

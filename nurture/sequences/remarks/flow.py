@@ -4,9 +4,10 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from nurture.conditions import AllOf, Condition, Not
+from nurture.sequences.numbering import Numbered
 from nurture.sequences.program import GoTo, Send, Step, Wait, WaitFor, WaitUntil
 from nurture.sequences.remarks.judged import Judged
-from nurture.sequences.steps import EndStep, GotoStep, IfStep, Numbered, UntilDefinition, WaitStep
+from nurture.sequences.steps import EndStep, GotoStep, IfStep, UntilDefinition, WaitStep
 from nurture.timing import find_zone, parse_moment
 
 #: Zones whose clocks jump at different hours: between them they skip 22:00 to 03:00.

@@ -11,10 +11,11 @@ from nurture.rendering.links import Link
 from nurture.rendering.source import MailSource
 from nurture.scoring.rules import Model
 from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.numbering import Numbered, Place, walk_all
 from nurture.sequences.program import Branch, GivePoints, Sequence, Split, WaitFor
 from nurture.sequences.remarks.possible import Possible
 from nurture.sequences.remarks.ways import Way, Ways
-from nurture.sequences.steps import IfStep, Numbered, Place, SplitStep, WaitForStep, walk_all
+from nurture.sequences.steps import IfStep, SplitStep, WaitForStep
 
 #: What we only see of people whose opens and clicks we may record.
 RECORDED = frozenset({"opened", "clicked", "visited"})

@@ -1,20 +1,12 @@
 """What only shows of people whose opens and clicks we may record: what the others never get to, and what looks like silence."""
 
 from nurture.conditions import AllOf, AnyOf, Asks, Condition, Not, walk
+from nurture.sequences.numbering import Numbered
 from nurture.sequences.program import HandOver, Send, Split
 from nurture.sequences.remarks.judged import RECORDED, Judged, Question, of_somebody_not_recorded
 from nurture.sequences.remarks.possible import Possible
 from nurture.sequences.remarks.ways import Ways
-from nurture.sequences.steps import (
-    EndStep,
-    IfStep,
-    LeaveDefinition,
-    ListStep,
-    Numbered,
-    SetStep,
-    UntagStep,
-    WaitForStep,
-)
+from nurture.sequences.steps import EndStep, IfStep, LeaveDefinition, ListStep, SetStep, UntagStep, WaitForStep
 
 _HINT = "Let something else lead there too: replied(), booked(), an interest they state, or time alone."
 

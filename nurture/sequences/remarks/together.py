@@ -7,10 +7,10 @@ from nurture.campaigns.reading import YamlFile
 from nurture.conditions import Asks, walk
 from nurture.errors import did_you_mean
 from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.numbering import Place
 from nurture.sequences.program import EnrollIn
 from nurture.sequences.remarks.flow import stands_still
 from nurture.sequences.remarks.judged import Judged
-from nurture.sequences.steps import Place
 
 
 @dataclass(frozen=True)
