@@ -1,5 +1,6 @@
 """`nurture calendar`: all planned mail of all campaigns, day by day."""
 
+import math
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -99,12 +100,15 @@ def _as_json(day: "Day") -> dict[str, Any]:
 
 
 def _tell(days: "list[Day]", said: list[str]) -> None:
-    rows = [(f"{day.on:%a %Y-%m-%d}", one.count, one.what, one.note) for day in days for one in day.planned] + [
-        (f"{day.on:%a %Y-%m-%d}", "", note, "") for day in days for note in day.notes
-    ]
+    rows: list[tuple[str, str, str, str]] = []
+    for day in days:
+        named = f"{day.on:%a %Y-%m-%d}"
+        rows += [(named, one.count, one.what, one.note) for one in day.planned]
+        rows += [(named, "", note, "") for note in day.notes]
+    is_empty = not any(day.planned for day in days)
     table(
         ("day (UTC)", "people", "what", ""),
-        sorted(rows, key=lambda row: row[0][4:]),
+        [] if is_empty else rows,
         empty="No mail is planned: nothing is in the outbox, no issue is ready, and nobody is on a sequence.",
     )
     for line in said:
@@ -136,9 +140,7 @@ def _issues(house: "App", session: "Session", days: list[date], now: datetime) -
     for one in newsletters.list_published(session):
         title, wait = one.content["about"]["title"], parse_duration(one.definition.wait_after)
         if begins_at <= now and (count := newsletters.count_to_announce(session, house.language, one, now)):
-            yield counted(
-                now.date(), f"{title}: announcement", Source.NEWSLETTER, count, "as soon as `nurture run` looks"
-            )
+            yield counted(now.date(), f"{title}: announcement", Source.NEWSLETTER, count, "as soon as nurture runs")
         for slot_at, number in list_slots(session, one, ends_at):
             if slot_at < begins_at:
                 continue
@@ -174,6 +176,10 @@ class _Ahead:
             )
         elif self.people:
             self.said.append(f"Told beforehand for all {self.people:,} people on their way.")
+        if self.people:
+            self.said.append(
+                "Each campaign is told as if it were alone: where caps or an issue come first, mails move on."
+            )
 
     def _of_version(self, sequence: str, version_id: int, count: int) -> "Iterator[Planned]":
         from nurture.cli.staging import stage_of
@@ -182,7 +188,7 @@ class _Ahead:
         from nurture.sequences.ahead import mails_ahead
 
         share = min(count, max(_FEWEST, _MOST_LIVES * count // max(self.people, 1)))
-        rows = sample(self.session, version_id, max(1, count // share), share)
+        rows = sample(self.session, version_id, math.ceil(count / share), share)
         if not rows:
             return
         stage = stage_of(self.house, self._published(sequence, version_id), sequence)

@@ -40,6 +40,8 @@ class Planned:
     @property
     def count(self) -> str:
         """`1,240 (1,100–1,390)`, or the number alone where nothing was estimated."""
+        if not self.high:
+            return "nobody"
         if self.low == self.high == self.people:
             return f"{self.people:,}"
         return f"{self.people:,} ({self.low:,}–{self.high:,})"

@@ -20,7 +20,7 @@ _LEADING = 22
 _BOX, _PADDING = 264, 14
 _WIDEST_LABEL = 200
 _MOST_LINES = 5
-_NOTE, _MARGIN, _HEAD = 300, 20, 64
+_NOTE, _MARGIN, _TITLE = 300, 20, 22
 _BEND = 20
 
 
@@ -57,12 +57,14 @@ def draw(flow: Flow, *, is_alone: bool = True) -> Markup:
     note = _note(flow, layout)
     right = max([layout.width, *([note.rect.right] if note else [])])
     below = max([layout.height, *([note.rect.bottom + _MARGIN] if note else [])])
-    head = _HEAD if is_alone else 0
+    titles = _titles(flow, right) if is_alone else []
+    head = titles[-1].y + _MARGIN if titles else 0
     return Markup(  # noqa: S704 — the template below escapes
         _TEMPLATE.render(
             flow=flow,
             is_alone=is_alone,
-            head=head,
+            titles=titles,
+            head=round(head),
             margin=_MARGIN,
             width=round(right + 2 * _MARGIN),
             height=round(below + head),
@@ -71,9 +73,15 @@ def draw(flow: Flow, *, is_alone: bool = True) -> Markup:
             paths=[(_path(line), line.is_back) for line in layout.lines],
             note=note,
             summary=summary(flow),
-            people=people_line(flow),
         )
     )
+
+
+def _titles(flow: Flow, width: float) -> list[_Text]:
+    """What stands above a picture that stands alone."""
+    lines = [(one, "title") for one in break_lines(flow.title, width, _TITLE * 1.06, 3)]
+    lines += [(one, "quiet") for one in break_lines(people_line(flow), width, LETTERS, 4)]
+    return [_Text(words, _MARGIN, 34 + number * (_LEADING + 4), kind) for number, (words, kind) in enumerate(lines)]
 
 
 def summary(flow: Flow) -> str:
@@ -224,10 +232,7 @@ width="{{ width }}" height="{{ height }}" viewBox="0 0 {{ width }} {{ height }}"
 <path class="flow-tip" d="M0 0L8 4L0 8z"/></marker></defs>
 {% if is_alone %}
 <rect class="flow-paper" width="{{ width }}" height="{{ height }}"/>
-<text class="flow-title" x="{{ margin }}" y="34">{{ flow.title }}</text>
-{% if people %}
-<text class="flow-quiet" x="{{ margin }}" y="60">{{ people }}</text>
-{% endif %}
+{{ texts(titles) }}
 {% endif %}
 <g transform="translate({{ margin }} {{ head }})">
 <g class="flow-lines">
