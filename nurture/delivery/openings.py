@@ -34,12 +34,18 @@ def opening_from(
     """From when to when a mail that is due `at` may leave; one without a window keeps to UTC in a blackout."""
     if window is None and not blackout:
         return at, None
-    known = _window(window, blackout)
-    opening = known.find_opening(at, zone_of_window(window))
+    return opening_of(_window(window, blackout), at, zone_of_window(window), closes=window is not None)
+
+
+def opening_of(
+    window: Window, at: datetime, zone: ZoneInfo, *, closes: bool = True
+) -> tuple[datetime, datetime | None]:
+    """The same of a window that was read already; `closes` False: it is open but for the days of a blackout."""
+    opening = window.find_opening(at, zone)
     if opening is None:
         # Closed for more than a year: nothing leaves, and it is looked at again when more of the calendar is known.
         return at + _NEVER_OPENS, at + _NEVER_OPENS
-    return max(at, opening.opens_at), opening.closes_at if window is not None else None
+    return max(at, opening.opens_at), opening.closes_at if closes else None
 
 
 def _window(window: Mapping[str, Any] | None, blackout: tuple[DaySpan, ...] = ()) -> Window:

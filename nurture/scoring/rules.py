@@ -81,15 +81,21 @@ def compute(
     given: Sequence[Given],
     facts: Facts,
     now: datetime,
+    *,
+    fit_parts: tuple[Part, ...] | None = None,
 ) -> Result:
-    """The score of one contact at `now`; `facts` answers for their fields, tags and lists."""
+    """The score of one contact at `now`; `facts` answers for their fields, tags and lists.
+
+    `fit_parts` is what made their fit before, for whoever knows that nothing it depends on has changed.
+    """
     # The newest count first, so that what falls under a cap is what matters most now.
     done = sorted((deed for deed in deeds if deed.occurred_at <= now), key=lambda deed: deed.occurred_at, reverse=True)
     newest = [_DeedFacts(deed, facts, now) for deed in done]
     parts = [part for rule in model.activities for part in _parts(rule, newest, now)]
     parts += [_given_part(one, now) for one in given if one.given_at <= now]
     parts = [part for part in parts if part.points]
-    fit_parts = tuple(Part(rule.points, rule.text) for rule in model.fit if holds(rule.when, facts))
+    if fit_parts is None:
+        fit_parts = tuple(Part(rule.points, rule.text) for rule in model.fit if holds(rule.when, facts))
     fit_points = round(sum(part.points for part in fit_parts), 1)
     return Result(
         score=round(sum(part.points for part in parts), 1),

@@ -9,12 +9,12 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 
-from nurture.consent.rules import Permission, Purpose, SuppressionReason, may_send
+from nurture.consent.rules import ALLOWED, Permission, Purpose, SuppressionReason, may_send
 from nurture.contacts.fields import ASKS_US
 from nurture.delivery.mailed.rules import Mailed
 from nurture.delivery.rules import Status
 from nurture.handoff.rules import WORDS, may_be_handed_off
-from nurture.scoring.rules import Given
+from nurture.scoring.rules import Given, Part
 from nurture.sequences import decisions, engine
 from nurture.sequences.decisions import Enrollment, Note
 from nurture.sequences.facts import PersonFacts
@@ -24,7 +24,7 @@ from nurture.sequences.program import Send
 from nurture.sequences.reader import Act, Reader
 from nurture.sequences.rehearsal import Rehearsal
 from nurture.sequences.scorekeeping import changed_by, rescore
-from nurture.sequences.world import Did, Ending, Entry, Person, Sent
+from nurture.sequences.world import WILLING, Did, Ending, Entry, Person, Sent
 from nurture.timing import local_instant
 from nurture.tracking.rules import ActivityKind
 
@@ -56,10 +56,11 @@ class Life:
             self.tracked_since is not None, tuple(person.deeds),
         )  # fmt: skip
         history = [(one.occurred_at, kind) for one, kind in person.mailed]
-        self.post = Postbox(world.limits, world.outages, rehearsal.pacer, str(person.window_zone), history)
+        self.post = Postbox(world.limits, world.outages, rehearsal.pacer, person.window_zone, history)
         self.given = list(person.given)
         self.mailed = [one for one, _ in person.mailed]
         self.enrolled_in = person.enrolled_in | {program.name}
+        self._fit_parts: tuple[Part, ...] | None = None  # until something about the contact changes
         self.has_open = False  # a hand-off that waits for its verdict
         self.scored_at = self.changed_at = self.began_at
         self.ended_at: datetime | None = None
@@ -145,9 +146,7 @@ class Life:
 
     def _decide(self) -> bool:
         """Ask the engine; whether it changed something that it would want to know of."""
-        as_of = max(self.changed_at, _midnight(self.now))
-        if self.rehearsal.reads_score and self.scored_at < as_of and (self.reader.deeds or self.given):
-            self._score(as_of)
+        self._look_at_score()
         decision = engine.advance(self.rehearsal.program, self.enrollment, self.facts(), self.now)
         self.enrollment = decision.enrollment
         if self.is_told:
@@ -168,31 +167,30 @@ class Life:
             has_news |= self._take_on(effect)
         return has_news
 
+    def _look_at_score(self) -> None:
+        """Before the engine may read it: as of the last change, or of midnight. A wait that goes on reads nothing."""
+        waits_on = self.enrollment.wake_at is not None and self.enrollment.wake_at > self.now
+        if not self.rehearsal.reads_score or (waits_on and not self.rehearsal.rests_on_score):
+            return
+        as_of = max(self.changed_at, _midnight(self.now))
+        if self.scored_at < as_of and (self.reader.deeds or self.given):
+            self._score(as_of)
+
     def facts(self) -> PersonFacts:
         """What is known about them now, as production gathers it."""
         person, open_at = self.person, self.reader.open_at
         return PersonFacts(
-            contact=self.contact,
-            now=self.now,
-            zone=person.zone,
-            window_zone=person.window_zone,
-            sequence=self.rehearsal.program.name,
-            enrollment_id=self.enrollment.id,
-            permission=self._permission(),
-            deeds=self.reader.deeds,
-            mailed=tuple(self.mailed),
-            tracked_since=self.tracked_since,
-            mails=self.post.mails,
-            enrolled_in=self.enrolled_in,
-            finished=person.finished,
-            first_open_question_at=open_at,
-            verdicts_at=open_at + self.reader.settle_after if open_at else None,
-            away_until=self.away_until,
-            owner_has_agreed=person.owner_has_agreed,
-            winners=self.rehearsal.winners,
-        )
+            contact=self.contact, now=self.now, zone=person.zone, window_zone=person.window_zone,
+            sequence=self.rehearsal.program.name, enrollment_id=self.enrollment.id, permission=self._permission(),
+            deeds=self.reader.deeds, mailed=tuple(self.mailed), tracked_since=self.tracked_since, mails=self.post.mails,
+            enrolled_in=self.enrolled_in, finished=person.finished, first_open_question_at=open_at,
+            verdicts_at=open_at + self.reader.settle_after if open_at else None, away_until=self.away_until,
+            owner_has_agreed=person.owner_has_agreed, winners=self.rehearsal.winners,
+        )  # fmt: skip
 
     def _permission(self) -> Permission:
+        if self.standing is WILLING:
+            return ALLOWED  # which every life of a file asks thousands of times
         return may_send(Purpose.CAMPAIGN, self.standing, self.now)
 
     def _take_on(self, effect: decisions.Effect) -> bool:
@@ -214,7 +212,7 @@ class Life:
             case decisions.HandedOff(step):
                 self._hand_over(step)
             case _ if (changed := changed_by(effect, self.contact)) is not None:
-                self.contact = changed
+                self.contact, self._fit_parts = changed, None
             case _:
                 return False
         self._score(self.now)
@@ -245,23 +243,19 @@ class Life:
             return False
         before = self.contact
         scored = rescore(
-            model,
-            before,
-            self.reader.deeds,
-            self.given,
-            at,
-            may_hand_off=self.rehearsal.world.has_agreement,
-            is_mailable=not self.standing.suppressions,
-            has_open=self.has_open,
-        )
+            model, before, self.reader.deeds, self.given, at,
+            may_hand_off=self.rehearsal.world.has_agreement, is_mailable=not self.standing.suppressions,
+            has_open=self.has_open, fit_parts=self._fit_parts,
+        )  # fmt: skip
         self.contact = scored.contact
+        self._fit_parts = scored.fit_parts if self.rehearsal.has_steady_fit else None
         if scored.reason is not None:
             values, step = scored.contact.values, self.enrollment.step or ""
             self.note(
                 step, "handed to a rep", f"{WORDS[scored.reason]}: {values['score']:g} points, fit {values['fit']}"
             )
             self._is_sales_ready(step)
-        return scored.contact != before
+        return scored.contact is not before
 
     # What becomes of mail, and what they do with it.
 

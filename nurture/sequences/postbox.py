@@ -1,12 +1,12 @@
 """The outbox of one simulated life: at most one mail waits in it, and the rules of production say when it leaves. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from nurture.consent.rules import Permission
-from nurture.delivery.openings import opening_from, window_json, zone_of_window
+from nurture.delivery.openings import opening_of
 from nurture.delivery.pacing import Pace
 from nurture.delivery.rules import (
     Circumstances,
@@ -23,9 +23,10 @@ from nurture.delivery.rules import (
 from nurture.sequences.decisions import QueueMail
 from nurture.sequences.facts import Mail
 from nurture.sequences.world import Limits, Outage
-from nurture.timing import Window
+from nurture.timing import DaySpan, Window
 
 _WEEK = timedelta(days=7)
+_UTC = ZoneInfo("UTC")
 _ACCEPTED, _REJECTED, _DEFERRED = (Outcome(one) for one in (Heard.ACCEPTED, Heard.REJECTED, Heard.DEFERRED))
 _BECAUSE = {Heard.REJECTED: "the relay refused it", Heard.DEFERRED: "put off too long"}
 
@@ -51,15 +52,30 @@ class Pacer:
         return at + timedelta(seconds=pause)
 
 
+@dataclass(frozen=True)
+class Hours:
+    """When a mail may leave: its window and where that is read; None is always open, and read in UTC."""
+
+    window: Window | None
+    zone: ZoneInfo
+
+    def opening_from(self, at: datetime, blackout: tuple[DaySpan, ...] = ()) -> tuple[datetime, datetime | None]:
+        if self.window is None and not blackout:
+            return at, None
+        window = self.window or Window()
+        window = replace(window, blackout=blackout) if blackout else window
+        return opening_of(window, at, self.zone, closes=self.window is not None)
+
+
 @dataclass
 class Letter:
     """The mail that waits."""
 
     effect: QueueMail
     queued_at: datetime
-    window: Mapping[str, Any] | None
+    hours: Hours
     due_at: datetime
-    closes_at: datetime | None
+    closes_at: datetime | None = None
     attempts: int = 0
     held_until: datetime | None = None
     waits_for: str = ""
@@ -72,7 +88,7 @@ class Letter:
 
     def reopen(self, at: datetime) -> None:
         """Into the first opening from then on."""
-        self.due_at, self.closes_at = opening_from(self.window, max(self.due_at, at))
+        self.due_at, self.closes_at = self.hours.opening_from(max(self.due_at, at))
         self.held_until = None
 
 
@@ -83,11 +99,10 @@ class Postbox:
     limits: Limits
     outages: Sequence[Outage]
     pacer: Pacer
-    zone: str
+    zone: ZoneInfo
     history: list[tuple[datetime, str]]  # marketing mails with their kind, oldest first
     mails: dict[str, Mail] = field(default_factory=dict)
     letter: Letter | None = None
-    _windows: dict[Window, Mapping[str, Any] | None] = field(default_factory=dict)
 
     @property
     def next_at(self) -> datetime | None:
@@ -95,18 +110,11 @@ class Postbox:
 
     def queue(self, effect: QueueMail, window: Window | None, now: datetime) -> Letter:
         """Take in what a step asked for."""
-        known = self._window(window)
-        due_at, closes_at = opening_from(known, now)
-        self.letter = Letter(effect, now, known, due_at, closes_at)
+        is_open = window is None or window.is_always_open
+        hours = Hours(None, _UTC) if is_open else Hours(window, self.zone)
+        self.letter = Letter(effect, now, hours, *hours.opening_from(now))
         self.mails = {**self.mails, effect.key: Mail(1, Status.QUEUED)}
         return self.letter
-
-    def _window(self, window: Window | None) -> Mapping[str, Any] | None:
-        if window is None:
-            return None
-        if window not in self._windows:
-            self._windows[window] = window_json(window, self.zone)
-        return self._windows[window]
 
     def hold_for_recheck(self) -> None:
         """Something happened that may end the sequence: nothing leaves before `advance` has looked."""
@@ -162,7 +170,7 @@ class Postbox:
             give_up_after=self.limits.give_up_after,
         )
         if settling.due_at is not None:
-            letter.due_at, letter.closes_at = opening_from(letter.window, settling.due_at)
+            letter.due_at, letter.closes_at = letter.hours.opening_from(settling.due_at)
             letter.waits_for = "is put off by the relay"
             return None
         if settling.status is Status.SENT:
@@ -199,14 +207,14 @@ class Postbox:
         )
         is_blackout = False
         if limits.blackout:
-            zone = zone_of_window(letter.window)
+            zone = letter.hours.zone
             is_blackout = any(now.astimezone(zone).date() in span for span in limits.blackout)
             if effect.expires_at is not None:
                 here = replace(
                     here, expires_at=not_counting(limits.blackout, letter.queued_at, effect.expires_at, zone)
                 )
         if is_blackout or (letter.closes_at is not None and letter.closes_at <= now):
-            opens_at = opening_from(letter.window, now, limits.blackout)[0]
+            opens_at = letter.hours.opening_from(now, limits.blackout)[0]
             here = replace(here, is_blackout=is_blackout, next_opens_at=opens_at)
         return find_stop(here, now)
 

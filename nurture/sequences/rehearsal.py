@@ -10,7 +10,7 @@ from nurture.sequences.decisions import Passed
 from nurture.sequences.habits import Behavior
 from nurture.sequences.postbox import Pacer
 from nurture.sequences.program import Branch, Sequence, WaitFor
-from nurture.sequences.scorekeeping import may_fade_up
+from nurture.sequences.scorekeeping import has_steady_fit, may_fade_up
 from nurture.sequences.world import World
 
 #: What fades; a stage only ever rises with points.
@@ -30,6 +30,7 @@ class Rehearsal:
     winners: dict[str, str] = field(default_factory=dict)  # the arm that won, by split
     on_passed: Callable[[int, Passed], None] | None = None
     pacer: Pacer = field(init=False)
+    has_steady_fit: bool = field(init=False)
     reads_score: bool = field(init=False)  # anywhere; and where somebody stands still
     rests_on_score: bool = field(init=False)
 
@@ -38,6 +39,7 @@ class Rehearsal:
         steps = self.program.steps.values()
         at_rest = [one.when for one in self.program.exits] + [one.when for one in steps if isinstance(one, WaitFor)]
         model = self.world.model
+        self.has_steady_fit = model is not None and has_steady_fit(model)
         self.rests_on_score = any(map(_reads_score, at_rest)) or (model is not None and may_fade_up(model))
         self.reads_score = self.rests_on_score or any(
             _reads_score(one.when) for one in steps if isinstance(one, Branch)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from nurture.conditions import Compare, Missing, OneOf, walk
 from nurture.contacts.facts import ContactFacts
 from nurture.contacts.fields import STAGES
 from nurture.handoff.rules import Reason, find_reason
-from nurture.scoring.rules import Given, Model, compute, is_over_the_line
+from nurture.scoring.rules import Given, Model, Part, compute, is_over_the_line
 from nurture.sequences import decisions
 from nurture.tracking.rules import Deed
 
@@ -20,6 +21,7 @@ class Scored:
 
     contact: ContactFacts
     reason: Reason | None = None
+    fit_parts: tuple[Part, ...] = ()
 
 
 def rescore(
@@ -32,9 +34,10 @@ def rescore(
     may_hand_off: bool,
     is_mailable: bool,
     has_open: bool,
+    fit_parts: tuple[Part, ...] | None = None,
 ) -> Scored:
     """Score them as of `at`; without an agreement on hand-offs nobody is promoted."""
-    result = compute(model, deeds, given, contact, at)
+    result = compute(model, deeds, given, contact, at, fit_parts=fit_parts)
     values = {**contact.values, "score": result.score, "fit": result.fit}
     stage = str(values.get("stage") or STAGES[0])
     if result.score > 0 and stage == STAGES[0]:
@@ -54,12 +57,25 @@ def rescore(
             stage = "sales_ready"
         elif stage in _ENGAGED_ONLY and result.score >= model.threshold_score:
             stage = "marketing_qualified"
-    return Scored(replace(contact, values={**values, "stage": stage}), reason)
+    if (
+        values.get("stage") != stage
+        or contact.values.get("score") != result.score
+        or contact.values.get("fit") != result.fit
+    ):
+        contact = replace(contact, values={**values, "stage": stage})
+    return Scored(contact, reason, result.fit_parts)
 
 
 def may_fade_up(model: Model) -> bool:
     """Whether a score may rise only because time passes: points against somebody fade, too."""
     return any(rule.points < 0 and rule.half_life is not None for rule in model.activities)
+
+
+def has_steady_fit(model: Model) -> bool:
+    """Whether a fit depends on nothing that a score, a promotion or a wish changes."""
+    parts = [part for rule in model.fit for part in walk(rule.when)]
+    named = {part.field for part in parts if isinstance(part, Compare | OneOf | Missing)}
+    return not named & {"score", "fit", "stage", "interest"}
 
 
 def changed_by(effect: decisions.Effect, contact: ContactFacts) -> ContactFacts | None:

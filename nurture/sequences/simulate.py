@@ -1,7 +1,8 @@
 """Simulates a sequence beforehand: one person or thousands, on a clock that jumps from one due instant to the next. Pure.
 
-Each life is moved by the production `advance` (`life`). Lives are stepped together, in the order of time, because some
-things couple them: how fast the house sends, and A/B tests, whose winner the people after it get.
+Each life is moved by the production `advance` (`life`). Where something couples lives they are stepped together, in the
+order of time: how fast the house sends, and A/B tests, whose winner the people after it get. Else each is lived alone,
+which comes to the same and is faster.
 """
 
 import heapq
@@ -67,19 +68,35 @@ def simulate_all(
         if passed.step in tests:
             tests[passed.step].enter(lives[number], passed.way)
 
-    rehearsal.on_passed = note if tests else None
+    if not tests and not world.limits.per_second:
+        alone = (Life(rehearsal, person, number, is_told=is_told(person)) for number, person in enumerate(people))
+        return Simulated(tuple(map(_live_alone, alone)), {})
+    rehearsal.on_passed = note
     lives = [Life(rehearsal, person, number, is_told=is_told(person)) for number, person in enumerate(people)]
+    _live_together(rehearsal, lives, list(tests.values()))
+    ended = {name: test.ended for name, test in tests.items() if test.ended is not None}
+    return Simulated(tuple(life.end() for life in lives), ended)
+
+
+def _live_alone(life: Life) -> Ending:
+    while (at := life.next_at) is not None and at <= life.rehearsal.ends_at:
+        life.go(at)
+    return life.end()
+
+
+def _live_together(rehearsal: Rehearsal, lives: Sequence[Life], tests: Sequence["Trial"]) -> None:
+    """Step from due instant to due instant over all lives; tests are looked at each hour, before whoever is due then."""
     ahead = [(at, number) for number, life in enumerate(lives) if (at := life.next_at) is not None]
     heapq.heapify(ahead)
     if tests:
-        heapq.heappush(ahead, (_next_hour(start), -1))  # before whoever else is due then
+        heapq.heappush(ahead, (_next_hour(rehearsal.begins_at), -1))
     while ahead and ahead[0][0] <= rehearsal.ends_at:
         now, number = ahead[0]
         if number < 0:
-            for test in tests.values():
+            for test in tests:
                 test.look(rehearsal, now)
-            running = any(test.ended is None for test in tests.values()) and len(ahead) > 1
-            following = now + _HOUR if running else None
+            is_running = any(test.ended is None for test in tests) and len(ahead) > 1
+            following = now + _HOUR if is_running else None
         else:
             lives[number].go(now)
             following = lives[number].next_at
@@ -87,8 +104,6 @@ def simulate_all(
             heapq.heappop(ahead)
         else:
             heapq.heapreplace(ahead, (following, number))
-    ended = {name: test.ended for name, test in tests.items() if test.ended is not None}
-    return Simulated(tuple(life.end() for life in lives), ended)
 
 
 @dataclass
