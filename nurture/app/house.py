@@ -347,11 +347,12 @@ def _segment_texts(folder: Path) -> dict[str, str]:
     path = folder / "campaigns" / SEGMENTS_FILE
     if not path.is_file():
         return {}
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    from nurture.yaml import plain_yaml
+
     try:
-        found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
+        found = plain_yaml().load(path.read_text(encoding="utf-8-sig"))
     except (YAMLError, UnicodeDecodeError):
         return {}
     segments = found.get("segments") if isinstance(found, dict) else None

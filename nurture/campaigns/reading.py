@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -25,6 +24,7 @@ from nurture.database.engine import Session
 from nurture.errors import BadInput
 from nurture.rendering.scanning import Original
 from nurture.timing import DaySpan
+from nurture.yaml import plain_yaml
 
 FORMAT = 1
 
@@ -173,7 +173,7 @@ class YamlFile:
         self._root: Node | None = None
         try:
             # Two steps of ruamel's own loader, so that the nodes with their marks are still there afterwards.
-            yaml = YAML(typ="safe", pure=True)
+            yaml = plain_yaml()
             known = memory.recall_document(name, text) if memory else None
             self._root = known or yaml.compose(text)
             if self._root is not None:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from nurture.rendering.scanning import Original, Place
 from nurture.rendering.source import Findings
+from nurture.yaml import plain_yaml
 
 _FENCED = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -41,7 +41,7 @@ def split(original: Original, findings: Findings) -> tuple[FrontMatter, Original
             )
         return FrontMatter(), original
     rest = Original(original.file, original.text[fenced.end() :], 1 + fenced[0].count("\n"))
-    yaml = YAML(typ="safe", pure=True)
+    yaml = plain_yaml()
     try:
         node = yaml.compose(fenced[1])
         values = yaml.constructor.construct_document(node) if node else None

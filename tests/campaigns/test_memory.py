@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import Node, ScalarNode
 
@@ -19,6 +18,7 @@ from nurture.app import App
 from nurture.campaigns import memory, nodes
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.publishing import Reading, read_workspace
+from nurture.yaml import plain_yaml
 from tests.campaigns.cases import Case, cases
 from tests.support.workspaces import SETTINGS, open_house, small_workspace
 
@@ -198,7 +198,7 @@ def part_of(part: Any) -> tuple[Node, ...]:
 
 def assert_comes_back(text: str) -> None:
     """A document that can be read comes back from JSON as it was."""
-    yaml = YAML(typ="safe", pure=True)
+    yaml = plain_yaml()
     try:
         root = yaml.compose(text)
         data = yaml.constructor.construct_document(root) if root else None
@@ -209,7 +209,7 @@ def assert_comes_back(text: str) -> None:
         return
     again = nodes.from_json(json.loads(json.dumps(written)))
     assert marks(again) == marks(root)
-    assert repr(YAML(typ="safe", pure=True).constructor.construct_document(again)) == repr(data)
+    assert repr(plain_yaml().constructor.construct_document(again)) == repr(data)
 
 
 @pytest.mark.parametrize("case", [*cases("valid"), *cases("invalid")], ids=str)
@@ -238,4 +238,4 @@ def test_any_document_comes_back_as_it_was(text: str) -> None:
 
 
 def test_a_document_that_repeats_itself_is_not_kept() -> None:
-    assert nodes.to_json(YAML(typ="safe", pure=True).compose("a: &one {x: 1}\nb: *one\n")) is None
+    assert nodes.to_json(plain_yaml().compose("a: &one {x: 1}\nb: *one\n")) is None
