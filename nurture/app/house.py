@@ -26,8 +26,7 @@ from nurture.consent.definition import ConsentKind
 from nurture.contacts import fields as contact_fields
 from nurture.contacts.actions import mirror_operators
 from nurture.contacts.fields import DeclaredField
-from nurture.contacts.segments import FILE as SEGMENTS_FILE
-from nurture.contacts.segments import Language, SegmentsKind
+from nurture.contacts.segments import Language, SegmentsKind, segment_texts
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
@@ -132,7 +131,7 @@ class App:
         """What the files of this workspace may refer to."""
         return Workspace(
             folder=self.folder,
-            words=Words(self._field_words(), self.language.predicates, _segment_texts(self.folder)),
+            words=Words(self._field_words(), self.language.predicates, segment_texts(self.folder)),
             topics={name: topic.label for name, topic in self.declared.topics.items()},
             senders=frozenset(self.declared.senders),
             operators=frozenset(one["email"].lower() for one in self.declared.operators),
@@ -340,21 +339,3 @@ def _length(key: str, text: str) -> timedelta:
         return parse_length(text)
     except BadInput as error:
         raise BadSettings(f"{key}: {error}") from None
-
-
-def _segment_texts(folder: Path) -> dict[str, str]:
-    """The texts of segments.yaml as far as they can be read; its own kind complains about the rest."""
-    path = folder / "campaigns" / SEGMENTS_FILE
-    if not path.is_file():
-        return {}
-    from ruamel.yaml.error import YAMLError
-
-    from nurture.yaml import plain_yaml
-
-    try:
-        found = plain_yaml().load(path.read_text(encoding="utf-8-sig"))
-    except (YAMLError, UnicodeDecodeError):
-        return {}
-    segments = found.get("segments") if isinstance(found, dict) else None
-    named = segments.items() if isinstance(segments, dict) else ()
-    return {name: text for name, text in named if isinstance(text, str)}

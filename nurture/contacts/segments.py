@@ -9,9 +9,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field as Described
+from ruamel.yaml.error import YAMLError
 
 from nurture.campaigns.reading import FileDefinition, Problems, Unit, Workspace, open_yaml, read_definition
 from nurture.conditions import (
@@ -31,6 +33,7 @@ from nurture.contacts import store
 from nurture.contacts.fields import BUILT_IN
 from nurture.database.conditions import Clause, Vocabulary, to_clause
 from nurture.database.engine import Session
+from nurture.yaml import plain_yaml
 
 KIND = "segments"
 NAME = "segments"
@@ -77,6 +80,20 @@ def rests_on(texts: Sequence[str], words: Words, further: Iterable[str] = ()) ->
         "fields": {name: str(words.fields[name].type) for name in sorted(fields - set(BUILT_IN))},
         "segments": {name: words.segments[name] for name in sorted(segments)},
     }
+
+
+def segment_texts(folder: Path) -> dict[str, str]:
+    """The texts of a workspace's segments.yaml as far as they can be read; its kind complains about the rest."""
+    path = folder / "campaigns" / FILE
+    if not path.is_file():
+        return {}
+    try:
+        found = plain_yaml().load(path.read_text(encoding="utf-8-sig"))
+    except (YAMLError, UnicodeDecodeError):
+        return {}
+    segments = found.get("segments") if isinstance(found, dict) else None
+    named = segments.items() if isinstance(segments, dict) else ()
+    return {name: text for name, text in named if isinstance(text, str)}
 
 
 class SegmentsDefinition(FileDefinition):
