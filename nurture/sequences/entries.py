@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from nurture.campaigns import store as campaigns
@@ -55,11 +56,18 @@ class Entrance:
     entry: EnrollDefinition
     words: Words
 
-    @property
+    @cached_property
+    def when(self) -> Condition | None:
+        return parse(self.entry.when, self.words) if self.entry.when else None
+
+    @cached_property
+    def did(self) -> Condition | None:
+        return parse(self.entry.did, self.words) if self.entry.did else None
+
+    @cached_property
     def asks_as_time_passes(self) -> bool:
         """Whether somebody may become an entrant without changing."""
-        when = self.entry.when
-        return bool(self.entry.on_date) or (when is not None and depends_on_time(parse(when, self.words)))
+        return bool(self.entry.on_date) or (self.when is not None and depends_on_time(self.when))
 
 
 @dataclass(frozen=True)
@@ -199,8 +207,9 @@ class Trigger:
 def _triggers(session: Session, language: Language, here: Open, now: datetime) -> Iterator[Trigger]:
     """Every trigger of a sequence."""
     entry, words = here.entrance.entry, here.entrance.words
-    if entry.when:
-        yield Trigger(here.name, language.clause_of(session, parse(entry.when, words), words, now), entry.when)
+    when, did = here.entrance.when, here.entrance.did
+    if when is not None and entry.when:
+        yield Trigger(here.name, language.clause_of(session, when, words, now), entry.when)
     if entry.joined or entry.did or entry.submitted:
         began_at = campaigns.first_published_at(session, here.campaign_id)
         if entry.joined:
@@ -212,8 +221,8 @@ def _triggers(session: Session, language: Language, here: Open, now: datetime) -
             sent = language.clause_of(session, asks, words, now)
             is_new = ~store.has_come_in_since(here.name, now - recent)
             yield Trigger(here.name, sent & is_new, f'submitted "{entry.submitted}"', passes=True)
-        if entry.did:
-            done = language.clause_of(session, _recently(parse(entry.did, words), recent), words, now)
+        if did is not None and entry.did:
+            done = language.clause_of(session, _recently(did, recent), words, now)
             yield Trigger(here.name, done & ~store.has_come_in_since(here.name, now - recent), entry.did, passes=True)
     if entry.on_date:
         came = language.clause_of(session, _on_date(entry.on_date, now), words, now)
