@@ -25,6 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 _HASH = 12
 _SLOTS = 4
+_MOST_ON_A_SHEET = 25  # boxes of a graph
 
 
 def register(app: typer.Typer) -> None:
@@ -190,7 +191,7 @@ def _of_sequence(
     pages = [replace(page, kind=_KINDS[kinds[page.name]]) for page in pages]
     made = _blank(house, reading, pages)
     return replace(
-        made, kind="sequence", name=unit.name, graph=draw(flow, is_alone=False), people=people_line(flow),
+        made, kind="sequence", name=unit.name, graph=draw(flow, is_alone=False), is_tall=len(flow.boxes) > _MOST_ON_A_SHEET, people=people_line(flow),
         lead=f"A sequence of {summary(flow)} Nothing of it reaches anybody until it is published.",
         terms=tuple(terms_of_sequence(definition, house.declared)), rehearsed=rehearsed,
     )  # fmt: skip

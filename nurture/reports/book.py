@@ -28,7 +28,7 @@ _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _NOWHERE = '<base target="_blank">'
 _IN_THE_DARK = re.compile(r"prefers-color-scheme:\s*dark", re.IGNORECASE)
 _ADDRESS = re.compile(r"<[a-z]+:[^>\s]*>")
-_LINE, _AROUND = 28, 200
+_LINE, _GAP, _AROUND = 28, 18, 200
 _LETTERS, _LETTERS_ON_PHONES = 48, 30  # of a line
 
 
@@ -63,7 +63,7 @@ class Page:
 
     def _height(self, letters: int) -> int:
         lines = _ADDRESS.sub("", self.text).splitlines()
-        return _AROUND + _LINE * sum(max(1, math.ceil(len(line) / letters)) for line in lines)
+        return _AROUND + sum(_LINE * math.ceil(len(line) / letters) if line.strip() else _GAP for line in lines)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class Book:
     plan: str  # what names exactly these files
     made_at: datetime
     graph: Markup | None = None
+    is_tall: bool = False  # too tall for one sheet of paper: it goes on on the next
     people: str = ""
     rehearsed: Rehearsed | None = None
     slots: tuple[tuple[str, str], ...] = field(default=())
