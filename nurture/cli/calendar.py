@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.output import emit, say, table, warn
+from nurture.cli.output import emit, say, table, warn, write
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def calendar(
     blackout = [parse_day_span(text) for text in house.declared.blackout]
     found = by_day(days, planned, blackout=blackout, holidays=sorted(ahead.holidays))
     if out is not None:
-        out.write_text(write_calendar(found, ahead.said, now), encoding="utf-8")
+        write(out, write_calendar(found, ahead.said, now))
         warn(f"{out}: the calendar.")
     if as_json:
         emit(

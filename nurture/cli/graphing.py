@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.output import emit, warn
+from nurture.cli.output import emit, warn, write
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def graph(
     if out is None:
         typer.echo(text, nl=False)
         return
-    out.write_text(text, encoding="utf-8")
+    write(out, text)
     warn(f"{out}: the flow.")
     if is_shown:
         webbrowser.open(out.resolve().as_uri())

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ def emit_each(items: Iterable[Any]) -> None:
         sys.stdout.write(f"{before}\n  {text}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+
+
+def write(place: Path, text: str) -> None:
+    """Write a page or a picture; a folder that is not there is told, not made."""
+    from nurture.errors import NotFound
+
+    if not place.parent.is_dir():
+        raise NotFound(f"{place}: there is no folder {place.parent}; make it first, or name another one.")
+    place.write_text(text, encoding="utf-8")
 
 
 def read_id(text: str, what: str, listed_by: str) -> int:

@@ -105,6 +105,7 @@ def test_people_of_a_file_live_through_a_book(house: Terminal) -> None:
     [
         (("book", "evaluator"), 'there is no sequence or newsletter "evaluator" without errors. Did you mean "evaluators"?'),
         (("book", "evaluators", "--out", "e.pdf"), "e.pdf: a book is one page; end the name with .html."),
+        (("graph", "evaluators", "--out", "nowhere/e.svg"), "nowhere/e.svg: there is no folder nowhere; make it first, or name another one."),
         (("calendar", "--out", "c.txt"), "c.txt: a calendar is one page; end the name with .html."),
         (("calendar", "--for", "500d"), "--for 500d: look at least a moment and at most 400 days ahead."),
         (("calendar", "--from", "2020-01-01"), "--from 2020-01-01: that day is over; a calendar is about what comes."),
