@@ -62,7 +62,8 @@ def measure(session: Session, sequence: str) -> Measured:
     steps = {}
     for step in sorted({row.mail for row in own}):
         steps[step], more = _habits([(step, [row for row in own if row.mail == step]), *circles])
-        lines += more
+        # What a mail borrows from a larger circle is told there.
+        lines += [line for line in more if line.endswith(f"measured over {step}")]
     tracked = rate(sum(row.is_tracked for row in rows), len(rows))
     if rows:
         lines.insert(0, f"tracked: {tracked}, measured over the house")

@@ -15,7 +15,7 @@ from nurture.sequences.expectations import Judgement
 from nurture.sequences.outcomes import Outcome
 
 _TOP, _BAR_HEIGHT, _FOOT = 56, 140, 44
-_LABELS = 6  # dates below the bars; more do not fit a phone
+_LABELS = 5  # dates below the bars; more do not fit a phone
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ _SVG = """\
 font-family="system-ui, sans-serif" font-size="14"{% else %} width="100%" height="{{ height }}"{% endif %}>
 <title id="plot-title">Mails by day: {{ title }}</title>
 <desc id="plot-text">{{ summary }}</desc>
-<text x="0" y="20" fill="currentColor" font-weight="600">Mails by day{{ ", dark: asks" if has_asks }}</text>
+<text x="0" y="20" fill="currentColor" font-weight="600">Mails by day{{ "; in full color, asks" if has_asks }}</text>
 <line x1="0" x2="100%" y1="{{ base }}" y2="{{ base }}" stroke="currentColor" stroke-opacity="0.4"/>
 {% for bar in bars %}
 <rect x="{{ bar.left }}%" y="{{ bar.top }}" width="{{ bar.width }}%" height="{{ bar.height }}" fill="currentColor" \
@@ -143,7 +143,7 @@ chance would make of it; they say nothing about behavior that is believed wrongl
 <h2>Where people end</h2>
 <ul class="ends">
 {% for name, one, width in ends %}
-<li>{{ name }}: {{ one }}<i style="width: {{ width }}%"></i></li>
+<li>{{ name | replace('_', ' ') }}: {{ one }}<i style="width: {{ width }}%"></i></li>
 {% endfor %}
 </ul>
 <h2>Who becomes sales-ready, who leaves</h2>

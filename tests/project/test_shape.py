@@ -16,6 +16,7 @@ HOMES_OF_SQL = ("*/store.py", "reports/queries.py", "database/*")
 OTHER_SQL: Mapping[str, str] = {
     "engines/jobs.py": "asks the questions that the stores lend, all in one statement, because it asks every second",
     "reports/outbox.py": "goes through the whole outbox with its recipients, page by page; part of reports/queries.py by what it reads",
+    "reports/measured.py": "what people did with each mail, for simulations; part of reports/queries.py by what it reads",
     "reports/results.py": "the second half of reports/queries.py: reads across rooms like it",
 }
 

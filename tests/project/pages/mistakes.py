@@ -14,6 +14,7 @@ from nurture.app import open_app
 from nurture.campaigns.publishing import read_workspace
 from nurture.campaigns.reading import Problem
 from nurture.campaigns.silencing import REMARKS
+from nurture.cli.expecting import find_breaches
 from nurture.clock import SteppedClock
 from nurture.delivery.notices import KIND as SERVICE
 from nurture.rendering.source import CODES
@@ -332,6 +333,16 @@ MISTAKES = (
         sequence(_SEND + "  - {enroll: welcome}\n"), "sequences that pass people round in a circle without a wait",
     ),
     Mistake(
+        "NS290",
+        "Mend the sequence, or expect less. Only `nurture check --simulate` looks: it lets 400 invented people live "
+        "through every sequence that has `expect:`, and names the first for whom a sentence does not hold.", SEQUENCE,
+        sequence(_SEND, "expect: [no send on a weekend]\n"), "what a sequence's file expects does not hold for everybody",
+    ),
+    Mistake(
+        "NS291", "Name a step of this sequence.", SEQUENCE,
+        sequence(_SEND, "expect: [at least 5 % reach reprot]\n"), "an expectation names a step that is not there",
+    ),
+    Mistake(
         "NS301", "Give three times before you ask: jab, jab, jab, right hook. What invited an earlier ask is the reason to silence this.",
         SEQUENCE, sequence(
             _SEND + "  - wait: 3 days\n  - {id: more, send: report, subject: More of it}\n  - wait: 3 days\n"
@@ -577,7 +588,8 @@ class Checker:
         folder = write(self._folder / str(self._count), {**standing, **files})
         app = replace(self._app, folder=folder, settings=read_settings(folder, {}))
         kinds = [kind for kind in app.kinds() if kind.name != SERVICE]
-        return list(read_workspace(app.workspace(), kinds).problems)
+        reading = read_workspace(app.workspace(), kinds)
+        return [*reading.problems, *find_breaches(app, reading, contacts=None, seed=0)]
 
 
 def findings() -> dict[str, tuple[Mistake, Problem]]:
