@@ -43,7 +43,7 @@ def calendar(
     Counted is what waits in the outbox and who reads a newsletter; what people on their way through sequences would
     get is told beforehand by the engine that sends, from where they stand. Who comes in later is not among them.
 
-    Example: nurture calendar --from 2026-12-01 --for 60d --out december.html
+    Example: nurture calendar --for 60d --out calendar.html
     """
     from nurture.cli.leads import instant
     from nurture.errors import BadInput
