@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,13 @@ def test_every_form_has_an_example_that_can_be_read() -> None:
     for example in FORMS.values():
         assert parse_expectation(example).text == example
         assert parse_expectation(f"  {example.replace(' ', '  ')}. ").text == example
+
+
+def test_every_form_is_listed_in_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sequences.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for form, example in FORMS.items():
+        assert any(line.startswith(f"| {form} | `{example}`") for line in rows), form
 
 
 @pytest.mark.parametrize(
