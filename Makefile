@@ -29,6 +29,7 @@ bench: $(VENV)/.dev ## how fast mails leave and contacts come in, as ratios meas
 	@$(BIN)/python -m benchmarks.sending
 	@$(BIN)/python -m benchmarks.imports
 	@$(BIN)/python -m benchmarks.checking
+	@$(BIN)/python -m benchmarks.simulating
 
 lock: ## pin the dependencies anew (needs uv)
 	@requirements/lock

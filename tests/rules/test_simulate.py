@@ -212,7 +212,7 @@ def test_points_fade_while_a_story_goes_on() -> None:
 
 def test_given_points_stay_when_the_next_click_is_scored() -> None:
     program = sequence(GivePoints("gift", "a", 5, "a gift"), Send("a", None))
-    at_once = {"model": SCORING, "length": timedelta(hours=3)}  # before anything fades
+    at_once: dict[str, Any] = {"model": SCORING, "length": timedelta(hours=3)}  # before anything fades
     assert live(program, **at_once).score == 5
     clicked = sequence(GivePoints("gift", "a", 5, "a gift"), Send("a", "w"), wait("w", None, 0.1))
     assert live(clicked, CLICKS, **at_once).score == 45
