@@ -43,6 +43,7 @@ _LIMITS = {
     "string_too_short": "is too short; write at least {min_length} characters",
     "string_too_long": "is too long; write at most {max_length} characters",
     "string_pattern_mismatch": "is no name; write small letters, digits and hyphens, such as spring-2026",
+    "finite_number": "is no number to count with; write one such as 10",
     "too_short": "is not enough; write at least {min_length}",
     "too_long": "is too much; write at most {max_length}",
 }
@@ -82,7 +83,9 @@ def _path_in(data: Any, problem: Any) -> Path_:
 
 def _complaint(model: type[BaseModel], path: Path_, problems: list[Any]) -> Complaint:
     words = [word for one in problems if one["type"] == "literal_error" for word in _words_of(one)]
-    problem = next((one for one in problems if one["type"] != "literal_error"), problems[0])
+    # A number that is none is told as such, whatever else could stand there.
+    ranked = sorted(problems, key=lambda one: (one["type"] == "literal_error", one["type"] != "finite_number"))
+    problem = ranked[0]
     given, context, last = problem["input"], problem.get("ctx", {}), str(path[-1]) if path else ""
     meant = _description(model, path)
     match problem["type"]:

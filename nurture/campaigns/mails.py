@@ -236,7 +236,8 @@ def _note_silences(reading: Reading, problems: Problems) -> None:
 def _as_seen_from(asked_at: Place, one: TemplateProblem, workspace: Workspace) -> Problem:
     """What rendering found, told where its author would mend it."""
     place, hint = (one.file, one.line, one.column), one.hint
-    if not (workspace.folder / one.file).is_file():
+    path = (workspace.folder / one.file).resolve()
+    if not path.is_file() or not path.is_relative_to(workspace.folder.resolve()):
         place = asked_at  # a template that is not there has no lines; what names it has
     elif one.code == _NO_SUBJECT and one.file != asked_at[0]:
         place, hint = asked_at, f'Write subject: "…" beside it, or between two lines of --- at the top of {one.file}.'

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -24,7 +25,7 @@ from nurture.database.engine import Session
 from nurture.errors import BadInput
 from nurture.rendering.scanning import Original
 from nurture.timing import DaySpan
-from nurture.yaml import plain_yaml
+from nurture.yaml import check_aliases, find_unreadable, plain_yaml
 
 FORMAT = 1
 
@@ -80,7 +81,7 @@ class Problems:
 class Definition(BaseModel):
     """One file format, or a part of one: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Silencing(Definition):
@@ -171,12 +172,13 @@ class YamlFile:
         self.data: Any = None
         self._first_line = first_line
         self._root: Node | None = None
+        # Two steps of ruamel's own loader, so that the nodes with their marks are still there afterwards.
+        yaml = plain_yaml()
         try:
-            # Two steps of ruamel's own loader, so that the nodes with their marks are still there afterwards.
-            yaml = plain_yaml()
             known = memory.recall_document(name, text) if memory else None
             self._root = known or yaml.compose(text)
             if self._root is not None:
+                check_aliases(self._root)
                 self.data = yaml.constructor.construct_document(self._root)
                 if memory and known is None:
                     memory.keep_document(name, text, self._root)
@@ -184,7 +186,15 @@ class YamlFile:
             mark = error.problem_mark or error.context_mark
             self._syntax_error(error.problem or "unreadable", mark.line if mark else 0, mark.column if mark else 0)
         except (YAMLError, ValueError, RecursionError) as error:
-            self._syntax_error(str(error).splitlines()[0], 0, 0)
+            self._cannot_be_read(yaml, str(error).splitlines()[0])
+
+    def _cannot_be_read(self, yaml: YAML, reason: str) -> None:
+        """The document is YAML, and one of its values is none, such as the 30th of February."""
+        node = find_unreadable(yaml, self._root) if self._root is not None else None
+        if node is None:
+            self._syntax_error(reason, 0, 0)
+        else:
+            self._syntax_error(f'"{node.value}": {reason}', node.start_mark.line, node.start_mark.column)
 
     def _syntax_error(self, reason: str, line: int, column: int) -> None:
         message = f"this is not YAML: {reason.strip()}."

@@ -216,7 +216,8 @@ def _show(change: "Change") -> None:
             ],
             empty="",
         )  # fmt: skip
-        say("Nobody gets a mail twice, whichever you choose.")
+        again = "" if not change.warnings else ", but for what is the same mail in another step; see the warning"
+        say(f"No step mails anybody twice, whichever you choose{again}.")
 
 
 def _where(step: str | None, *, is_gone: bool = False) -> str:

@@ -1,6 +1,6 @@
 """From a file that has no errors to the program that runs: every step learns where it leads."""
 
-from datetime import time
+from datetime import date, time
 from typing import TypeAlias
 
 from nurture.conditions import Words, parse
@@ -130,7 +130,9 @@ def _simple(one: Numbered, following: str | None) -> Step:  # noqa: C901, PLR091
         case UntagStep() as step:
             return program.RemoveTag(one.id, following, step.untag)
         case SetStep() as step:
-            return program.SetFields(one.id, following, tuple(step.set.items()))
+            # A date is kept as ISO text, as the fields are.
+            values = {name: str(value) if isinstance(value, date) else value for name, value in step.set.items()}
+            return program.SetFields(one.id, following, tuple(values.items()))
         case ListStep(list=LeaveDefinition(leave=name)):
             return program.ChangeList(one.id, following, name, is_joining=False)
         case ListStep(list=str(name)):

@@ -4,11 +4,12 @@ Everything here is an error. What a careful colleague would merely remark is in 
 """
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import date, time
 
-from nurture.campaigns.reading import Workspace, YamlFile
+from nurture.campaigns.reading import Workspace, YamlFile, sentence
 from nurture.conditions import Asks, Condition, FieldType, walk
 from nurture.errors import BadInput, did_you_mean
+from nurture.handoff.tasks import find_fault as find_fault_in_text
 from nurture.outgoing.rules import find_fault
 from nurture.sequences.definition import SequenceDefinition
 from nurture.sequences.expectations import unknown_steps
@@ -129,10 +130,10 @@ def check_steps(file: YamlFile, every: list[Numbered], workspace: Workspace) -> 
                 _check_fields(file, one, one.step, workspace)
             case GotoStep(goto=to):
                 _check_goto(file, one, to, [known.id for known in every])
-            case NotifyStep(notify=NotifyDefinition(to=to)):
-                _check_operator(file, (*one.path, "notify", "to"), to, workspace)
-            case TaskStep(task=TaskDefinition(to=to)):
-                _check_operator(file, (*one.path, "task", "to"), to, workspace)
+            case NotifyStep(notify=note):
+                _check_for_colleague(file, (*one.path, "notify"), note, workspace)
+            case TaskStep(task=task):
+                _check_for_colleague(file, (*one.path, "task"), task, workspace)
             case WebhookStep(webhook=WebhookDefinition() as webhook):
                 _check_webhook(file, one, webhook, workspace)
 
@@ -141,6 +142,22 @@ def _check_goto(file: YamlFile, one: Numbered, to: str, known: list[str]) -> Non
     if to not in known:
         hint = did_you_mean(to, known).strip() or f"Steps: {', '.join(known)}."
         file.complain("NS211", (*one.path, "goto"), f'no step is called "{to}".', hint)
+
+
+def _check_for_colleague(
+    file: YamlFile, path: Place, given: str | NotifyDefinition | TaskDefinition, workspace: Workspace
+) -> None:
+    """A note or a task: whom it is for, and what its text takes from the contact."""
+    texts: Mapping[Place, str] = {path: given} if isinstance(given, str) else {}
+    if isinstance(given, NotifyDefinition):
+        texts = {(*path, "subject"): given.subject, (*path, "text"): given.text}
+    elif isinstance(given, TaskDefinition):
+        texts = {(*path, "what"): given.what}
+    if not isinstance(given, str):
+        _check_operator(file, (*path, "to"), given.to, workspace)
+    for place, text in texts.items():
+        if fault := find_fault_in_text(text, workspace.words.fields):
+            file.complain("NS208", place, sentence(fault))
 
 
 def _check_operator(file: YamlFile, path: Place, to: str, workspace: Workspace) -> None:
@@ -171,7 +188,7 @@ def _check_fields(file: YamlFile, one: Numbered, step: SetStep, workspace: Works
             FieldType.TEXT: isinstance(value, str),
             FieldType.NUMBER: isinstance(value, int | float) and not isinstance(value, bool),
             FieldType.FLAG: isinstance(value, bool),
-            FieldType.DATE: isinstance(value, str),
+            FieldType.DATE: isinstance(value, date) or (isinstance(value, str) and _is_date(value)),
         }
         if value is not None and not fits[kind]:
             file.complain("NS210", path, f"{name} is a {kind}, and {value!r} is not.")
@@ -183,6 +200,14 @@ def check_expectations(file: YamlFile, definition: SequenceDefinition, every: li
     for number, step in unknown_steps(definition.expect, known):
         hint = did_you_mean(step, known).strip() or f"Steps: {', '.join(known)}."
         file.complain("NS291", ("expect", number), f'no step is called "{step}".', hint)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_others(file: YamlFile, definition: SequenceDefinition, every: list[Numbered], known: list[str]) -> None:

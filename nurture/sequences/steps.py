@@ -150,7 +150,7 @@ class UntagStep(StepDefinition):
 class SetStep(StepDefinition):
     """Set fields of the contact."""
 
-    set: dict[str, str | int | float | bool | None] = Field(min_length=1, description="Field: value.")
+    set: dict[str, str | int | float | bool | date | None] = Field(min_length=1, description="Field: value.")
 
 
 class LeaveDefinition(Definition):

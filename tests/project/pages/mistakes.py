@@ -174,6 +174,10 @@ MISTAKES = (
         "a condition asks about a mail that this sequence never sends",
     ),
     Mistake(
+        "NS208", "Take the nearest known field; notes and tasks know the contact only.", SEQUENCE,
+        sequence(_SEND + '  - task: "Call {{ contact.frist_name }}"\n'), "a note or task whose text cannot be filled",
+    ),
+    Mistake(
         "NS209", "Set another field; these follow from what people did or are.", SEQUENCE,
         sequence(_SEND + "  - {set: {score: 100}}\n"), "a field that nobody can set",
     ),
