@@ -18,7 +18,7 @@ from nurture.app import App
 from nurture.campaigns import memory, nodes
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.publishing import Reading, read_workspace
-from nurture.yaml import plain_yaml
+from nurture.yaml import check_aliases, plain_yaml
 from tests.campaigns.cases import Case, cases
 from tests.support.workspaces import SETTINGS, open_house, small_workspace
 
@@ -201,6 +201,8 @@ def assert_comes_back(text: str) -> None:
     yaml = plain_yaml()
     try:
         root = yaml.compose(text)
+        if root is not None:
+            check_aliases(root)
         data = yaml.constructor.construct_document(root) if root else None
     except (YAMLError, ValueError):
         return

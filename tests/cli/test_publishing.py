@@ -60,7 +60,7 @@ def test_a_plan_tells_what_would_happen_to_everybody_under_each_policy(house: Te
     assert "1 on their way go on in v2" in out
     assert re.search(r"on step +people +keep +move +restart\n", out)
     assert re.search(r"report +1 +v1 +→ \S+ \(its step is gone\) +→ renamed\n", out)
-    assert "Nobody gets a mail twice, whichever you choose." in out
+    assert "No step mails anybody twice, whichever you choose." in out
 
 
 NO_POLICY = """--in-flight: "moev" is none of keep, move, restart and end; write one of them, or `NAME=move` for one \
