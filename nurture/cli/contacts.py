@@ -141,7 +141,7 @@ def add(
 
 
 def show(email: Email, as_json: Json = False) -> None:
-    """Show everything about one contact: who they are, whether they may be mailed and why, what they did.
+    """Show everything about one contact: whether they may be mailed and why, their sequences and mails, what they did.
 
     Example: nurture contacts show ana@reader.example
     """
@@ -269,11 +269,14 @@ def _clause(house: "App", where: str) -> "Clause | None":
 
 
 def _known(house: "App", email: str) -> dict[str, Any]:
+    from nurture.cli.past import past_of
     from nurture.cli.portrait import portrait_of
     from nurture.contacts.actions import get_contact
 
     with house.database.reading() as session:
-        return portrait_of(session, get_contact(session, email), list(house.declared.topics), house.clock.now())
+        contact = get_contact(session, email)
+        known = portrait_of(session, contact, list(house.declared.topics), house.clock.now())
+        return {**known, **past_of(session, house, contact)}
 
 
 def _permission_sentence(known: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nurture.cli.output import say, shown, table
+from nurture.cli.past import show_past
 from nurture.cli.tasks import as_document
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def show_portrait(known: Mapping[str, Any]) -> None:
         say(f"Gets no mail about {one['topic']}: {one['because']}.")
     for one in known["tasks"]:
         say(f"To do for {one['owner'] or 'nobody yet'} until {shown(one['due_at'])} UTC: {one['what']}")
+    show_past(known)
     _show_history(known)
 
 

@@ -36,6 +36,12 @@ def count_deliveries(session: Session, wanted: Wanted) -> int:
     return session.scalar(sa.select(sa.func.count(col(Delivery.id))).where(*wanted.clauses())) or 0
 
 
+def last_mails_to(session: Session, contact_id: int, limit: int) -> list[Delivery]:
+    """The last mails meant for somebody themselves, whatever became of them, the newest first."""
+    theirs = sa.select(Delivery).where(col(Delivery.contact_id) == contact_id, col(Delivery.operator_id).is_(None))
+    return list(session.scalars(theirs.order_by(col(Delivery.id).desc()).limit(limit)))
+
+
 def walk_deliveries(session: Session, wanted: Wanted, limit: int | None = None) -> Iterator[tuple[Delivery, str]]:
     """Each delivery with the address it goes to, at most `limit`; memory holds one page."""
     return islice(_walk(session, wanted), limit)

@@ -221,6 +221,12 @@ def pending_of(session: Session, ids: Sequence[int]) -> dict[str, list[Occasion]
     return found
 
 
+def list_pending(session: Session, contact_id: int) -> list[PendingEntry]:
+    """What somebody waits to come into, the longest wait first."""
+    waiting = sa.select(PendingEntry).where(col(PendingEntry.contact_id) == contact_id)
+    return list(session.scalars(waiting.order_by(col(PendingEntry.asked_at), col(PendingEntry.sequence))))
+
+
 def add_pending(session: Session, sequence: str, contact_id: int, because: str, now: datetime) -> bool:
     """Let somebody come in as soon as nothing keeps them out; False when that was so already."""
     row = {"contact_id": contact_id, "sequence": sequence, "because": because, "asked_at": now}
