@@ -83,13 +83,17 @@ def check(
 
 
 def _find(path: Path) -> Path:
-    """A file or folder as seen from here, or else from the workspace."""
-    from nurture.errors import NotFound
+    """A file or folder as seen from here, or else from the workspace; nothing can be found about others."""
+    from nurture.errors import BadInput, NotFound
 
-    for place in (path, folder() / path):
-        if place.exists():
-            return place.resolve()
-    raise NotFound(f"{path}: there is no such file or folder.")
+    found = [place.resolve() for place in (path, folder() / path) if place.exists()]
+    if not found:
+        raise NotFound(f"{path}: there is no such file or folder.")
+    workspace = folder().resolve()
+    for place in found:
+        if place.is_relative_to(workspace) or workspace.is_relative_to(place):
+            return place
+    raise BadInput(f"{path} is not in the workspace {workspace}; name a file or folder of it, or another --workspace.")
 
 
 def _is_below(file: str, wanted: list[Path]) -> bool:

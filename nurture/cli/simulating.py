@@ -59,9 +59,12 @@ def simulate(
     """
     from nurture.cli.leads import instant
     from nurture.cli.staging import KINDS, stage_of
+    from nurture.errors import BadInput
     from nurture.timing import parse_length
 
     lasting = parse_length(length)
+    if not lasting > timedelta(0):
+        raise BadInput(f'--for "{length}": nothing happens in no time; write how long to look ahead, such as "60d".')
     with opened() as house:
         begins_at = instant(start) if start else house.clock.now()
         habits, outages = _behavior(house, behavior, sequence, begins_at, is_crowd=contacts == _CROWD)

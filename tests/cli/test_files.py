@@ -1,6 +1,7 @@
 """`nurture check`: everything that is wrong in the files, at once."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +107,13 @@ def test_a_check_may_be_narrowed_to_files_and_folders(terminal: Terminal, path: 
 def test_a_check_of_nothing_there_is_is_no_success(terminal: Terminal) -> None:
     said = terminal.refused("check", "campaings/sequences")
     assert said == "campaings/sequences: there is no such file or folder."
+
+
+def test_a_check_of_what_is_no_part_of_the_workspace_is_no_success(terminal: Terminal, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text("format: 1\n", encoding="utf-8")
+    said = terminal.refused("check", str(elsewhere))
+    assert said.startswith(
+        f"{elsewhere} is not in the workspace {terminal.workspace.resolve()}; name a file or folder of it"
+    )
+    assert not terminal.json("check", str(terminal.workspace.parent))["problems"]

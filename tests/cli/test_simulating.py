@@ -82,6 +82,12 @@ def test_people_who_cannot_be_found_end_it_with_one_sentence(house: Terminal, wo
     assert house.refused("simulate", "evaluators", *words).startswith(sentence)
 
 
+@pytest.mark.parametrize("length", ["0d", "-3 days"])
+def test_no_time_is_no_simulation(house: Terminal, length: str) -> None:
+    said = house.refused("simulate", "evaluators", "--for", length)
+    assert said == f'--for "{length}": nothing happens in no time; write how long to look ahead, such as "60d".'
+
+
 def test_what_the_starter_expects_holds_of_everybody(house: Terminal) -> None:
     out, _ = house.type("check", "--simulate", "campaigns/sequences")
     assert out.startswith("No problems")
