@@ -46,7 +46,8 @@ def _wrong(error: typer.TyperException, context: Any, said: str) -> str:
     if unknown := re.match(r"No such command '(.*?)'", said):
         return f'there is no command "{unknown[1]}".{did_you_mean(unknown[1], context.command.list_commands(context))}'
     if invalid := re.match(r"Invalid value for '?(.*?)'?: (.*)", said):
-        return f"{invalid[1]}: {_wish(invalid[2])}."
+        wish = _wish(invalid[2])
+        return f"{invalid[1]}: {wish}{'' if wish.endswith('?') else '.'}"
     return f"{said[:1].lower()}{said[1:].rstrip('.')}."
 
 
@@ -54,4 +55,7 @@ def _wish(said: str) -> str:
     for pattern, wish in _WISHES:
         if found := re.search(pattern, said):
             return wish.format(*found.groups())
+    if choice := re.match(r"(?:Value error, )?'(.*)' is not one of (.*?)\.?$", said):
+        known = re.findall(r"'(.*?)'", choice[2])
+        return f'"{choice[1]}" is not one of {", ".join(known)}.{did_you_mean(choice[1], known)}'.rstrip(".")
     return said.rstrip(".")

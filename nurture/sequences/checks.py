@@ -3,11 +3,13 @@
 Everything here is an error. What a careful colleague would merely remark is in `remarks`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, time
 
 from nurture.campaigns.reading import Workspace, YamlFile, sentence
 from nurture.conditions import Asks, Condition, FieldType, walk
+from nurture.contacts.countries import find_country
+from nurture.contacts.fields import SOURCES
 from nurture.errors import BadInput, did_you_mean
 from nurture.handoff.tasks import find_fault as find_fault_in_text
 from nurture.outgoing.rules import find_fault
@@ -27,8 +29,17 @@ from nurture.sequences.steps import (
     WebhookDefinition,
     WebhookStep,
 )
-from nurture.timing import parse_moment
+from nurture.timing import find_zone, parse_moment
 from nurture.tracking.rules import ANSWERED_BY
+
+#: Fields that take only what we know how to read, as imports do.
+_CLOSED: Mapping[str, Callable[[str], bool]] = {
+    "country": lambda text: find_country(text) == text,
+    "timezone": lambda text: find_zone(text) is not None,
+    "language": lambda text: len(text) == 2 and text.isascii() and text.isalpha() and text.islower(),
+    "source": lambda text: text in SOURCES,
+}
+_EXAMPLES = {"country": '"DE"', "timezone": '"Europe/Berlin"', "language": '"de"', "source": '"trade show"'}
 
 #: Nobody sets these by hand: they follow from what people did, said, or are.
 _COMPUTED = frozenset({"email", "domain", "score", "fit", "stage", "interest", "owner"})
@@ -99,7 +110,7 @@ def check_moments(
 
 def _check_moment(file: YamlFile, path: Place, given: object, workspace: Workspace, *, must_be_field: bool) -> None:
     try:
-        moment = parse_moment(given, time(0))  # type: ignore[arg-type]  # what YAML makes of it: text or a date
+        moment = parse_moment(given, time(0))
     except BadInput as error:
         file.complain("NS004", path, str(error))
         return
@@ -134,7 +145,8 @@ def check_steps(file: YamlFile, every: list[Numbered], workspace: Workspace) -> 
                 _check_for_colleague(file, (*one.path, "notify"), note, workspace)
             case TaskStep(task=task):
                 _check_for_colleague(file, (*one.path, "task"), task, workspace)
-            case WebhookStep(webhook=WebhookDefinition() as webhook):
+            case WebhookStep(webhook=given):
+                webhook = given if isinstance(given, WebhookDefinition) else WebhookDefinition(url=given)
                 _check_webhook(file, one, webhook, workspace)
 
 
@@ -192,6 +204,8 @@ def _check_fields(file: YamlFile, one: Numbered, step: SetStep, workspace: Works
         }
         if value is not None and not fits[kind]:
             file.complain("NS210", path, f"{name} is a {kind}, and {value!r} is not.")
+        elif isinstance(value, str) and name in _CLOSED and not _CLOSED[name](value):
+            file.complain("NS210", path, f'"{value}" is no {name}.', f"Write one such as {_EXAMPLES[name]}.")
 
 
 def check_expectations(file: YamlFile, definition: SequenceDefinition, every: list[Numbered]) -> None:

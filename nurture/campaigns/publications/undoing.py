@@ -108,8 +108,15 @@ def _bring_back(
         restores=(target.number if target.restores is None else target.restores) if is_new else None,
         needs_version=is_new,
         hashes=("" if now.is_retired else now.hash, target.hash),
-        warnings=(f"{now.file} still holds what is rolled back; edit it too, or the next publish brings it back.",),
+        warnings=(_file_warning(now),),
     )  # fmt: skip
+
+
+def _file_warning(now: Published) -> str:
+    """What to do about the file, so that the next publish does not undo this."""
+    if now.is_retired:
+        return f"{now.file} is gone; put it back as it was, or the next publish stops. Who left meanwhile stays out."
+    return f"{now.file} still holds what is rolled back; edit it too, or the next publish brings it back."
 
 
 def _retire(now: Published, kinds: Sequence[Kind], order: Order) -> Change:

@@ -282,7 +282,7 @@ MISTAKES = (
         mail("<mj-text>Register by 3 March 2026.</mj-text>"), beside=_SENDING,
     ),
     Mistake(
-        "NS246", "Turn the sentences round: what has the reader of it?", MAIL,
+        "NS246", "Turn the sentences round, and say what the reader has of it.", MAIL,
         mail(f"<mj-text>{'We made our product better. ' * 3}</mj-text>"), beside=_SENDING,
     ),
     Mistake(
