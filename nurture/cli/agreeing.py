@@ -37,7 +37,7 @@ def agree(
     Until then they carry the name that the file says (`until_owner_agrees`), or wait. The yes is to the mails as they
     read: it stays as long as none of them changes.
 
-    Example: nurture agree evaluators --as luis@acme.example
+    Example: nurture agree evaluators --as luis@acme.example --yes
     """
     from nurture.errors import BadInput
 

@@ -35,7 +35,7 @@ def hold(
     Only their owner, marketing or an admin may hold somebody. Sequences stand still and go on where they were when the
     hold ends or is lifted; what a person just asked for (service mail) still reaches them. An opt-out stays an opt-out.
 
-    Example: nurture hold acme.com --for 30d --because "negotiating the renewal"
+    Example: nurture hold ana@reader.example --for 30d --because "negotiating the renewal"
     """
     from nurture.errors import BadInput
 

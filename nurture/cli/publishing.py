@@ -102,7 +102,7 @@ def rollback(
 
     The files still hold the newer text; edit them too, or the next publish brings it back.
 
-    Example: nurture rollback evaluators --to 3 --in-flight move
+    Example: nurture rollback evaluators --to 1 --in-flight move
     """
     from nurture.campaigns import planning
     from nurture.campaigns.publications import undoing

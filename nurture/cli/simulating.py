@@ -55,7 +55,7 @@ def simulate(
     file expects holds. Without it for one person, step by step. Everybody in a file is taken as somebody who may be
     mailed; contacts of the database as what they agreed to.
 
-    Example: nurture simulate evaluators --contacts sample.csv --for 60d --behavior behavior.yaml --seed 7 --open
+    Example: nurture simulate evaluators --contacts crowd --seed 7 --out evaluators.html
     """
     from nurture.cli.leads import instant
     from nurture.cli.staging import KINDS, stage_of
