@@ -30,6 +30,7 @@ bench: $(VENV)/.dev ## how fast mails leave and contacts come in, as ratios meas
 	@$(BIN)/python -m benchmarks.imports
 	@$(BIN)/python -m benchmarks.checking
 	@$(BIN)/python -m benchmarks.simulating
+	@$(BIN)/python -m benchmarks.ticking
 
 lock: ## pin the dependencies anew (needs uv)
 	@requirements/lock
