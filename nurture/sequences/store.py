@@ -204,12 +204,13 @@ def list_met(session: Session, ids: Sequence[int], clauses: Sequence[Clause]) ->
 
 def has_come_in_since(sequence: str, at: ColumnElement[Any] | datetime) -> Clause:
     """Clause on `contact`: came into the sequence at that moment or later."""
-    # Correlated by hand: a clause may look at other enrollments of its own.
-    return sa.exists().where(
+    mine = sa.exists().where(
         col(EnrollmentRow.contact_id) == col(Contact.id),
         col(EnrollmentRow.sequence) == sequence,
         col(EnrollmentRow.enrolled_at) >= at,
     )
+    # Correlated by hand: inside another clause the contact would be anybody's, and one entrant would keep out all.
+    return mine.correlate_except(EnrollmentRow)
 
 
 def pending_of(session: Session, ids: Sequence[int]) -> dict[str, list[Occasion]]:

@@ -109,6 +109,14 @@ def test_whoever_joins_a_list_comes_in_each_time_they_join_it(story: Story) -> N
     assert len(story.letters_to("ana@reader.example")) == 2
 
 
+def test_a_whole_list_comes_in_however_many_joined_at_once(story: Story) -> None:
+    emails = [f"reader{number}@reader.example" for number in range(60)]
+    for email in emails:
+        join(story, story.add_contact(email))
+    story.live(days=1)
+    assert [email for email in emails if came_in(story, email) != {"joined": 1}] == []
+
+
 def test_whoever_was_on_the_list_before_the_sequence_was_published_did_not_join_it(
     sqlite: Database, tmp_path: Path
 ) -> None:
