@@ -8,6 +8,7 @@ import pytest
 
 from nurture import __version__
 from nurture.campaigns.silencing import SILENCEABLE
+from nurture.sequences.definition import SequenceDefinition
 from nurture.sequences.steps import VERBS
 from tests.project import generated
 from tests.project.pages import checks, commands, formats, settings, words
@@ -52,6 +53,12 @@ def test_every_key_of_every_format_says_what_it_means() -> None:
     for one in [*(one.model for one in formats.FORMATS), *VERBS.values()]:
         for key in formats.keys_of(one):
             assert key.meaning, f"{one.__name__} {key.path}"
+
+
+def test_every_key_of_a_sequence_is_shown_at_work() -> None:
+    known = {key.path for one in [SequenceDefinition, *VERBS.values()] for key in formats.keys_of(one)}
+    names = {path.rpartition(".")[2].removesuffix("[]") for path in known} - {"NAME"}
+    assert names <= formats.keys_at_work()
 
 
 @pytest.mark.parametrize("what", words.explained())

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from nurture.campaigns import notations
 from nurture.campaigns.reading import Definition
@@ -21,8 +22,12 @@ from nurture.scoring.definition import ScoringDefinition
 from nurture.sequences.behavior import BehaviorDefinition
 from nurture.sequences.definition import SequenceDefinition
 from nurture.sequences.steps import VERBS
+from nurture.yaml import plain_yaml
 from tests.project.pages.markdown import NOTICE, code, fenced, table
 from tests.project.pages.settings import REPOSITORY
+
+#: Every key and every step; `check` reads it without a word, as tests/campaigns holds.
+EVERYTHING = REPOSITORY / "tests" / "campaigns" / "valid" / "sequence" / "everything.yaml"
 
 _INTRODUCTION = """\
 # Files of a workspace
@@ -212,6 +217,7 @@ def _section(one: Format) -> str:
     parts.append(_keys(one.model))
     if one.model is SequenceDefinition:
         parts += _steps()
+        parts += ["### Every key at work", fenced(EVERYTHING.read_text(encoding="utf-8"), "yaml")]
     if one.example:
         text = (REPOSITORY / one.example).read_text(encoding="utf-8")
         parts += [f"The starter's {code(one.example)}:", fenced(text, "yaml")]
@@ -232,7 +238,63 @@ def _steps() -> Iterator[str]:
     for verb, model in VERBS.items():
         yield f"#### {verb}"
         yield inspect.cleandoc(model.__doc__ or "")
+        yield fenced("\n".join(_examples_of(verb)) + "\n", "yaml")
         yield _keys(model)
+
+
+def _examples_of(verb: str) -> Iterator[str]:
+    """The steps of that verb in the file that shows everything, as they stand there."""
+    text = EVERYTHING.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for step in _steps_in(plain_yaml().compose(text)):
+        if verb not in {key.value for key, _ in step.value}:
+            continue
+        first, column = step.start_mark.line, step.start_mark.column
+        if step.flow_style:
+            yield f"- {lines[first][column : step.end_mark.column]}"
+        else:
+            # Behind the hyphen of its list, as far as anything in it reaches.
+            yield from (line[column - 2 :] for line in lines[first : _last_line(step) + 1])
+
+
+def _steps_in(node: Any) -> Iterator[MappingNode]:
+    """Every step of a file, outermost first."""
+    for key, value in node.value if isinstance(node, MappingNode) else ():
+        if key.value in {"steps", "then", "else"}:
+            for step in value.value:
+                yield step
+                yield from _steps_in(step)
+        elif isinstance(value, SequenceNode):
+            for one in value.value:
+                yield from _steps_in(one)
+        else:
+            for _, arm in value.value if isinstance(value, MappingNode) else ():
+                yield from _steps_in(arm)
+
+
+def _last_line(node: Any) -> int:
+    if isinstance(node, MappingNode) and not node.flow_style:
+        return max(_last_line(value) for _, value in node.value)
+    if isinstance(node, SequenceNode) and not node.flow_style:
+        return max(map(_last_line, node.value))
+    line: int = node.end_mark.line
+    return line
+
+
+def _mappings(node: Any) -> Iterator[MappingNode]:
+    if isinstance(node, MappingNode):
+        yield node
+    for one in node.value if isinstance(node, MappingNode | SequenceNode) else ():
+        for inner in one if isinstance(one, tuple) else (one,):
+            yield from _mappings(inner)
+
+
+def keys_at_work() -> set[str]:
+    """Every key that the file shows, as `keys_of` spells the keys of its part."""
+    found: set[str] = set()
+    for node in _mappings(plain_yaml().compose(EVERYTHING.read_text(encoding="utf-8"))):
+        found.update(str(key.value) for key, _ in node.value)
+    return found
 
 
 def page() -> str:
