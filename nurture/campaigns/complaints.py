@@ -66,19 +66,37 @@ def complaints(error: ValidationError, model: type[BaseModel], data: Any) -> Ite
     for problem in error.errors():
         found.setdefault(_path_in(data, problem), []).append(problem)
     for path, problems in found.items():
-        yield _complaint(model, path, problems)
+        is_told_inside = any(other[: len(path)] == path != other for other in found)
+        # A list with something wrong in it is no word that was misspelt.
+        if not (is_told_inside and all(one["type"] == "literal_error" for one in problems)):
+            yield _complaint(model, path, problems)
 
 
 def _path_in(data: Any, problem: Any) -> Path_:
     """Where in the data something is wrong; pydantic also names the alternatives it tried."""
     path: list[str | int] = []
     for step in problem["loc"]:
-        if (isinstance(data, dict) and step in data) or (isinstance(data, list) and isinstance(step, int)):
+        if isinstance(data, dict) and (keys := [key for key in data if step in {key, repr(key)}]):
+            path.append(_written(keys[0]))
+            data = data[keys[0]]
+        elif isinstance(data, list) and isinstance(step, int):
+            path.append(step)
             data = data[step]
-        elif problem["type"] != "missing" or step != problem["loc"][-1]:
-            continue
-        path.append(step)
+        elif problem["type"] == "missing" and step == problem["loc"][-1]:
+            path.append(step)
     return tuple(path)
+
+
+def _written(key: object) -> str:
+    """A key as its file has it: YAML makes numbers, dates and more of some."""
+    match key:
+        case None:
+            return "null"
+        case bool():
+            return str(key).lower()
+        case tuple():
+            return "[…]"
+    return str(key)
 
 
 def _complaint(model: type[BaseModel], path: Path_, problems: list[Any]) -> Complaint:
@@ -89,23 +107,27 @@ def _complaint(model: type[BaseModel], path: Path_, problems: list[Any]) -> Comp
     given, context, last = problem["input"], problem.get("ctx", {}), str(path[-1]) if path else ""
     meant = _description(model, path)
     match problem["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             known = list(_fields_beside(model, path))
             near = did_you_mean(last, known).strip() or f"Known here: {', '.join(sorted(known))}."
+            if given is None and any(sign in last for sign in "()='\""):
+                near = "A comma ended what stands before it; put the whole condition in quotes."
             return Complaint("NS002", path, "there is no such key.", near, is_about_key=True)
         case "missing":
             return Complaint("NS003", path[:-1], f'"{last}" is missing; add it.', meant)
+        case "literal_error" if given is None:
+            return Complaint("NS004", path, f"nothing stands here; write {' or '.join(words)}.")
         case "literal_error" if len(words) == 1:
-            return Complaint("NS004", path, f"{_shown(given)} cannot stand here; write {words[0]}.")
+            return Complaint("NS004", path, f"{shown(given)} cannot stand here; write {words[0]}.")
         case "literal_error":
             near = did_you_mean(str(given), words).strip()
             is_about_key = problem["loc"][-1] == "[key]"
-            return Complaint("NS004", path, f"{_shown(given)} is not one of {', '.join(words)}.", near, is_about_key)
+            return Complaint("NS004", path, f"{shown(given)} is not one of {', '.join(words)}.", near, is_about_key)
         case "value_error":
             message = str(context["error"])
             other = f", or {' or '.join(words)}." if words else ""
             return Complaint("NS004", path, message.removesuffix(".") + other if other else message)
-    return Complaint("NS004", path, _misfit(problem), meant)
+    return Complaint("NS004", path, _misfit(problem), meant, is_about_key=problem["loc"][-1] == "[key]")
 
 
 def _misfit(problem: Any) -> str:
@@ -114,22 +136,25 @@ def _misfit(problem: Any) -> str:
     if kind in _EXPECTED and given is None:
         return f"nothing stands here; write {_EXPECTED[kind].partition(';')[0]}."
     if kind in _EXPECTED:
-        return f"{_shown(given)} is not {_EXPECTED[kind]}."
+        return f"{shown(given)} is not {_EXPECTED[kind]}."
     if context.get("min_length") == 1:
         return "this is empty; write something."
     if context.get("max_length") == 0:
         return "nothing can stand in here."
     if kind in _LIMITS:
-        return f"{_shown(given)} {_LIMITS[kind].format(**context)}."
-    return f"{_shown(given)}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+        return f"{shown(given)} {_LIMITS[kind].format(**context)}."
+    return f"{shown(given)} cannot stand here; docs/yaml.md shows what can."
 
 
 def _words_of(problem: Any) -> list[str]:
     return [word.strip("' ") for word in re.split(r", | or ", problem["ctx"]["expected"])]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a complaint quotes it."""
     match value:
+        case None:
+            return "nothing"
         case bool():
             return str(value).lower()
         case int() | float():

@@ -210,7 +210,10 @@ class YamlFile:
                 for key, value in node.value:
                     if isinstance(key, ScalarNode) and key.value == str(step):
                         following = value
-                        mark = key.start_mark if at_key and depth == len(path) - 1 else value.start_mark
+                        # Where nothing stands, the mark is that of whatever comes next, lines below perhaps.
+                        is_empty = isinstance(value, ScalarNode) and not value.value and value.style is None
+                        is_about_key = (at_key and depth == len(path) - 1) or is_empty
+                        mark = key.start_mark if is_about_key else value.start_mark
             elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
                 following = node.value[step]
                 mark = following.start_mark

@@ -103,6 +103,18 @@ def parse_expectation(text: str) -> Expectation:
     raise BadInput(f'"{text}" is nothing that can be expected.{near} Write a sentence such as {known}.')
 
 
+def _can_be_missed(text: str, *, is_so: bool) -> None:
+    """A sentence that holds, or fails, whatever the sequence does is a slip."""
+    if not is_so:
+        raise BadInput(f'"{text}" holds or fails whatever the sequence does; write numbers that it could miss.')
+
+
+def _length(text: str, length: str) -> timedelta:
+    found = parse_length(length)
+    _can_be_missed(text, is_so=found > timedelta(0))
+    return found
+
+
 def _of_everybody(
     text: str, look: Callable[[Ending, datetime], _Found], *, step: str | None = None, takes: timedelta = timedelta(0)
 ) -> Expectation:
@@ -117,7 +129,7 @@ def _of_everybody(
 
 
 def _at_most_mails(text: str, count: str, length: str) -> Expectation:
-    most, within = int(count), parse_length(length)
+    most, within = int(count), _length(text, length)
 
     def look(ending: Ending, until: datetime) -> _Found:
         for first, last in zip(ending.sent, ending.sent[most:], strict=False):
@@ -132,7 +144,7 @@ def _at_most_mails(text: str, count: str, length: str) -> Expectation:
 
 
 def _everyone_finishes(text: str, length: str) -> Expectation:
-    within = parse_length(length)
+    within = _length(text, length)
 
     def look(ending: Ending, until: datetime) -> _Found:
         due_at, ended_at = ending.began_at + within, ending.ended_at
@@ -185,6 +197,7 @@ def _no_send_outside(text: str, hours: str) -> Expectation:
 
 def _no_ask_before(text: str, count: str) -> Expectation:
     wanted = int(count)
+    _can_be_missed(text, is_so=wanted > 0)
 
     def look(ending: Ending, until: datetime) -> _Found:
         asked_at = next((one.at for one in ending.did if one.what == "asked"), None)
@@ -219,6 +232,7 @@ def _nobody_gets(text: str, step: str, word: str) -> Expectation:
 
 def _share(text: str, bound: str, percent: str, who: Callable[[Ending], bool], step: str | None = None) -> Expectation:
     wanted, is_least = float(percent) / 100, bound == "least"
+    _can_be_missed(text, is_so=0 < wanted <= 1 if is_least else wanted < 1)
 
     def judge(endings: Sequence[Ending], until: datetime) -> Judgement:
         found = rate(sum(map(who, endings)), len(endings))

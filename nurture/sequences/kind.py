@@ -35,6 +35,7 @@ from nurture.sequences.checks import (
     date_fields,
 )
 from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.limits import check_limits
 from nurture.sequences.moving.actions import PeopleInFlight
 from nurture.sequences.numbering import Numbered, read_steps, walk_all
 from nurture.sequences.program import Sequence
@@ -133,6 +134,7 @@ def _read_file(workspace: Workspace, model: Model | None, path: Path, problems: 
     texts = check_conditions(file, definition, every, workspace)
     check_moments(file, definition, every, workspace)
     check_steps(file, every, workspace)
+    check_limits(file, definition, every)
     taken = {one.id: mail for one in every if (mail := _read_mail(file, one, workspace, problems)) is not None}
     mails = {step: mail.source for step, mail in taken.items()}
     if definition is not None:

@@ -6,6 +6,7 @@ A step that cannot be read is complained about and left out, so that one mistake
 from collections.abc import Iterator
 from typing import Any
 
+from nurture.campaigns.complaints import shown
 from nurture.campaigns.reading import YamlFile, read_definition
 from nurture.errors import did_you_mean
 from nurture.sequences.steps import (
@@ -128,7 +129,8 @@ def _inner_lists(path: Place, step: StepDefinition) -> dict[str, tuple[Place, li
 
 def _verb_of(file: YamlFile, path: Place, raw: Any) -> str | None:
     if not isinstance(raw, dict):
-        file.complain("NS004", path, f'"{raw}" is not a step; write one such as `- wait: 3 days`.')
+        wrong = "nothing stands here" if raw is None else f"{shown(raw)} is not a step"
+        file.complain("NS004", path, f"{wrong}; write one such as `- wait: 3 days`.")
         return None
     verbs: list[str] = [key for key in raw if key in VERBS]
     if len(verbs) == 1:

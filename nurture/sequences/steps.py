@@ -5,15 +5,18 @@ Every step has an id, given or derived from what it does, by which branches, mai
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from nurture.campaigns.notations import FixedLength, HalfLife, Length, TimeOfDay, WebhookUrl
 from nurture.campaigns.reading import Definition, Silencing
+from nurture.errors import BadInput
+from nurture.timing import parse_moment
 
-_NAME = r"^[a-z0-9][a-z0-9-]*$"
+#: What a step, an arm or another sequence may be called.
+NAME = r"^[a-z0-9][a-z0-9-]*$"
 
 
 def _written_as(value: object) -> str:
@@ -23,6 +26,16 @@ def _written_as(value: object) -> str:
 
 #: A step that is written as a word or, with more to say, as a group of keys.
 _WORD_OR_GROUP = Discriminator(_written_as)
+
+
+def _check_until(value: object) -> object:
+    """Of what YAML makes besides text and dates nobody can wait for anything."""
+    if value is not None and (isinstance(value, datetime) or not isinstance(value, date | str)):
+        try:
+            parse_moment(value, time(0))
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+    return value
 
 
 class LateDefinition(Definition):
@@ -35,7 +48,7 @@ class LateDefinition(Definition):
 class StepDefinition(Silencing):
     """What every step may say."""
 
-    id: str | None = Field(None, pattern=_NAME, description="How branches and versions find it.")
+    id: str | None = Field(None, pattern=NAME, description="How branches and versions find it; at most 60 characters.")
 
 
 class MailKeys(Definition):
@@ -71,7 +84,7 @@ class OfferMeetingStep(StepDefinition):
 class UntilDefinition(Definition):
     """Wait for a moment."""
 
-    until: date | str = Field(
+    until: Annotated[date | str, BeforeValidator(_check_until)] = Field(
         description='A date, a date field of the contact such as "renewal_on - 30 days", or days such as "tue, thu".'
     )
     at: TimeOfDay = Field("00:00", description="The time of that day, in the window's zone.")
@@ -232,7 +245,7 @@ class WebhookStep(StepDefinition):
 class EnrollStep(StepDefinition):
     """Put the contact at the start of another sequence, as far as its own rules let them in."""
 
-    enroll: str = Field(pattern=_NAME, description="The other sequence.")
+    enroll: str = Field(pattern=NAME, description="The other sequence.")
 
 
 class HandOffStep(StepDefinition):
@@ -244,7 +257,7 @@ class HandOffStep(StepDefinition):
 class GotoStep(StepDefinition):
     """Go back to a step; its mails are sent again."""
 
-    goto: str = Field(pattern=_NAME, description="The id of the step.")
+    goto: str = Field(pattern=NAME, description="The id of the step.")
     at_most: int | None = Field(None, ge=1, le=1_000, description="How often; left out: again and again.")
 
 

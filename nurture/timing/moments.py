@@ -62,12 +62,20 @@ def _date_of(text: str | None) -> date | None:
         return None
 
 
-def parse_moment(written: str | date, at: time) -> Moment:
+_NO_MOMENT = (
+    "{} is nothing to wait until; write a date such as 2027-03-01, a date field such as "
+    '"renewal_on - 30 days", or days such as "tue, thu".'
+)
+
+
+def parse_moment(written: object, at: time) -> Moment:
     """Read a date, "renewal_on - 30 days" or "tue, thu"; `at` is the time of day."""
     if isinstance(written, datetime):
         raise BadInput(f'"{written}" is a date with a time; write the date alone, and the time beside it: at: "09:00".')
     if isinstance(written, date):
         return Moment(at, on=written)
+    if not isinstance(written, str):
+        raise BadInput(_NO_MOMENT.format("this"))
     text = written.strip()
     if _DATE.fullmatch(text):
         day = _date_of(text)
@@ -79,9 +87,6 @@ def parse_moment(written: str | date, at: time) -> Moment:
     except BadInput:
         match = _FIELD.fullmatch(text)
     if match is None:
-        raise BadInput(
-            f'"{text}" is nothing to wait until; write a date such as 2027-03-01, a date field such as '
-            '"renewal_on - 30 days", or days such as "tue, thu".'
-        )
+        raise BadInput(_NO_MOMENT.format(f'"{text}"'))
     offset = parse_duration(match[3]) if match[3] else _AS_IT_IS
     return Moment(at, field=match[1], offset=-offset if match[2] == "-" else offset)

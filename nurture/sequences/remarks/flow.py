@@ -33,16 +33,19 @@ def _unreachable(judged: Judged, steps: list[Numbered]) -> None:
         elif not is_told:
             is_told = True
             before = steps[number - 1]
-            message = f"nobody ever gets to this step: {_why(before)}."
+            message = f"nobody ever gets to this step: {_why(judged, before)}."
             hint = "Take it out, or move it before that step."
             judged.remark("NS250", one.path, message, hint, severity="error")
 
 
-def _why(before: Numbered) -> str:
+def _why(judged: Judged, before: Numbered) -> str:
     match before.step:
         case EndStep():
             return "the step before it ends the sequence"
         case GotoStep(goto=to):
+            order = [one.id for one in judged.every]
+            if order.index(to) > order.index(before.id):
+                return f'the step before it goes on to "{to}"'
             return f'the step before it goes back to "{to}" without end'
     return f'no way out of "{before.id}" leads here'
 
@@ -72,6 +75,15 @@ def constant_conditions(judged: Judged) -> None:
     if entry and not judged.possible.can_hold(judged.entries[0]):
         message = f"nobody can ever be like this: {_flat(entry)}."
         judged.remark("NS251", ("enroll", "when"), message, "Take out what contradicts the rest.", severity="error")
+
+
+def idle_questions(judged: Judged) -> None:
+    """An `if` on whose answer nothing depends; a `wait_for` makes people wait even so."""
+    for one in judged.every:
+        if isinstance(one.step, IfStep) and not any(one.ways.values()):
+            message = "whatever the answer is, nothing follows from it."
+            hint = "Write below `then` or `else` what happens, or take the question out."
+            judged.remark("NS337", (*one.path, "if"), message, hint)
 
 
 def loops(judged: Judged) -> None:

@@ -12,6 +12,7 @@ from nurture.sequences.remarks.deadlines import moved_deadlines
 from nurture.sequences.remarks.experiments import splits
 from nurture.sequences.remarks.flow import (
     constant_conditions,
+    idle_questions,
     jumps_into_branches,
     loops,
     past_dates,
@@ -24,7 +25,7 @@ from nurture.sequences.remarks.pressure import close_mails, unearned_asks
 from nurture.sequences.remarks.recording import only_recorded, silence_by_missing_opens
 
 _RULES: tuple[Callable[[Judged], None], ...] = (
-    unreachable_steps, constant_conditions, loops, jumps_into_branches, past_dates, windows, questions_about_mails,
+    unreachable_steps, constant_conditions, idle_questions, loops, jumps_into_branches, past_dates, windows, questions_about_mails,
     splits, close_mails, unearned_asks, unreachable_scores, only_recorded, silence_by_missing_opens, moved_deadlines,
 )  # fmt: skip
 

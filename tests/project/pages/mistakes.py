@@ -455,6 +455,10 @@ MISTAKES = (
         sequence(_SEND + '  - {if: finished("onboarding"), then: [{tag: reader}]}\n'),
     ),
     Mistake(
+        "NS337", "Say what follows from the answer, or ask nothing; a `wait_for` may stand alone, for it makes people wait.", SEQUENCE,
+        sequence(_SEND + "  - wait: 3 days\n  - if: company_size > 50\n"),
+    ),
+    Mistake(
         "NS410", "Write `ask` or `never`, and a row of its own for the bases you mean.", CONSENT,
         'format: 1\nrows:\n  - {country: [US], basis: ["*"], then: announce, law: CAN-SPAM, checked_on: 2026-01-31}\n',
         "the consent table lets people be mailed without any basis",
