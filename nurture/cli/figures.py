@@ -1,9 +1,11 @@
 """How the figures of a simulated population are told, to people and to scripts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from nurture.cli.output import say, table
+from nurture.timing import in_words
 
 if TYPE_CHECKING:
     from nurture.figures import Rate
@@ -28,6 +30,7 @@ def as_json_of(
         "seed": seed,
         "contacts": found.people,
         "tracked": found.tracked,
+        "came_in_over_days": found.came_in_over / timedelta(days=1),
         "sends_per_day": {day.on.isoformat(): day.mails for day in found.days},
         "sends_per_contact": {"mean": found.mails.value, "low": found.mails.low, "high": found.mails.high},
         "most_in_seven_days": found.most_in_a_week,
@@ -40,6 +43,7 @@ def as_json_of(
             "median": found.finish.median, "nine_of_ten": found.finish.ninth, "longest": found.finish.longest,
         },
         "sales_ready": _share(found.sales_ready),
+        "sales_ready_before": found.sales_ready_before,
         "opted_out": _share(found.opted_out),
         "tests": {name: {"arm": one.arm, "because": one.because} for name, one in tests.items()},
         "blast_guard": (
@@ -59,7 +63,7 @@ def _expected(one: "Judgement") -> dict[str, Any]:
     return {
         "expect": one.text,
         "holds": one.holds,
-        "because": breach.because if breach else "",
+        "because": breach.because if breach else one.unknown,
         "contact": breach.ending.person.email if breach and breach.ending else None,
         "at": breach.at if breach else None,
         "share": _share(one.share) if one.share else None,
@@ -88,6 +92,8 @@ def say_outcome(found: "Outcome", judged: "Sequence[Judgement]", tests: "Mapping
     say(
         f"{found.people:,} people, {found.tracked:,} of them tracked: only theirs are the opens and clicks that are seen."
     )
+    if found.came_in_over:
+        say(f"They come in over {in_words(found.came_in_over)}, so the days above are more than each is looked at.")
     say(f"Mails per person: {found.mails}; at most {found.most_in_a_week} in seven days.")
     if busiest is not None and busiest.mails:
         say(f"Busiest day: {busiest.on:%a %Y-%m-%d}, {busiest.mails:,} mails.")
@@ -97,7 +103,11 @@ def say_outcome(found: "Outcome", judged: "Sequence[Judgement]", tests: "Mapping
             f"Done after {finish.median:.1f} days (half of them), {finish.ninth:.1f} (nine of ten), "
             f"{finish.longest:.1f} (the last); {finish.still_on:,} still on the way."
         )
-    say(f"Sales-ready: {found.sales_ready}. Left: {found.opted_out}.")
+    before = found.sales_ready_before
+    say(
+        f"Become sales-ready: {found.sales_ready}{f', and {before:,} were before they came in' if before else ''}. "
+        f"Left: {found.opted_out}."
+    )
     if found.guard is not None:
         say(
             f"The blast guard would stop it on {found.guard.on}: {found.guard.people:,} people, and "
@@ -111,6 +121,9 @@ def say_outcome(found: "Outcome", judged: "Sequence[Judgement]", tests: "Mapping
 
 def _say_judged(one: "Judgement") -> None:
     share = f" ({one.share})" if one.share else ""
+    if one.holds is None:
+        say(f"? {one.text}: not known: {one.unknown}")
+        return
     if one.breach is None:
         say(f"✓ {one.text}{share}")
         return

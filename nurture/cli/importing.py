@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nurture.app import App
     from nurture.consent.arrivals import Summary, Terms
     from nurture.consent.rules import ConsentTable
-    from nurture.contacts.imports import Survey
+    from nurture.contacts.imports import RefusedRow, Survey
 
 REFUSED_FILE = "refused.csv"
 _REASONS_SHOWN = 8
@@ -229,7 +229,8 @@ def report(done: Done) -> None:
         [row for row in counts if row[0]],
         empty="The file has headers and no rows below them.",
     )
-    _say_refused(summary)
+    for line in why_refused(summary.refused):
+        say(line)
     _say_columns(done.file)
     _say_notes(summary.notes)
     _say_piles(summary)
@@ -248,13 +249,15 @@ def _spelled(file: "Survey") -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _say_refused(summary: "Summary") -> None:
-    reasons = Counter(row.reason for row in summary.refused)
-    lines = {row.reason: row.line for row in reversed(summary.refused)}
-    for reason, count in reasons.most_common(_REASONS_SHOWN):
-        say(f"  refused {count:,}: {reason} (line {lines[reason]:,}{' and others' if count > 1 else ''})")
-    if len(reasons) > _REASONS_SHOWN:
-        say(f"  and {len(reasons) - _REASONS_SHOWN:,} more reasons")
+def why_refused(refused: "Sequence[RefusedRow]") -> list[str]:
+    """The most frequent reasons, each with a line of the file."""
+    reasons = Counter(row.reason for row in refused)
+    lines = {row.reason: row.line for row in reversed(refused)}
+    told = [
+        f"  refused {count:,}: {reason} (line {lines[reason]:,}{' and others' if count > 1 else ''})"
+        for reason, count in reasons.most_common(_REASONS_SHOWN)
+    ]
+    return told + ([f"  and {len(reasons) - _REASONS_SHOWN:,} more reasons"] if len(reasons) > _REASONS_SHOWN else [])
 
 
 def _say_columns(file: "Survey") -> None:

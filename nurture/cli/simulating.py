@@ -13,10 +13,12 @@ from nurture.cli.trying import person_of, units_of
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from nurture.app import App
     from nurture.cli.staging import Stage
+    from nurture.sequences.expectations import Judgement
     from nurture.sequences.habits import Behavior
     from nurture.sequences.simulate import Simulated
     from nurture.sequences.world import Ending, Person
@@ -41,8 +43,12 @@ def simulate(
     start: Annotated[
         str, typer.Option("--from", help="The instant they come in, such as 2026-03-02T09:00; default: now.")
     ] = "",
-    length: Annotated[str, typer.Option("--for", help="How long to look ahead.")] = "60d",
-    arrive: Annotated[str, typer.Option(help='How many come in, such as "20/day"; default: all at once.')] = "",
+    length: Annotated[
+        str, typer.Option("--for", help="How long to look ahead; at a crowd, after the last of them came in.")
+    ] = "60d",
+    arrive: Annotated[
+        str, typer.Option(help='How many come in, such as "20/day"; default: all at once, a crowd over a year.')
+    ] = "",
     behavior: Annotated[str, typer.Option(help='A file that says what people do with mails, or "measured".')] = "",
     seed: Annotated[int, typer.Option(help="Another seed, another story.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the plot here: .svg, or .html with the tables.")] = None,
@@ -60,11 +66,16 @@ def simulate(
     from nurture.cli.leads import instant
     from nurture.cli.staging import KINDS, stage_of
     from nurture.errors import BadInput
+    from nurture.reports.simulated import check_name
     from nurture.timing import parse_length
 
     lasting = parse_length(length)
     if not lasting > timedelta(0):
         raise BadInput(f'--for "{length}": nothing happens in no time; write how long to look ahead, such as "60d".')
+    if arrive and not contacts and not segment:
+        raise BadInput("--arrive spreads many people; say who they are with --contacts or --segment, or leave it out.")
+    if out is not None:
+        check_name(out)
     with opened() as house:
         begins_at = instant(start) if start else house.clock.now()
         habits, outages = _behavior(house, behavior, sequence, begins_at, is_crowd=contacts == _CROWD)
@@ -79,7 +90,8 @@ def simulate(
     if contacts == _CROWD:
         lasting += max(one.arrives_at or begins_at for one in people) - begins_at
     told = _live(stage, people, habits, begins_at, lasting, seed, contact)
-    _tell_all(stage, told, begins_at, lasting, seed, contact, out, is_shown=is_shown, as_json=as_json)
+    judged = _judge(stage, told, begins_at + lasting, parse_length(length))
+    _tell_all(stage, told, judged, begins_at, lasting, seed, contact, out, is_shown=is_shown, as_json=as_json)
 
 
 def _behavior(house: "App", given: str, sequence: str, start: "datetime", *, is_crowd: bool) -> tuple["Behavior", Any]:
@@ -98,7 +110,10 @@ def _behavior(house: "App", given: str, sequence: str, start: "datetime", *, is_
     if not given:
         return BEHAVIOR if is_crowd else Behavior(), ()
     definition = read_behavior(Path(given))
-    return definition.to_behavior(), definition.to_outages(start)
+    habits = definition.to_behavior()
+    if is_crowd and habits.tracked is None:
+        habits = replace(habits, tracked=BEHAVIOR.tracked)  # no consent is known of the invented
+    return habits, definition.to_outages(start)
 
 
 def _alone(house: "App", stage: "Stage", email: str, start: "datetime") -> "Person":
@@ -193,9 +208,18 @@ def _say_timeline(ending: "Ending") -> None:
     say(f"{ending.person.email}: {ending.status}{reason}, {ending.mails} mail{'' if ending.mails == 1 else 's'}.")
 
 
+def _judge(stage: "Stage", told: "Simulated", until: "datetime", ahead: timedelta) -> "list[Judgement]":
+    """Hold everybody against what the file expects; `ahead` is how far was asked to look."""
+    from nurture.sequences.expectations import parse_expectation
+
+    expected = [parse_expectation(text) for text in stage.unit.content["definition"]["expect"]]
+    return [replace(one.judge(told.endings, until), ahead=ahead) for one in expected]
+
+
 def _tell_all(
     stage: "Stage",
     told: "Simulated",
+    judged: "Sequence[Judgement]",
     start: "datetime",
     lasting: timedelta,
     seed: int,
@@ -207,12 +231,12 @@ def _tell_all(
 ) -> None:
     from nurture.cli.figures import as_json_of, say_outcome
     from nurture.reports.simulated import write_plot
-    from nurture.sequences.expectations import parse_expectation
     from nurture.sequences.outcomes import outcome
 
-    found = outcome(told.endings, start=start, length=lasting, blast_guard=stage.world.limits.blast_guard)
-    texts = stage.unit.content["definition"]["expect"]
-    judged = [parse_expectation(text).judge(told.endings, start + lasting) for text in texts]
+    found = outcome(
+        told.endings, start=start, length=lasting,
+        mails_of=stage.unit.content["mails"], blast_guard=stage.world.limits.blast_guard,
+    )  # fmt: skip
     one = next((ending for ending in told.endings if ending.timeline), None) if whom else None
     if out is not None or is_shown:
         place = out or Path.cwd() / f"{stage.unit.name}.html"
@@ -227,5 +251,5 @@ def _tell_all(
         if one is not None:
             say()
             _say_timeline(one)
-    if any(not one.holds for one in judged):
+    if any(one.breach for one in judged):
         raise typer.Exit(1)

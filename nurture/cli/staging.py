@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from nurture.cli.output import warn
+
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
@@ -113,7 +115,11 @@ def person_from(
 
 
 def people_of_file(house: "App", stage: Stage, path: "Path", now: "datetime") -> "list[Person]":
-    """Everybody a CSV or spreadsheet names, read as an import reads it, as if each might be mailed."""
+    """Everybody a CSV or spreadsheet names, read as an import reads it, as if each might be mailed.
+
+    Whom it leaves out is told on stderr, so that nobody takes fewer people for all of them.
+    """
+    from nurture.cli.importing import why_refused
     from nurture.contacts.actions import new_contact
     from nurture.contacts.imports import RefusedRow, read_rows, survey
     from nurture.contacts.store import COLUMN_FIELDS, Contact, list_operators
@@ -121,15 +127,24 @@ def people_of_file(house: "App", stage: Stage, path: "Path", now: "datetime") ->
     with house.database.reading() as session:
         operators = {one.email.lower(): one for one in list_operators(session).values()}
         session.expunge_all()
-    found = []
-    for row in read_rows(survey(path, house.fields), house.fields):
+    file = survey(path, house.fields)
+    found, refused = [], []
+    for row in read_rows(file, house.fields):
         if isinstance(row, RefusedRow):
+            refused.append(row)
             continue
         values = {name: value for name, value in row.values.items() if name in COLUMN_FIELDS}
         declared = {name: value for name, value in row.values.items() if name not in COLUMN_FIELDS}
         contact = Contact(**new_contact(row.address, house.hasher, now, **values, fields=declared))
         person = person_from(house, stage, contact, operators.get(row.owner.lower()))
         found.append(replace(person, contact=replace(person.contact, tags=frozenset(row.tags))))
+    again = file.rows - len(refused) - len(found)
+    if refused or again:
+        warn(f"{path}: {file.rows:,} rows, {len(found):,} of them people who come in.")
+    for line in why_refused(refused):
+        warn(line)
+    if again:
+        warn(f"  {again:,} with an address that came before, which is one person")
     return found
 
 

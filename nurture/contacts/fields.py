@@ -11,6 +11,8 @@ from nurture.errors import BadInput, did_you_mean
 STAGES = (
     "subscriber", "lead", "marketing_qualified", "sales_ready", "sales_accepted", "opportunity", "customer",
 )  # fmt: skip
+#: Whom sales has already; nobody is handed off again from there.
+WITH_SALES = STAGES[STAGES.index("sales_ready") :]
 STAGES_OUTSIDE = ("recycled", "disqualified")
 INTERESTS = ("information", "demonstration", "need")
 #: With these words somebody asks us, so that an answer is no ask of ours.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from nurture.contacts.fields import WITH_SALES
+
 
 class Reason(StrEnum):
     """Why somebody is worth a rep's time."""
@@ -33,9 +35,6 @@ WORDS: Mapping[Reason, str] = {
     Reason.ASKED: "asked for a demonstration",
     Reason.ENGAGED: "read a lot and fits",
 }
-
-#: Nobody from here on is handed off again.
-_PAST_HAND_OFF = ("sales_ready", "sales_accepted", "opportunity", "customer")
 
 
 def find_reason(
@@ -62,7 +61,7 @@ def find_reason(
 
 def may_be_handed_off(stage: str, *, is_mailable: bool) -> bool:
     """Whether sales has not got them already, and they have not asked to be left alone."""
-    return is_mailable and stage not in _PAST_HAND_OFF and stage != "disqualified"
+    return is_mailable and stage not in WITH_SALES and stage != "disqualified"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from nurture.errors import BadInput
 from nurture.sequences.expectations import Judgement
 from nurture.sequences.outcomes import Outcome
+from nurture.timing import in_words
 
 _TOP, _BAR_HEIGHT, _FOOT = 56, 140, 44
 _LABELS = 5  # dates below the bars; more do not fit a phone
@@ -30,10 +31,15 @@ class _Bar:
     label: str = ""
 
 
-def write_plot(place: Path, title: str, found: Outcome, judged: Sequence[Judgement], *, seed: int) -> None:
-    """Write the plot where it was asked for; the name says in which form."""
+def check_name(place: Path) -> None:
+    """Refuse a name that does not say what to write, which whoever simulates thousands wants to hear before."""
     if place.suffix not in {".svg", ".html"}:
         raise BadInput(f"{place}: end the name with .svg or .html, which says what to write.")
+
+
+def write_plot(place: Path, title: str, found: Outcome, judged: Sequence[Judgement], *, seed: int) -> None:
+    """Write the plot where it was asked for; the name says in which form."""
+    check_name(place)
     text = draw(title, found) if place.suffix == ".svg" else page(title, found, judged, seed=seed)
     place.write_text(text, encoding="utf-8")
 
@@ -48,6 +54,7 @@ def page(title: str, found: Outcome, judged: Sequence[Judgement], *, seed: int) 
     widest = max((one.share for one in found.by_end.values()), default=0) or 1
     return _JINJA.get_template("page").render(
         **_picture(title, found), found=found, judged=judged, seed=seed, is_alone=False,
+        came_in_over=in_words(found.came_in_over) if found.came_in_over else "",
         ends=[(name, one, round(100 * one.share / widest, 1)) for name, one in found.by_end.items()],
     )  # fmt: skip
 
@@ -135,8 +142,10 @@ th:first-child, td:first-child { text-align: left; } .wide { overflow-x: auto; }
 </head>
 <body>
 <main>
-<h1>{{ title }}: {{ found.sales_ready.count }} of {{ "{:,}".format(found.people) }} become sales-ready</h1>
-<p>{{ summary }} {{ found.mails }} mails per person, at most {{ found.most_in_a_week }} in seven days.</p>
+<h1>{{ title }}: {{ "{:,}".format(found.sales_ready.count) }} of {{ "{:,}".format(found.sales_ready.base) }} become sales-ready</h1>
+<p>{{ summary }}
+{%- if came_in_over %} They come in over {{ came_in_over }}, so these are more days than each is looked at.{% endif %} \
+{{ found.mails }} mails per person, at most {{ found.most_in_a_week }} in seven days.</p>
 <p class="quiet">Simulated with the engine of production, seed {{ seed }}. Nobody got a mail. Intervals hold 95 % of what
 chance would make of it; they say nothing about behavior that is believed wrongly. Days are those of UTC.</p>
 {% include "svg" %}
@@ -147,12 +156,15 @@ chance would make of it; they say nothing about behavior that is believed wrongl
 {% endfor %}
 </ul>
 <h2>Who becomes sales-ready, who leaves</h2>
-<p>Sales-ready: {{ found.sales_ready }}.<br>Left: {{ found.opted_out }}.</p>
+<p>Become sales-ready: {{ found.sales_ready }}
+{%- if found.sales_ready_before %}, of those who were not before they came in, as {{ found.sales_ready_before }} were
+{%- endif %}.<br>Left: {{ found.opted_out }}.</p>
 {% if judged %}
 <h2>What the file expects</h2>
 <ul>
 {% for one in judged %}
-<li>{% if one.holds %}holds: {{ one.text }}{% else %}<span class="bad">does not hold:</span> {{ one.text }}
+<li>{% if one.holds is none %}not known: {{ one.text }}: {{ one.unknown }}
+{%- elif one.holds %}holds: {{ one.text }}{% else %}<span class="bad">does not hold:</span> {{ one.text }}
 {%- if one.breach.ending %}, for {{ one.breach.ending.person.email }}{% endif %}: {{ one.breach.because }}{% endif %}</li>
 {% endfor %}
 </ul>

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from nurture.conditions import Asks, Compare, Condition, Field, FieldType, OneOf, Value, walk
 from nurture.contacts.facts import ContactFacts
-from nurture.contacts.fields import BUILT_IN, STAGES
+from nurture.contacts.fields import BUILT_IN, STAGES, WITH_SALES
 from nurture.sequences.habits import Behavior, Group, Habit
 from nurture.sequences.program import Branch, WaitFor
 from nurture.sequences.program import Sequence as Program
@@ -31,6 +31,8 @@ _PLACES = (
 )  # fmt: skip
 _DOMAINS = ("reader.example", "works.example", "mill.example", "harbor.example")
 _DATES = (-40, -1, 3, 20, 45, 90, 200)
+#: How far they have come: few are with sales already, so that the others have somewhere to get to.
+_WITH_SALES = 0.04
 _HOURS, _DAYS = timedelta(hours=1), timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 
@@ -91,7 +93,7 @@ def _person(
     values |= {
         "email": email, "domain": email.rpartition("@")[2], "country": country, "timezone": zone,
         "first_name": "Ana" if chance("first name") < 0.8 else None, "last_name": None,
-        "stage": STAGES[min(int(chance("stage") ** 3 * len(STAGES)), len(STAGES) - 1)],
+        "stage": _stage(chance("stage"), chance("stage:which")),
         "score": 0.0, "fit": None, "interest": None, "owner": None,
     }  # fmt: skip
     has = [(what, name) for what, name in asked if chance(f"{what}:{name}") < 0.3]
@@ -105,6 +107,13 @@ def _person(
     come_in = timedelta(minutes=int(chance("arrival") * (COME_IN_OVER / _MINUTE)))
     window_zone = here if program.window_zone in {"contact", "owner"} else get_zone(program.window_zone)
     return Person(facts, here, window_zone, email=email, arrives_at=start + come_in)
+
+
+def _stage(chance: float, which: float) -> str:
+    if chance < _WITH_SALES:
+        return WITH_SALES[int(which * len(WITH_SALES))]
+    before = STAGES[: -len(WITH_SALES)]
+    return before[int(which**2 * len(before))]
 
 
 def _value(field: Field, compared: Sequence[Value], chance: float, which: float, start: datetime) -> Value | None:

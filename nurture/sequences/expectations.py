@@ -5,9 +5,10 @@ fails with the first one for whom it does not hold; what is said of a share fail
 the wrong side, since chance alone moves a share.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -43,6 +44,7 @@ _WORDS = {
 }
 _ANY_MAIL = "a mail"
 _LINES_BEFORE = 6
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,28 @@ class Breach:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of one sentence: how it does not hold, or the share that was found."""
+    """What became of one sentence: how it does not hold, the share that was found, or that it was not looked at for long enough.
+
+    `short_by` is how much longer it takes to know. Who looked says with `ahead` how far they did, to tell how far they must.
+    """
 
     text: str
     breach: Breach | None = None
     share: Rate | None = None
+    short_by: timedelta | None = None
+    ahead: timedelta = timedelta(0)
 
     @property
-    def holds(self) -> bool:
-        return self.breach is None
+    def holds(self) -> bool | None:
+        """None: not known."""
+        return None if self.short_by is not None else self.breach is None
+
+    @property
+    def unknown(self) -> str:
+        """What it takes to know; empty: it is known."""
+        if self.short_by is None:
+            return ""
+        return f"look at least {math.ceil((self.ahead + self.short_by) / _DAY)} days ahead"
 
 
 Judge: TypeAlias = Callable[[Sequence[Ending], datetime], Judgement]
@@ -154,7 +169,16 @@ def _everyone_finishes(text: str, length: str) -> Expectation:
             return due_at, f'still on "{ending.step}" after {parse_duration(length)}'
         return None
 
-    return _of_everybody(text, look, takes=within + timedelta(days=1))
+    everybody = _of_everybody(text, look, takes=within + _DAY)
+
+    def judge(endings: Sequence[Ending], until: datetime) -> Judgement:
+        found = everybody.judge(endings, until)
+        last = max((one.began_at for one in endings if one.ended_at is None), default=None)
+        if found.breach is None and last is not None:
+            return replace(found, short_by=last + within - until)  # whoever is still on the way has time left
+        return found
+
+    return replace(everybody, judge=judge)
 
 
 def _no_send_on_a_holiday(text: str) -> Expectation:
@@ -230,12 +254,16 @@ def _nobody_gets(text: str, step: str, word: str) -> Expectation:
     return _of_everybody(text, look, step=None if step == _ANY_MAIL else step)
 
 
-def _share(text: str, bound: str, percent: str, who: Callable[[Ending], bool], step: str | None = None) -> Expectation:
+def _share(
+    text: str, bound: str, percent: str, who: Callable[[Ending], bool], step: str | None = None, *,
+    of: Callable[[Ending], bool] = lambda _: True,
+) -> Expectation:  # fmt: skip
     wanted, is_least = float(percent) / 100, bound == "least"
     _can_be_missed(text, is_so=0 < wanted <= 1 if is_least else wanted < 1)
 
     def judge(endings: Sequence[Ending], until: datetime) -> Judgement:
-        found = rate(sum(map(who, endings)), len(endings))
+        counted = [one for one in endings if of(one)]
+        found = rate(sum(map(who, counted)), len(counted))
         if (found.high < wanted) if is_least else (found.low > wanted):
             return Judgement(text, Breach(f"it is {found}"), found)
         return Judgement(text, None, found)
@@ -248,7 +276,7 @@ def _reach(text: str, bound: str, percent: str, step: str) -> Expectation:
 
 
 def _become_sales_ready(text: str, bound: str, percent: str) -> Expectation:
-    return _share(text, bound, percent, lambda one: one.has("sales_ready"))
+    return _share(text, bound, percent, lambda one: one.has("sales_ready"), of=lambda one: not one.was_sales_ready)
 
 
 def _leave(text: str, bound: str, percent: str) -> Expectation:

@@ -6,7 +6,7 @@ could have come out as by chance, from the normal distribution; it says nothing 
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import fmean, median, stdev
@@ -69,6 +69,7 @@ class Outcome:
 
     people: int
     tracked: int
+    came_in_over: timedelta  # from the first to the last
     days: tuple[Day, ...]
     mails: Mean  # per person
     most_in_a_week: int
@@ -76,9 +77,10 @@ class Outcome:
     by_recipient: Mapping[str, int]  # the busiest domains
     by_end: Mapping[str, Rate]  # finished, each reason to leave, and who is still on the way
     by_step: Mapping[str, int]  # of those who are
-    reached: Mapping[str, Rate]  # by mail: who got it
+    reached: Mapping[str, Rate]  # by mail: who got it, down to those that nobody gets
     finish: Finish
-    sales_ready: Rate
+    sales_ready: Rate  # of those who were not before
+    sales_ready_before: int
     opted_out: Rate
     guard: GuardStop | None
 
@@ -87,8 +89,10 @@ class Outcome:
         return max(self.days, key=lambda day: day.mails, default=None)
 
 
-def outcome(endings: Sequence[Ending], *, start: datetime, length: timedelta, blast_guard: int = 0) -> Outcome:
-    """Count everything once."""
+def outcome(
+    endings: Sequence[Ending], *, start: datetime, length: timedelta, mails_of: Iterable[str] = (), blast_guard: int = 0
+) -> Outcome:
+    """Count everything once; `mails_of` are the steps that mail somebody, so that those which nobody gets are told too."""
     people = len(endings)
     sent = [(one.at.date(), one, ending) for ending in endings for one in ending.sent]
     mails, asks = Counter(day for day, _, _ in sent), Counter(day for day, one, _ in sent if one.kind == "ask")
@@ -96,6 +100,10 @@ def outcome(endings: Sequence[Ending], *, start: datetime, length: timedelta, bl
     done = Counter(ending.ended_at.date() for ending in endings if ending.ended_at)
     ends = Counter(_end_of(ending) for ending in endings)
     got = Counter(step for ending in endings for step in {one.step for one in ending.sent})
+    got.update(dict.fromkeys(mails_of, 0))
+    came_in_at = sorted(ending.began_at for ending in endings)
+    before = sum(ending.was_sales_ready for ending in endings)
+    ready = sum(ending.has("sales_ready") and not ending.was_sales_ready for ending in endings)
     busy = Counter(ending.person.domain for _, _, ending in sent)
     every = [
         start.date() + number * _DAY
@@ -104,6 +112,7 @@ def outcome(endings: Sequence[Ending], *, start: datetime, length: timedelta, bl
     return Outcome(
         people=people,
         tracked=sum(ending.is_tracked for ending in endings),
+        came_in_over=came_in_at[-1] - came_in_at[0] if came_in_at else timedelta(0),
         days=tuple(Day(day, mails[day], asks[day], came_in[day], done[day]) for day in every),
         mails=_mean([len(ending.sent) for ending in endings]),
         most_in_a_week=max((_most_within(ending, 7 * _DAY) for ending in endings), default=0),
@@ -113,7 +122,8 @@ def outcome(endings: Sequence[Ending], *, start: datetime, length: timedelta, bl
         by_step=dict(Counter(ending.step for ending in endings if ending.step).most_common()),
         reached={step: rate(count, people) for step, count in got.most_common()},
         finish=_finish(endings),
-        sales_ready=rate(sum(ending.has("sales_ready") for ending in endings), people),
+        sales_ready=rate(ready, people - before),
+        sales_ready_before=before,
         opted_out=rate(sum(ending.has("opt_out") for ending in endings), people),
         guard=_guard(endings, blast_guard),
     )
@@ -122,7 +132,11 @@ def outcome(endings: Sequence[Ending], *, start: datetime, length: timedelta, bl
 def _end_of(ending: Ending) -> str:
     if ending.ended_at is None:
         return "still on the way"
-    return ending.status if ending.status == State.FINISHED else ending.reason or ending.status
+    if ending.status == State.FINISHED:
+        return ending.status
+    how = ending.reason or ending.status
+    is_over_at_once = ending.ended_at == ending.began_at and not ending.sent
+    return f"{how}, sales-ready before they came in" if ending.was_sales_ready and is_over_at_once else how
 
 
 def _mean(values: Sequence[float]) -> Mean:

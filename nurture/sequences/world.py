@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from nurture.consent.rules import Pile, Standing
 from nurture.contacts.facts import ContactFacts
+from nurture.contacts.fields import WITH_SALES
 from nurture.delivery.mailed.rules import Mailed
 from nurture.scoring.rules import Given, Model
 from nurture.sequences.program import Sequence as Program
@@ -132,6 +133,11 @@ class Ending:
     score: float
     is_tracked: bool = False
     timeline: tuple[Entry, ...] = ()
+
+    @property
+    def was_sales_ready(self) -> bool:
+        """Whether sales had them already when they came in, so that they could not become sales-ready any more."""
+        return self.person.contact.values.get("stage") in WITH_SALES
 
     @property
     def mails(self) -> int:

@@ -1,5 +1,6 @@
 """`nurture simulate` for thousands, and `check --simulate`: what becomes of everybody before anybody gets a mail."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,79 @@ def test_what_was_measured_is_told_with_where_and_of_how_many(house: Terminal) -
     assert "tracked: 0 of 2 (too few to tell), measured over the house" in err
     assert "reply after the sequence evaluators: 0 of 2 (too few to tell), measured over the house" in err
     assert "400 people" in out
+
+
+def test_some_of_a_crowd_are_tracked_whatever_file_says_what_people_do(house: Terminal) -> None:
+    behavior = house.write("click: {p: 0.5, after: 1 hour}\n", "clicks.yaml")
+    words = ["simulate", "evaluators", "--contacts", "crowd", *MONDAY, "--behavior"]
+    told = house.json(*words, behavior)
+    assert 200 < told["tracked"] < 280
+    assert told["got"]["case-study"]["count"] > 0
+    assert house.json(*words, house.write("tracked: 0\n", "unseen.yaml"))["tracked"] == 0
+
+
+def test_every_mail_is_told_also_one_that_nobody_gets(house: Terminal) -> None:
+    words = [
+        "simulate",
+        "evaluators",
+        "--contacts",
+        "crowd",
+        *MONDAY,
+        "--behavior",
+        house.write("tracked: 0\n", "b.yaml"),
+    ]
+    assert house.json(*words)["got"]["case-study"]["count"] == 0
+    out, _ = house.type(*words)
+    assert re.search(r"case-study +0\.0 % .* 0 of 400", out)
+
+
+def test_a_crowd_is_told_to_come_in_over_a_year_and_few_of_it_are_sales_ready_before(house: Terminal) -> None:
+    words = ["simulate", "evaluators", "--contacts", "crowd", *MONDAY]
+    told = house.json(*words)
+    before = told["sales_ready_before"]
+    assert 0 < before < 40
+    assert told["by_end"]["promoted, sales-ready before they came in"]["count"] <= before
+    assert told["by_end"]["promoted"]["count"] <= told["sales_ready"]["count"]
+    page = house.write("", "plot.html")
+    out, _ = house.type(*words, "--out", page)
+    assert re.search(rf"Become sales-ready: .* of {400 - before}.*, and {before} were before they came in", out)
+    for text in (out, Path(page).read_text(encoding="utf-8")):
+        assert re.search(r"They come in over 36\d days", text)
+
+
+def test_an_end_that_the_simulation_did_not_reach_is_neither_kept_nor_broken(house: Terminal, people: str) -> None:
+    words = ["simulate", "evaluators", "--contacts", people, *MONDAY, "--for", "5d"]
+    out, _ = house.type(*words)  # which is no failure
+    assert "? everyone finishes within 60 days: not known: look at least 60 days ahead" in out
+    assert "✓ everyone finishes" not in out
+    [one] = [one for one in house.json(*words)["expectations"] if one["expect"].startswith("everyone")]
+    assert (one["holds"], one["because"]) == (None, "look at least 60 days ahead")
+    page = house.write("", "plot.html")
+    house.type(*words, "--out", page)
+    assert "not known: everyone finishes within 60 days: look at least 60 days ahead" in Path(page).read_text("utf-8")
+    crowd = house.json("simulate", "evaluators", "--contacts", "crowd", *MONDAY, "--for", "5d")["expectations"]
+    assert {"look at least 60 days ahead"} >= {one["because"] for one in crowd if one["holds"] is None} != set()
+
+
+def test_rows_that_are_nobody_are_told_with_the_reasons_of_an_import(house: Terminal) -> None:
+    rows = (
+        "Email,Country\nana@reader.example,US\nnot an address,DE\n,DE\ndup@reader.example,US\ndup@reader.example,US\n"
+    )
+    odd = house.write(rows, "odd.csv")
+    out, err = house.type("simulate", "evaluators", "--contacts", odd, *MONDAY)
+    assert "2 people" in out
+    first, *why = err.splitlines()
+    assert first.endswith("odd.csv: 5 rows, 2 of them people who come in.")
+    assert [line for line in why if "(line 3)" in line]
+    assert [line for line in why if "(line 4)" in line]
+    assert why[-1] == "  1 with an address that came before, which is one person"
+    imported, _ = house.type("contacts", "import", odd, "--dry-run")
+    assert all(line in imported for line in why[:-1])
+
+
+def test_one_person_cannot_be_spread_over_days(house: Terminal) -> None:
+    said = house.refused("simulate", "evaluators", "--arrive", "20/day")
+    assert said == "--arrive spreads many people; say who they are with --contacts or --segment, or leave it out."
 
 
 @pytest.mark.parametrize(

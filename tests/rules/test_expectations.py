@@ -1,6 +1,7 @@
 """What a sequence's file may expect of everybody, and who does not keep to it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from nurture.contacts.facts import ContactFacts
 from nurture.errors import BadInput
+from nurture.figures import rate
 from nurture.sequences.expectations import FORMS, Judgement, parse_expectation, unknown_steps
 from nurture.sequences.world import Did, Ending, Entry, Person, Sent
 
@@ -40,7 +42,7 @@ def judged(text: str, *lives: Ending, days: float = 60) -> Judgement:
     return parse_expectation(text).judge(lives, START + days * DAY)
 
 
-def holds(text: str, *lives: Ending, days: float = 60) -> bool:
+def holds(text: str, *lives: Ending, days: float = 60) -> bool | None:
     return judged(text, *lives, days=days).holds
 
 
@@ -88,10 +90,26 @@ def test_whoever_takes_too_long_is_named_also_when_they_are_still_on_the_way() -
     assert holds("everyone finishes within 10 days", life(done=10))
     assert not holds("everyone finishes within 10 days", life(done=10.1))
     waiting = life(done=None, step="w", status="waiting")
-    assert holds("everyone finishes within 10 days", waiting, days=9)
+    assert holds("everyone finishes within 10 days", waiting, days=9) is None
     breach = judged("everyone finishes within 10 days", waiting, days=11).breach
     assert breach is not None
     assert breach.because == 'still on "w" after 10 days'
+
+
+def test_an_end_that_was_not_looked_at_for_long_enough_is_not_known() -> None:
+    waiting = life(done=None, step="w", status="waiting")
+    short = judged("everyone finishes within 10 days", life(done=1), waiting, days=5)
+    assert (short.holds, short.breach, short.short_by) == (None, None, 5 * DAY)
+    assert replace(short, ahead=5 * DAY).unknown == "look at least 10 days ahead"
+    assert not holds("everyone finishes within 10 days", life(done=11), waiting, days=5)  # one is enough
+    assert judged("everyone finishes within 10 days", life(done=1), days=5).unknown == ""
+
+
+def test_whom_sales_had_before_cannot_become_sales_ready() -> None:
+    ready = [life(did=(Did(START, "sales_ready"),)) for _ in range(50)]
+    before = [replace(one, person=replace(one.person, contact=ContactFacts({"stage": "customer"})))
+              for one in [life() for _ in range(450)]]  # fmt: skip
+    assert judged("at least 90 % become sales-ready", *ready, *before).share == rate(50, 50)
 
 
 def test_days_are_those_of_the_reader() -> None:

@@ -1,5 +1,6 @@
 """Thousands of lives at once: what they tell together, who the crowd is, and how an A/B test ends among them."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 from nurture.app import language
 from nurture.conditions import parse
 from nurture.contacts.facts import ContactFacts
-from nurture.contacts.fields import field_words
+from nurture.contacts.fields import WITH_SALES, field_words
 from nurture.sequences.crowd import BEHAVIOR, COME_IN_OVER, SIZE, invent
 from nurture.sequences.habits import Behavior, Group, Habit
 from nurture.sequences.outcomes import outcome
-from nurture.sequences.program import AddTag, Arm, Branch, Exit, Send, Sequence, Split, Step, Wait, WinnerRule
+from nurture.sequences.program import AddTag, Arm, Branch, Exit, HandOver, Send, Sequence, Split, Step, Wait, WinnerRule
 from nurture.sequences.simulate import Simulated, simulate, simulate_all
 from nurture.sequences.world import Ending, Limits, Outage, Person, World
 from nurture.timing import Duration
@@ -76,6 +77,24 @@ def test_the_figures_of_a_population_add_up() -> None:
     assert found.guard is not None
     assert (found.guard.on, found.guard.room) == (START.date(), 500)
     assert found.opted_out.count >= found.by_end["opt_out"].count  # some leave when it is over
+
+
+def test_a_mail_that_nobody_gets_is_told_too() -> None:
+    told = live(people(30), Behavior({"reply": Habit(1, HOUR)}))
+    found = outcome(told.endings, start=START, length=30 * DAY, mails_of=("a", "b"))
+    assert {step: one.count for step, one in found.reached.items()} == {"a": 30, "b": 0}
+
+
+def test_whom_sales_had_before_are_told_apart_from_those_who_become_sales_ready() -> None:
+    promoted = Exit(parse('stage >= "sales_ready"', WORDS), "…", "promoted")
+    program = sequence(HandOver("h", "a"), Send("a", None), exits=(promoted,))
+    new = people(30)
+    had = [replace(one, contact=ContactFacts({"country": "US", "stage": "customer"})) for one in people(10)]
+    found = outcome(live([*new, *had], Behavior(), program).endings, start=START, length=30 * DAY)
+    assert (found.sales_ready.count, found.sales_ready.base, found.sales_ready_before) == (30, 30, 10)
+    assert {name: one.count for name, one in found.by_end.items()} == {
+        "promoted": 30, "promoted, sales-ready before they came in": 10,
+    }  # fmt: skip
 
 
 def test_the_same_seed_tells_the_same_and_another_tells_another_story() -> None:
@@ -180,6 +199,9 @@ def test_the_crowd_is_the_same_for_a_seed_and_as_different_as_people_are() -> No
     assert len(crowd) == len({one.email for one in crowd}) == SIZE
     assert len({one.zone for one in crowd}) > 12
     assert {one.contact.value("job_title") for one in crowd} >= {"CEO", None}
+    stages = Counter(one.contact.value("stage") for one in crowd)
+    assert 4 <= sum(stages[one] for one in WITH_SALES) <= 30  # a few, so that the others have somewhere to get to
+    assert len(stages) >= 6
     arrived = [one.arrives_at for one in crowd if one.arrives_at is not None]
     assert START <= min(arrived) <= max(arrived) < START + COME_IN_OVER
     told = live(crowd, BEHAVIOR, program, length=COME_IN_OVER + 60 * DAY)
