@@ -28,6 +28,9 @@ class Form(StrEnum):
     MERMAID = "mermaid"
 
 
+_FORMS = {".svg": Form.SVG, ".html": Form.SVG, ".mmd": Form.MERMAID, ".md": Form.MERMAID}
+
+
 def register(app: typer.Typer) -> None:
     app.command("graph")(graph)
 
@@ -37,7 +40,9 @@ def graph(
     form: Annotated[
         Form | None, typer.Option("--format", help="svg, or mermaid: text that GitHub draws; default: as --out ends.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write it here: .svg, or .mmd or .md for Mermaid.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write it here: .svg, .html for a page around it, or .mmd or .md for Mermaid.")
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published/--files", help="What is published, or what the files say.")
     ] = False,
@@ -51,18 +56,20 @@ def graph(
 
     Example: nurture graph evaluators --out evaluators.svg --open
     """
-    from nurture.sequences.graph.drawing import draw
+    from nurture.sequences.graph.drawing import draw, page
     from nurture.sequences.graph.mermaid import to_mermaid
 
+    form = _form(form, out)
     with opened() as house:
         found = flow_of_files_or_published(house, sequence, published=published)
     if as_json:
         emit(_as_json(found))
         return
-    form = form or (Form.MERMAID if out is not None and out.suffix in {".mmd", ".md"} else Form.SVG)
     text = to_mermaid(found) if form is Form.MERMAID else f"{draw(found)}\n"
     if out is not None and out.suffix == ".md":
         text = f"```mermaid\n{text}```\n"
+    elif out is not None and out.suffix == ".html":
+        text = f"{page(found)}\n"
     if is_shown and out is None:
         out = Path.cwd() / f"{sequence}.{'mmd' if form is Form.MERMAID else 'svg'}"
     if out is None:
@@ -72,6 +79,18 @@ def graph(
     warn(f"{out}: the flow.")
     if is_shown:
         webbrowser.open(out.resolve().as_uri())
+
+
+def _form(asked: Form | None, out: Path | None) -> Form:
+    """As the file is called; a name that says nothing, or something else than --format, is not guessed at."""
+    from nurture.errors import BadInput
+
+    named = Form.SVG if out is None else _FORMS.get(out.suffix, asked)
+    if named is None:
+        raise BadInput(f"{out}: end the name with {', '.join(_FORMS)}, which says what to write.")
+    if out is not None and asked not in {None, named}:
+        raise BadInput(f"{out}: its name says {named}, and --format {asked}; leave --format out.")
+    return asked or named
 
 
 def flow_of_files_or_published(house: "App", sequence: str, *, published: bool) -> "Flow":

@@ -17,11 +17,33 @@ def test_a_sequence_of_the_files_is_drawn_before_anything_is_published(terminal:
 
 
 def test_the_form_is_as_the_file_is_called(terminal: Terminal) -> None:
-    for name, begins in (("e.svg", "<svg "), ("e.mmd", "---\ntitle: "), ("e.md", "```mermaid\n---\n")):
+    for name, begins in (
+        ("e.svg", "<svg "),
+        ("e.html", "<!doctype html>\n"),
+        ("e.mmd", "---\ntitle: "),
+        ("e.md", "```mermaid\n---\n"),
+    ):
         out, err = terminal.type("graph", "evaluators", "--out", name)
         assert (out, err) == ("", f"{name}: the flow.\n")
         assert (terminal.here / name).read_text(encoding="utf-8").startswith(begins)
     assert terminal.type("graph", "evaluators", "--format", "mermaid")[0].count("flowchart TD") == 1
+
+
+def test_a_page_of_a_graph_is_a_page_with_the_picture_in_it(terminal: Terminal) -> None:
+    terminal.type("graph", "evaluators", "--out", "e.html")
+    text = (terminal.here / "e.html").read_text(encoding="utf-8")
+    assert text.count("<title>") == 1
+    assert text.count("<svg ") == text.count("</svg>") == text.count("</html>") == 1
+
+
+def test_a_name_that_does_not_say_what_to_draw_is_refused(terminal: Terminal) -> None:
+    said = "e.png: end the name with .svg, .html, .mmd, .md, which says what to write."
+    assert terminal.refused("graph", "evaluators", "--out", "e.png") == said
+    assert "its name says svg, and --format mermaid" in terminal.refused(
+        "graph", "evaluators", "--out", "e.svg", "--format", "mermaid"
+    )
+    assert not (terminal.here / "e.png").exists()
+    terminal.type("graph", "evaluators", "--out", "e.txt", "--format", "mermaid")
 
 
 def test_a_graph_counts_the_people_of_what_is_published(house: Terminal) -> None:

@@ -77,6 +77,11 @@ def draw(flow: Flow, *, is_alone: bool = True) -> Markup:
     )
 
 
+def page(flow: Flow) -> Markup:
+    """The picture on a page of its own, for whoever opens it in a browser."""
+    return _PAGE.format(title=flow.title, picture=draw(flow))
+
+
 def _titles(flow: Flow, width: float) -> list[_Text]:
     """What stands above a picture that stands alone."""
     lines = [(one, "title") for one in break_lines(flow.title, width, _TITLE * 1.06, 3)]
@@ -186,6 +191,21 @@ def _spot(point: Point) -> str:
     return f"{point[0]:.1f} {point[1]:.1f}"
 
 
+_PAGE = Markup("""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}, the flow</title>
+</head>
+<body>
+<main>
+{picture}
+</main>
+</body>
+</html>""")
 _TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
     """\
 {% macro texts(lines, middle=false) %}
