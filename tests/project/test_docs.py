@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from nurture import __version__
 from nurture.campaigns.silencing import SILENCEABLE
@@ -56,7 +57,8 @@ def test_every_key_of_every_format_says_what_it_means() -> None:
 
 
 def test_every_key_of_a_sequence_is_shown_at_work() -> None:
-    known = {key.path for one in [SequenceDefinition, *VERBS.values()] for key in formats.keys_of(one)}
+    models: list[type[BaseModel]] = [SequenceDefinition, *VERBS.values()]
+    known = {key.path for one in models for key in formats.keys_of(one)}
     names = {path.rpartition(".")[2].removesuffix("[]") for path in known} - {"NAME"}
     assert names <= formats.keys_at_work()
 
