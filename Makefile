@@ -14,7 +14,7 @@ demo: $(VENV)/.runtime ## eight weeks of nurture in about a minute
 	@$(BIN)/nurture demo
 
 test: $(VENV)/.dev ## every test, on SQLite and PostgreSQL
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 4
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, tests, docs
 	@$(BIN)/python -m tests.project.check

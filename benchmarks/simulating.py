@@ -22,12 +22,12 @@ from nurture.cli.staging import KINDS, Stage, stage_of
 from nurture.cli.trying import units_of
 from nurture.contacts.fields import field_words
 from nurture.sequences import engine
-from nurture.sequences.crowd import BEHAVIOR, invent
 from nurture.sequences.decisions import Decision, Enrollment
 from nurture.sequences.facts import PersonFacts
 from nurture.sequences.program import Sequence as Program
-from nurture.sequences.simulate import simulate_all
-from nurture.sequences.world import Person
+from nurture.sequences.simulation.crowd import BEHAVIOR, invent
+from nurture.sequences.simulation.simulate import simulate_all
+from nurture.sequences.simulation.world import Person
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 _ROUNDS = 5

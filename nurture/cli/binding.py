@@ -165,10 +165,10 @@ def _rehearse(
     from nurture.cli.staging import people_of_file, stage_of
     from nurture.contacts.fields import field_words
     from nurture.reports.book import counted, rehearse
-    from nurture.sequences.crowd import BEHAVIOR, COME_IN_OVER, invent
-    from nurture.sequences.expectations import parse_expectation
-    from nurture.sequences.outcomes import outcome
-    from nurture.sequences.simulate import simulate_all
+    from nurture.sequences.simulation.crowd import BEHAVIOR, COME_IN_OVER, invent
+    from nurture.sequences.simulation.expectations import parse_expectation
+    from nurture.sequences.simulation.outcomes import outcome
+    from nurture.sequences.simulation.simulate import simulate_all
 
     stage = stage_of(house, reading.units, unit.name)
     start = first_of_the_year(house.clock.now())

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from nurture.campaigns.reading import Unit
     from nurture.database.engine import Session
     from nurture.reports.calendar.planned import Day, Planned
-    from nurture.sequences.ahead import OnTheWay
-    from nurture.sequences.habits import Behavior
     from nurture.sequences.program import Sequence as Program
+    from nurture.sequences.simulation.ahead import OnTheWay
+    from nurture.sequences.simulation.habits import Behavior
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -185,7 +185,7 @@ class _Ahead:
         from nurture.cli.staging import stage_of
         from nurture.reports.calendar.planned import bounds_of, scale
         from nurture.reports.calendar.store import sample
-        from nurture.sequences.ahead import mails_ahead
+        from nurture.sequences.simulation.ahead import mails_ahead
 
         share = min(count, max(_FEWEST, _MOST_LIVES * count // max(self.people, 1)))
         rows = sample(self.session, version_id, math.ceil(count / share), share)
@@ -235,8 +235,8 @@ class _Ahead:
         from nurture.delivery.rules import SETTLED
         from nurture.delivery.store import deliveries_of_enrollments
         from nurture.sequences.actions import enrollment_of
-        from nurture.sequences.ahead import OnTheWay
         from nurture.sequences.facts import Mail
+        from nurture.sequences.simulation.ahead import OnTheWay
 
         contacts = list_contacts(self.session, {row.contact_id for row in rows})
         past, owners = past_of(self.session, stage, contacts, self.now), list_operators(self.session)

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from nurture.app import App
     from nurture.campaigns.publishing import Reading
     from nurture.campaigns.reading import Problem, Unit
-    from nurture.sequences.expectations import Judgement
-    from nurture.sequences.simulate import Simulated
-    from nurture.sequences.world import Person
+    from nurture.sequences.simulation.expectations import Judgement
+    from nurture.sequences.simulation.simulate import Simulated
+    from nurture.sequences.simulation.world import Person
 
 CODE = "NS290"
 
@@ -27,9 +27,9 @@ def find_breaches(house: "App", reading: "Reading", *, contacts: "Path | None", 
 def _judge(house: "App", units: "Sequence[Unit]", unit: "Unit", contacts: "Path | None", seed: int) -> "list[Problem]":
     from nurture.cli.staging import people_of_file, stage_of
     from nurture.contacts.fields import field_words
-    from nurture.sequences.crowd import BEHAVIOR, COME_IN_OVER, invent
-    from nurture.sequences.expectations import parse_expectation
-    from nurture.sequences.simulate import simulate_all
+    from nurture.sequences.simulation.crowd import BEHAVIOR, COME_IN_OVER, invent
+    from nurture.sequences.simulation.expectations import parse_expectation
+    from nurture.sequences.simulation.simulate import simulate_all
 
     stage = stage_of(house, units, unit.name)
     start = first_of_the_year(house.clock.now())

@@ -9,8 +9,8 @@ from nurture.timing import in_words
 
 if TYPE_CHECKING:
     from nurture.figures import Rate
-    from nurture.sequences.expectations import Judgement
-    from nurture.sequences.outcomes import Outcome
+    from nurture.sequences.simulation.expectations import Judgement
+    from nurture.sequences.simulation.outcomes import Outcome
     from nurture.sequences.splits import Ended
 
 _WIDEST = 40

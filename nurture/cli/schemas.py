@@ -89,8 +89,8 @@ def make_schemas() -> dict[str, dict[str, Any]]:
     from nurture.handoff.definition import HandoffDefinition
     from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
     from nurture.scoring.definition import ScoringDefinition
-    from nurture.sequences.behavior import BehaviorDefinition
     from nurture.sequences.definition import SequenceDefinition
+    from nurture.sequences.simulation.behavior import BehaviorDefinition
 
     models: dict[str, type[Definition]] = {
         "newsletter": NewsletterDefinition,

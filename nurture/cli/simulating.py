@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from nurture.app import App
     from nurture.cli.staging import Stage
-    from nurture.sequences.expectations import Judgement
-    from nurture.sequences.habits import Behavior
-    from nurture.sequences.simulate import Simulated
-    from nurture.sequences.world import Ending, Person
+    from nurture.sequences.simulation.expectations import Judgement
+    from nurture.sequences.simulation.habits import Behavior
+    from nurture.sequences.simulation.simulate import Simulated
+    from nurture.sequences.simulation.world import Ending, Person
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _DATABASE, _CROWD, _MEASURED = "database", "crowd", "measured"
@@ -95,9 +95,9 @@ def simulate(
 
 
 def _behavior(house: "App", given: str, sequence: str, start: "datetime", *, is_crowd: bool) -> tuple["Behavior", Any]:
-    from nurture.sequences.behavior import read_behavior
-    from nurture.sequences.crowd import BEHAVIOR
-    from nurture.sequences.habits import Behavior
+    from nurture.sequences.simulation.behavior import read_behavior
+    from nurture.sequences.simulation.crowd import BEHAVIOR
+    from nurture.sequences.simulation.habits import Behavior
 
     if given == _MEASURED:
         from nurture.reports.measured import measure
@@ -132,7 +132,7 @@ def _people(house: "App", stage: "Stage", given: str, segment: str, start: "date
     from nurture.cli.staging import people_of_database, people_of_file
     from nurture.contacts.fields import field_words
     from nurture.errors import NotFound
-    from nurture.sequences.crowd import invent
+    from nurture.sequences.simulation.crowd import invent
 
     if given == _CROWD:
         return invent(stage.program, field_words(house.fields), start, seed=seed)
@@ -171,7 +171,7 @@ def _live(
     whom: str,
 ) -> "Simulated":
     from nurture.errors import NotFound, did_you_mean
-    from nurture.sequences.simulate import simulate_all
+    from nurture.sequences.simulation.simulate import simulate_all
 
     known = {one.email for one in people}
     if whom and whom not in known:
@@ -210,7 +210,7 @@ def _say_timeline(ending: "Ending") -> None:
 
 def _judge(stage: "Stage", told: "Simulated", until: "datetime", ahead: timedelta) -> "list[Judgement]":
     """Hold everybody against what the file expects; `ahead` is how far was asked to look."""
-    from nurture.sequences.expectations import parse_expectation
+    from nurture.sequences.simulation.expectations import parse_expectation
 
     expected = [parse_expectation(text) for text in stage.unit.content["definition"]["expect"]]
     return [replace(one.judge(told.endings, until), ahead=ahead) for one in expected]
@@ -231,7 +231,7 @@ def _tell_all(
 ) -> None:
     from nurture.cli.figures import as_json_of, say_outcome
     from nurture.reports.simulated import write_plot
-    from nurture.sequences.outcomes import outcome
+    from nurture.sequences.simulation.outcomes import outcome
 
     found = outcome(
         told.endings, start=start, length=lasting,

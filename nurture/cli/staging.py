@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nurture.contacts.store import Contact, Operator
     from nurture.database.engine import Session
     from nurture.sequences.program import Sequence as Program
-    from nurture.sequences.world import Outage, Person, World
+    from nurture.sequences.simulation.world import Outage, Person, World
 
 #: The kinds of files that decide what becomes of somebody on a sequence.
 KINDS = ("sequence", "scoring", "handoff")
@@ -41,7 +41,7 @@ def stage_of(house: "App", units: "Sequence[Unit]", name: str, outages: "tuple[O
     from nurture.errors import NotFound, did_you_mean
     from nurture.scoring.definition import model_of
     from nurture.sequences.kind import load_sequence
-    from nurture.sequences.world import Limits, World
+    from nurture.sequences.simulation.world import Limits, World
     from nurture.timing import parse_day_span
 
     known = {unit.name: unit for unit in units if unit.kind == "sequence"}
@@ -96,7 +96,7 @@ def person_from(
     from nurture.contacts.store import values_of
     from nurture.contacts.zones import zone_of
     from nurture.delivery.composing import choose_sender
-    from nurture.sequences.world import Person
+    from nurture.sequences.simulation.world import Person
     from nurture.timing import find_zone
 
     zone, window_zone = zone_of(contact), stage.program.window_zone

@@ -19,9 +19,9 @@ from nurture.campaigns.reading import Problem
 from nurture.campaigns.silencing import Silenced
 from nurture.figures import Rate
 from nurture.reports.terms import Ruling, Term
-from nurture.sequences.expectations import Judgement
-from nurture.sequences.outcomes import Outcome
-from nurture.sequences.world import Ending
+from nurture.sequences.simulation.expectations import Judgement
+from nurture.sequences.simulation.outcomes import Outcome
+from nurture.sequences.simulation.world import Ending
 
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 #: A link in a frame asks for a window of its own, which the frame may not open: nothing is ever followed.

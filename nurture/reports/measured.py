@@ -19,7 +19,7 @@ from nurture.delivery.rules import MAY_HAVE_ARRIVED, Status
 from nurture.delivery.store import Delivery
 from nurture.figures import TOO_FEW, Rate, rate
 from nurture.reports.queries import is_to_others
-from nurture.sequences.habits import Behavior, Habit
+from nurture.sequences.simulation.habits import Behavior, Habit
 from nurture.tracking.rules import ActivityKind, Actor
 from nurture.tracking.store import Activity
 

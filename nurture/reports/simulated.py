@@ -11,8 +11,8 @@ from pathlib import Path
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from nurture.errors import BadInput
-from nurture.sequences.expectations import Judgement
-from nurture.sequences.outcomes import Outcome
+from nurture.sequences.simulation.expectations import Judgement
+from nurture.sequences.simulation.outcomes import Outcome
 from nurture.timing import in_words
 
 _TOP, _BAR_HEIGHT, _FOOT = 56, 140, 44

@@ -14,8 +14,8 @@ from nurture.errors import BadInput, did_you_mean
 from nurture.handoff.tasks import find_fault as find_fault_in_text
 from nurture.outgoing.rules import find_fault
 from nurture.sequences.definition import SequenceDefinition
-from nurture.sequences.expectations import unknown_steps
 from nurture.sequences.numbering import Numbered, Place
+from nurture.sequences.simulation.expectations import unknown_steps
 from nurture.sequences.steps import (
     EnrollStep,
     GotoStep,

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, field_validator
 from nurture.campaigns.notations import ContactOrZone, Days, FixedLength, Holidays, Hours
 from nurture.campaigns.reading import Definition, FileDefinition
 from nurture.errors import BadInput
-from nurture.sequences.expectations import parse_expectation
+from nurture.sequences.simulation.expectations import parse_expectation
 from nurture.sequences.steps import LateDefinition
 from nurture.timing import Window, parse_days, parse_hours
 

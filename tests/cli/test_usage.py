@@ -99,11 +99,7 @@ def test_help_fits_a_terminal_and_speaks_in_sentences(words: tuple[str, ...], te
         (["contacts", "list", "--limit", "-1"], "nurture contacts list: --limit: write 0 or more. Type `nurture contacts list --help`."),
         (["demo", "--weeks", "99"], "nurture demo: --weeks: write 52 or less. Type `nurture demo --help`."),
         (["lead", "won", "1", "--amount", "much"], "nurture lead won: --amount: write a number. Type `nurture lead won --help`."),
-        (
-            ["check", "--format", "jsno"],
-            'nurture check: --format: "jsno" is not one of text, json, github. Did you mean "json"? '
-            "Type `nurture check --help`.",
-        ),
+        (["check", "--format", "jsno"], 'nurture check: --format: "jsno" is not one of text, json, github. Did you mean "json"? Type `nurture check --help`.'),
     ],
 )  # fmt: skip
 def test_wrong_usage_ends_with_one_sentence_and_exit_2(terminal: Terminal, words: list[str], sentence: str) -> None:

@@ -19,9 +19,9 @@ from nurture.cli.staging import KINDS, past_of, person_from, stage_of
 from nurture.cli.trying import units_of
 from nurture.database.engine import Database
 from nurture.sequences.entries import enroll
-from nurture.sequences.habits import Behavior, Habit
-from nurture.sequences.simulate import simulate
-from nurture.sequences.world import Ending, Outage
+from nurture.sequences.simulation.habits import Behavior, Habit
+from nurture.sequences.simulation.simulate import simulate
+from nurture.sequences.simulation.world import Ending, Outage
 from tests.support.stories import Letter, Story, running_story
 from tests.support.workspaces import LETTER
 

@@ -34,7 +34,7 @@ class Step:
 def steps(counts: Path) -> list[Step]:
     """The checkers, the quick ones first."""
     python = sys.executable
-    pytest = [python, "-m", "pytest", "-q", "-n", "2", "-p", "tests.project.counting", "--counts", str(counts)]
+    pytest = [python, "-m", "pytest", "-q", "-n", "4", "-p", "tests.project.counting", "--counts", str(counts)]
     return [
         Step("format", [str(BIN / "ruff"), "format", "--check", "."], "laid out as agreed"),
         Step("lint", [str(BIN / "ruff"), "check", "."], "nothing to remark"),

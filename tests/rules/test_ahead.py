@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nurture.delivery.rules import Status
-from nurture.sequences.ahead import OnTheWay, mails_ahead
 from nurture.sequences.decisions import Enrollment, mail_key
 from nurture.sequences.facts import Mail
-from nurture.sequences.habits import Behavior
 from nurture.sequences.program import Arm, Send, Sequence, Split
-from nurture.sequences.world import Limits, World
+from nurture.sequences.simulation.ahead import OnTheWay, mails_ahead
+from nurture.sequences.simulation.habits import Behavior
+from nurture.sequences.simulation.world import Limits, World
 from tests.rules.test_simulate import DAY, START, person, sequence, wait
 
 STEPS = (Send("first", "pause"), wait("pause", "second", 4), Send("second", "again"), wait("again", "third", 2), Send("third", None))  # fmt: skip

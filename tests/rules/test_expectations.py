@@ -12,8 +12,8 @@ import pytest
 from nurture.contacts.facts import ContactFacts
 from nurture.errors import BadInput
 from nurture.figures import rate
-from nurture.sequences.expectations import FORMS, Judgement, parse_expectation, unknown_steps
-from nurture.sequences.world import Did, Ending, Entry, Person, Sent
+from nurture.sequences.simulation.expectations import FORMS, Judgement, parse_expectation, unknown_steps
+from nurture.sequences.simulation.world import Did, Ending, Entry, Person, Sent
 
 #: A Monday.
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.reports.calendar.planned import Source, bounds_of, by_day, counted, days_of, scale
-from nurture.sequences.world import Sent
+from nurture.sequences.simulation.world import Sent
 from nurture.timing import parse_day_span
 
 FIRST = date(2026, 12, 24)

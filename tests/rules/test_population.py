@@ -12,12 +12,12 @@ from nurture.app import language
 from nurture.conditions import parse
 from nurture.contacts.facts import ContactFacts
 from nurture.contacts.fields import WITH_SALES, field_words
-from nurture.sequences.crowd import BEHAVIOR, COME_IN_OVER, SIZE, invent
-from nurture.sequences.habits import Behavior, Group, Habit
-from nurture.sequences.outcomes import outcome
 from nurture.sequences.program import AddTag, Arm, Branch, Exit, HandOver, Send, Sequence, Split, Step, Wait, WinnerRule
-from nurture.sequences.simulate import Simulated, simulate, simulate_all
-from nurture.sequences.world import Ending, Limits, Outage, Person, World
+from nurture.sequences.simulation.crowd import BEHAVIOR, COME_IN_OVER, SIZE, invent
+from nurture.sequences.simulation.habits import Behavior, Group, Habit
+from nurture.sequences.simulation.outcomes import outcome
+from nurture.sequences.simulation.simulate import Simulated, simulate, simulate_all
+from nurture.sequences.simulation.world import Ending, Limits, Outage, Person, World
 from nurture.timing import Duration
 from nurture.tracking.rules import ActivityKind
 

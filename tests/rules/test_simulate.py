@@ -16,7 +16,6 @@ from nurture.consent.rules import Standing
 from nurture.contacts.facts import ContactFacts
 from nurture.delivery.mailed.rules import Mailed
 from nurture.scoring.rules import ActivityRule, Given, Model
-from nurture.sequences.habits import Behavior, Habit
 from nurture.sequences.program import (
     AddTag,
     Branch,
@@ -30,8 +29,9 @@ from nurture.sequences.program import (
     Step,
     Wait,
 )
-from nurture.sequences.simulate import simulate
-from nurture.sequences.world import Ending, Limits, Person, World
+from nurture.sequences.simulation.habits import Behavior, Habit
+from nurture.sequences.simulation.simulate import simulate
+from nurture.sequences.simulation.world import Ending, Limits, Person, World
 from nurture.timing import Duration, Window, parse_days, parse_hours
 from nurture.tracking.rules import ActivityKind, Deed
 
@@ -222,7 +222,9 @@ def test_what_somebody_did_before_counts_on() -> None:
     before = Deed(ActivityKind.CLICKED, START - timedelta(hours=1), "other/mail", 7, "x", "/x")
     known = person(deeds=[before], given=[Given(5, "met", START - DAY)])
     program = sequence(Send("a", "w"), wait("w", None, 0.1))
-    assert live(program, CLICKS, model=SCORING, who=known, length=timedelta(hours=3)).score == pytest.approx(40 + 40 + 5, abs=0.3)
+    assert live(program, CLICKS, model=SCORING, who=known, length=timedelta(hours=3)).score == pytest.approx(
+        40 + 40 + 5, abs=0.3
+    )
 
 
 def test_whoever_crosses_the_line_is_handed_over_and_the_sequence_may_end_with_it() -> None:

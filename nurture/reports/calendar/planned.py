@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from nurture.figures import rate
-from nurture.sequences.world import Sent
+from nurture.sequences.simulation.world import Sent
 from nurture.timing import DaySpan, is_holiday
 
 _DAY = timedelta(days=1)

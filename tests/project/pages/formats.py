@@ -19,8 +19,8 @@ from nurture.contacts.segments import SegmentsDefinition
 from nurture.handoff.definition import HandoffDefinition
 from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
 from nurture.scoring.definition import ScoringDefinition
-from nurture.sequences.behavior import BehaviorDefinition
 from nurture.sequences.definition import SequenceDefinition
+from nurture.sequences.simulation.behavior import BehaviorDefinition
 from nurture.sequences.steps import VERBS
 from nurture.yaml import plain_yaml
 from tests.project.pages.markdown import NOTICE, code, fenced, table

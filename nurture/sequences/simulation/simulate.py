@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from nurture.conditions import holds
 from nurture.sequences.decisions import Passed
 from nurture.sequences.facts import from_outside
-from nurture.sequences.habits import Behavior
-from nurture.sequences.life import Life
 from nurture.sequences.program import Sequence as Program
 from nurture.sequences.program import Split, WinnerRule
-from nurture.sequences.rehearsal import Rehearsal
+from nurture.sequences.simulation.habits import Behavior
+from nurture.sequences.simulation.life import Life
+from nurture.sequences.simulation.rehearsal import Rehearsal
+from nurture.sequences.simulation.world import Ending, Person, World
 from nurture.sequences.splits import Ended, Score, judge, looks
-from nurture.sequences.world import Ending, Person, World
 
 _HOUR = timedelta(hours=1)
 

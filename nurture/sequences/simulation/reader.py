@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from nurture.sequences.habits import DEEDS, Habit, Habits
+from nurture.sequences.simulation.habits import DEEDS, Habit, Habits
 from nurture.tracking.rules import ActivityKind, Actor, Deed, Hit, judge
 
 _REQUESTS = {"open": ActivityKind.OPENED, "click": ActivityKind.CLICKED, "scan": ActivityKind.CLICKED}

@@ -16,7 +16,7 @@ from nurture.contacts.fields import ASKS_US
 from nurture.delivery.rules import Kind
 from nurture.errors import BadInput, did_you_mean
 from nurture.figures import Rate, rate
-from nurture.sequences.world import Ending, Entry
+from nurture.sequences.simulation.world import Ending, Entry
 from nurture.timing import Window, in_words, is_holiday, parse_duration, parse_hours, parse_length
 
 #: Every form with an example: what the documentation lists, and what an error names.

@@ -7,11 +7,11 @@ from datetime import datetime
 from nurture.conditions import Compare, Condition, Missing, OneOf, walk
 from nurture.delivery.pacing import Pace
 from nurture.sequences.decisions import Passed
-from nurture.sequences.habits import Behavior
-from nurture.sequences.postbox import Pacer
 from nurture.sequences.program import Branch, Sequence, WaitFor
-from nurture.sequences.scorekeeping import has_steady_fit, may_fade_up
-from nurture.sequences.world import World
+from nurture.sequences.simulation.habits import Behavior
+from nurture.sequences.simulation.postbox import Pacer
+from nurture.sequences.simulation.scorekeeping import has_steady_fit, may_fade_up
+from nurture.sequences.simulation.world import World
 
 #: What fades; a stage only ever rises with points.
 _FADING = frozenset({"score", "fit"})

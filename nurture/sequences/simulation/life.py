@@ -18,13 +18,13 @@ from nurture.scoring.rules import Given, Part
 from nurture.sequences import decisions, engine
 from nurture.sequences.decisions import Enrollment, Note
 from nurture.sequences.facts import PersonFacts
-from nurture.sequences.habits import Habits
-from nurture.sequences.postbox import Postbox
 from nurture.sequences.program import Send
-from nurture.sequences.reader import Act, Reader
-from nurture.sequences.rehearsal import Rehearsal
-from nurture.sequences.scorekeeping import changed_by, rescore
-from nurture.sequences.world import WILLING, Did, Ending, Entry, Person, Sent
+from nurture.sequences.simulation.habits import Habits
+from nurture.sequences.simulation.postbox import Postbox
+from nurture.sequences.simulation.reader import Act, Reader
+from nurture.sequences.simulation.rehearsal import Rehearsal
+from nurture.sequences.simulation.scorekeeping import changed_by, rescore
+from nurture.sequences.simulation.world import WILLING, Did, Ending, Entry, Person, Sent
 from nurture.timing import local_instant
 from nurture.tracking.rules import ActivityKind
 

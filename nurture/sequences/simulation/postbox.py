@@ -22,7 +22,7 @@ from nurture.delivery.rules import (
 )
 from nurture.sequences.decisions import QueueMail
 from nurture.sequences.facts import Mail
-from nurture.sequences.world import Limits, Outage
+from nurture.sequences.simulation.world import Limits, Outage
 from nurture.timing import DaySpan, Window
 
 _WEEK = timedelta(days=7)

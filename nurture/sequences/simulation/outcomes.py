@@ -14,7 +14,7 @@ from statistics import fmean, median, stdev
 from nurture.delivery.guard import rules as guard
 from nurture.figures import Rate, rate
 from nurture.sequences.decisions import State
-from nurture.sequences.world import Ending
+from nurture.sequences.simulation.world import Ending
 
 _Z = 1.959964
 _DAY = timedelta(days=1)

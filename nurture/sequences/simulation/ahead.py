@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from nurture.sequences.decisions import Enrollment
 from nurture.sequences.facts import Mail
-from nurture.sequences.habits import Behavior
-from nurture.sequences.life import Life
 from nurture.sequences.program import Sequence as Program
-from nurture.sequences.rehearsal import Rehearsal
-from nurture.sequences.world import Person, Sent, World
+from nurture.sequences.simulation.habits import Behavior
+from nurture.sequences.simulation.life import Life
+from nurture.sequences.simulation.rehearsal import Rehearsal
+from nurture.sequences.simulation.world import Person, Sent, World
 
 
 @dataclass(frozen=True)

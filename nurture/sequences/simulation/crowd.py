@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from nurture.conditions import Asks, Compare, Condition, Field, FieldType, OneOf, Value, walk
 from nurture.contacts.facts import ContactFacts
 from nurture.contacts.fields import BUILT_IN, STAGES, WITH_SALES
-from nurture.sequences.habits import Behavior, Group, Habit
 from nurture.sequences.program import Branch, WaitFor
 from nurture.sequences.program import Sequence as Program
-from nurture.sequences.world import Person
+from nurture.sequences.simulation.habits import Behavior, Group, Habit
+from nurture.sequences.simulation.world import Person
 from nurture.timing import get_zone
 
 SIZE = 400

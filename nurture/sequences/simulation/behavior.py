@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from nurture.campaigns.notations import FixedLength
 from nurture.campaigns.reading import Definition, Problems, YamlFile, read_definition
 from nurture.errors import BadInput
-from nurture.sequences.habits import Behavior, Group, Habit
-from nurture.sequences.world import Outage
+from nurture.sequences.simulation.habits import Behavior, Group, Habit
+from nurture.sequences.simulation.world import Outage
 from nurture.timing import parse_length
 
 

@@ -1,0 +1,1 @@
+"""Sequences lived through beforehand: invented or real people, the production engine, a clock that jumps."""
