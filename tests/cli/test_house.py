@@ -133,6 +133,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_type(house: Terminal, relay: 
         "SPF",
         "DMARC",
         "uncertain mail",
+        "blast guard",
     ]
     assert all(set(one) == {"check", "ok", "what", "do"} for one in found.values())
     assert all(one["do"] for one in found.values() if not one["ok"])

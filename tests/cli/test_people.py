@@ -7,10 +7,10 @@ from tests.support.terminals import Terminal
 
 def test_enrolling_somebody_twice_is_enrolling_them_once(house: Terminal) -> None:
     first = house.json("enroll", "evaluators", "Ben@reader.example")
-    assert first == {"sequence": "evaluators", "email": "ben@reader.example", "enrolled": True}
+    assert first == {"sequence": "evaluators", "email": "ben@reader.example", "enrolled": True, "entry": "enrolled"}
     assert not house.json("enroll", "evaluators", "ben@reader.example")["enrolled"]
     out, _ = house.type("enroll", "evaluators", "ben@reader.example")
-    assert out == "ben@reader.example is on the way through evaluators already, or was before; nothing changed.\n"
+    assert out == "ben@reader.example is on the way through evaluators already, or waits for it; nothing changed.\n"
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,12 @@ from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
 
 WORDS = ["enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain"]
+CALLS = ["called", "calls_put_off", "calls_failed", "calls_refused"]
 
 
 def test_running_once_does_what_is_due_and_counts_it(working: Terminal, relay: SmtpRelay) -> None:
     done = working.json("run", "--once")
-    assert list(done) == WORDS
+    assert list(done) == [*WORDS, *CALLS]
     assert done["sent"] == 2  # Ben's first mail, and the note about the lead to her rep
     assert len(relay.to("ben@reader.example")) == len(relay.to("luis@acme.example")) == 1
     again = working.json("run", "--once")
@@ -50,7 +51,7 @@ def test_mail_that_waits_is_counted_with_the_reason_and_until_when(working: Term
     assert working.json("run", "--once")["sent"] == 2
     # Ben was written to today, and once a day is enough.
     working.write(
-        "format: 1\nsequence: more\ntopic: product-insights\nsteps:\n  - {send: sequences/evaluators/report}\n",
+        "format: 1\nsequence: more\ntopic: product-insights\ncompatible_with: all\nsteps:\n  - {send: sequences/evaluators/report}\n",
         "more.yaml",
     )
     shutil.copy(working.here / "more.yaml", working.workspace / "campaigns" / "sequences" / "more.yaml")

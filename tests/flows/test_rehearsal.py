@@ -34,7 +34,7 @@ steps:
     then:
       - {tag: hot}
       - {score: 15, because: looked at the prices, half_life: 20 days}
-      - {id: offer, send: report, subject: Two, kind: ask}
+      - {id: offer, send: report, subject: Two}
     else:
       - {id: reminder, send: report, subject: Three}
   - wait: 2 working days
