@@ -42,12 +42,12 @@ def test_a_hold_without_whom_how_long_or_why_says_what_is_missing(house: Termina
 
 
 def test_an_owner_says_yes_and_takes_it_back(house: Terminal) -> None:
-    missing = {"sequence": "evaluators", "owner": "luis@acme.example", "agreed_at": None, "agreed_by": None, "state": "missing"}  # fmt: skip
-    assert missing in house.json("agree", "--list")
+    assert house.json("agree", "evaluators", "--as", "luis@acme.example", "--withdraw")["changed"]
     agreed = house.json("agree", "evaluators", "--as", "Luis@acme.example", "--yes")
     assert agreed == {"sequence": "evaluators", "owner": "luis@acme.example", "agreed": True, "changed": True}
     assert not house.json("agree", "evaluators", "--as", "luis@acme.example", "--yes")["changed"]
-    assert [one["state"] for one in house.json("agree", "--list") if one["sequence"] == "evaluators"] == ["yes"]
+    states = [one["state"] for one in house.json("agree", "--list") if one["sequence"] == "evaluators"]
+    assert set(states) == {"yes"}
     assert house.json("agree", "evaluators", "--as", "luis@acme.example", "--withdraw")["changed"]
     assert "withdrawn" in [one["state"] for one in house.json("agree", "--list")]
 
@@ -60,6 +60,7 @@ def test_a_yes_that_would_mean_nothing_is_refused(house: Terminal) -> None:
 
 
 def test_publishing_says_whose_yes_is_missing(house: Terminal) -> None:
+    house.type("agree", "evaluators", "--as", "luis@acme.example", "--withdraw")
     _, err = house.type("publish")
     assert "evaluators: Luis Ortega has not said yes to its mails; until then they go out as Dana Reed." in err
     house.type("agree", "evaluators", "--as", "luis@acme.example", "--yes")
