@@ -31,11 +31,6 @@ def who_agreed(session: Session, sequence: str, content: Mapping[str, Any]) -> f
     return known[key][1]
 
 
-def has_agreed(session: Session, operator_id: int, sequence: str, content: Mapping[str, Any]) -> bool:
-    """Whether these mails may go out in this operator's name."""
-    return operator_id in who_agreed(session, sequence, content)
-
-
 def agree(
     session: Session, operator_id: int, sequence: str, content: Mapping[str, Any], *, by: str, now: datetime
 ) -> bool:

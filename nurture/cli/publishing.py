@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.checking import counted
+from nurture.cli.checking import refuse_errors
 from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import folder, opened
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from nurture.campaigns.planning import Change, Order, Plan
     from nurture.campaigns.publications.history import Entry
     from nurture.campaigns.publications.undoing import Undoing
-    from nurture.campaigns.publishing import Reading
     from nurture.database.engine import Session
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -58,7 +57,7 @@ def publish(
 
     with opened() as house:
         reading = house.read_files()
-        _refuse(reading)
+        refuse_errors(reading)
         order = _order(in_flight or [], retire or [], expect, note)
         with house.database.reading() as session:
             # What would be lost, or begin anew, is counted before it is.
@@ -161,15 +160,6 @@ def _order(in_flight: list[str], retire: list[str], expect: str, note: str) -> "
     from nurture.campaigns.revisions import revision_of
 
     return Order(Policies.read(in_flight), frozenset(retire), expect, note, revision_of(Path(folder())))
-
-
-def _refuse(reading: "Reading") -> None:
-    """Show what is wrong; an error ends the command here."""
-    for one in reading.problems:
-        warn(str(one))
-    if reading.errors:
-        warn(f"{counted(list(reading.problems), reading.files)}. Nothing was published.")
-        raise typer.Exit(1)
 
 
 def _tell(planned: "Plan", *, as_json: bool, is_plan: bool, verb: str) -> None:

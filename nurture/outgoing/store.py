@@ -118,10 +118,6 @@ def find_call(session: Session, call_id: int) -> Call | None:
     return session.get(Call, call_id)
 
 
-def call_of_key(session: Session, key: str) -> Call | None:
-    return session.scalars(sa.select(Call).where(col(Call.key) == key)).one_or_none()
-
-
 def list_calls(session: Session, *, status: str = "", limit: int | None = None) -> list[tuple[Call, str]]:
     """Calls with the address of whom they are about, the newest first."""
     statement = (

@@ -5,7 +5,7 @@ the end of the sequence.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -240,9 +240,6 @@ Step: TypeAlias = (
     | End
 )
 
-#: Steps at which somebody can stand still.
-RESTS: tuple[type[Step], ...] = (Send, Wait, WaitUntil, WaitFor)
-
 
 @dataclass(frozen=True)
 class Exit:
@@ -271,7 +268,6 @@ class Sequence:
     priority: int = 50
     compatible_with: frozenset[str] = frozenset()  # "all" stands for every other sequence
     if_busy: str = "wait"  # or "skip", "replace"
-    titles: Mapping[str, str] = field(default_factory=dict)  # what a step is called, where its id says too little
 
     @cached_property
     def questions(self) -> frozenset[str]:
