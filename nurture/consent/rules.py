@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 
 from nurture.conditions import Argument, Predicate
+from nurture.consent.suppressions.rules import STOPS_SERVICE, WORDS, SuppressionReason
 from nurture.timing import parse_length
 
 
@@ -60,6 +61,27 @@ class ConsentPurpose(StrEnum):
     TRACKING = "tracking"
 
 
+@dataclass(frozen=True)
+class Proof:
+    """How we know what somebody said, as the ledger keeps it for whoever asks years later.
+
+    `how` says where it came from ("page", "import of people.csv, line 2"), `by` which of us wrote it down when it was not
+    the person themselves. `wording` is the exact text they were shown, in its version, on the address `page`.
+    """
+
+    how: str
+    by: str = ""
+    wording: str = ""
+    wording_version: str = ""
+    page: str = ""
+    ip: str = ""
+
+
+def proof_of(how: Proof | str) -> Proof:
+    """Whoever knows no more than how says just that."""
+    return how if isinstance(how, Proof) else Proof(how)
+
+
 class Pile(StrEnum):
     """What may happen next, from the most permissive to the strictest."""
 
@@ -76,19 +98,6 @@ class Purpose(StrEnum):
     INTERNAL = "internal"
     TEST = "test"
 
-
-class SuppressionReason(StrEnum):
-    """Why an address is never mailed."""
-
-    OPT_OUT = "opt_out"
-    HARD_BOUNCE = "hard_bounce"
-    COMPLAINT = "complaint"
-    MANUAL = "manual"
-    ERASED = "erased"
-
-
-#: What stops even the mail that a person just asked for (a confirmation, their own data).
-STOPS_SERVICE = frozenset({SuppressionReason.HARD_BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.ERASED})
 
 _STRICTNESS = tuple(Pile)
 EEA = frozenset(
@@ -220,7 +229,7 @@ def may_send(purpose: Purpose, standing: Standing, now: datetime) -> Permission:
         return ALLOWED
     for reason in SuppressionReason:
         if reason in standing.suppressions and (purpose is Purpose.CAMPAIGN or reason in STOPS_SERVICE):
-            return Permission(False, reason, f"{_WORDS[reason]} on {standing.suppressions[reason]}")
+            return Permission(False, reason, f"{WORDS[reason]} on {standing.suppressions[reason]}")
     if purpose is Purpose.SERVICE:
         return ALLOWED
     if not is_subscribed(standing, now):
@@ -265,15 +274,6 @@ def pile_of(standing: Standing, now: datetime) -> Pile:
     pile = Pile(standing.afterwards if standing.has_expired(now) else standing.pile)
     # Without a basis nobody is mailed, whatever a table says.
     return Pile.ASK if pile is Pile.ANNOUNCE and standing.state == "none" else pile
-
-
-_WORDS = {
-    SuppressionReason.OPT_OUT: "opted out",
-    SuppressionReason.HARD_BOUNCE: "the address bounced",
-    SuppressionReason.COMPLAINT: "complained",
-    SuppressionReason.MANUAL: "put on the suppression list",
-    SuppressionReason.ERASED: "asked to be erased",
-}
 
 
 def end_of(day: date | None) -> datetime | None:
