@@ -12,6 +12,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,29 @@ class Note:
     value: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What another system knows of somebody: the days they last did something, and how often their address bounced.
+
+    It decides whom to mail first and whom no longer, and is never part of a score.
+    """
+
+    last_open_on: date | None = None
+    last_click_on: date | None = None
+    last_reply_on: date | None = None
+    last_contact_on: date | None = None
+    bounces: int | None = None
+
+    @property
+    def last_sign_on(self) -> date | None:
+        """When they last showed that they read us."""
+        return max(filter(None, (self.last_open_on, self.last_click_on, self.last_reply_on)), default=None)
+
+
+#: Nothing is known, as of most people.
+NO_PAST = Past()
+
+
 @dataclass(frozen=True)
 class ImportRow:
     """One contact of a file: what its rows say, the first with a value winning.
@@ -57,6 +81,7 @@ class ImportRow:
     further_lines: tuple[int, ...] = ()
     notes: tuple[Note, ...] = ()
     cells: tuple[str, ...] = ()
+    past: Past = NO_PAST
 
 
 @dataclass(frozen=True)
