@@ -24,10 +24,10 @@ from email_validator import EmailNotValidError, validate_email
 from nurture.clock import SystemClock
 from nurture.conditions import FieldType
 from nurture.consent import imports
-from nurture.consent.actions import opt_out, undo_opt_out
 from nurture.consent.arrivals import Terms
 from nurture.consent.definition import table_of
 from nurture.consent.rules import Basis
+from nurture.consent.suppressions.actions import opt_out, undo_opt_out
 from nurture.contacts.fields import DeclaredField
 from nurture.contacts.imports import read_rows, survey
 from nurture.contacts.intake import Desk

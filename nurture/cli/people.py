@@ -57,7 +57,8 @@ def opt_out(
 
     Example: nurture opt-out ana@reader.example
     """
-    from nurture.consent import actions
+    from nurture.consent.actions import choose_topic
+    from nurture.consent.suppressions import actions
     from nurture.contacts.actions import get_contact
     from nurture.contacts.addresses import get_address
     from nurture.errors import BadInput, did_you_mean
@@ -71,7 +72,7 @@ def opt_out(
                     known = did_you_mean(topic, house.declared.topics)
                     raise BadInput(f'settings.toml declares no topic "{topic}".{known}')
                 contact = get_contact(session, email)
-                changed = actions.choose_topic(session, contact, topic, wanted=False, how="command line", now=now)
+                changed = choose_topic(session, contact, topic, wanted=False, how="command line", now=now)
             else:
                 address_hash = house.hasher.hash(address.key)
                 changed = actions.opt_out(session, address_hash, how="command line", now=now)

@@ -1,12 +1,12 @@
-"""What may be done about consent: give it, take it back, opt out, undo, look again when the table changes.
+"""What may be done about consent: give it, take it back, look again when the table changes.
 
-An opt-out suppresses the address and leaves what was agreed per topic untouched, so that undoing it restores exactly
-what there was. Every action leaves a row in the ledger and locks the contact, so that nothing is sent in between.
+Every action leaves a row in the ledger and locks the contact, so that nothing is sent in between. Opting out is the
+matter of `consent.suppressions`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from nurture.consent import store
@@ -16,17 +16,15 @@ from nurture.consent.rules import (
     ConsentPurpose,
     ConsentTable,
     Pile,
-    SuppressionReason,
+    Proof,
     end_of,
+    proof_of,
     rule,
 )
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
-from nurture.errors import NotAllowed
-
-UNDO_WITHIN = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Said:
     state: str  # given, refused or none
     basis: Basis | None
     given_on: date | None
-    how: str
+    how: Proof | str
 
 
 def record(session: Session, table: ConsentTable, said: Sequence[Said], now: datetime) -> None:
@@ -53,7 +51,8 @@ def record(session: Session, table: ConsentTable, said: Sequence[Said], now: dat
             {
                 "id": new_id(), "contact_id": one.contact_id, "address_hash": one.address_hash, "topic": one.topic,
                 "purpose": ConsentPurpose.MAIL, "what": one.state, "basis": one.basis, "given_on": one.given_on,
-                "how": one.how, "recorded_at": now,
+                "expires_at": end_of(rule(table, one.country, one.basis, one.given_on).until) if one.basis else None,
+                "recorded_at": now, **store.proof_columns(proof_of(one.how)),
             }
             for one in said
             if one.state != "none"
@@ -99,85 +98,8 @@ def judge_again(
     return differing
 
 
-def opt_out(session: Session, address_hash: str, *, how: str, now: datetime, delivery_id: int | None = None) -> bool:
-    """End all marketing for an address, known contact or not; False when it had already ended."""
-    return suppress(
-        session, address_hash, SuppressionReason.OPT_OUT, how=how, now=now, delivery_id=delivery_id, what="opted_out"
-    )
-
-
-def suppress(
-    session: Session,
-    address_hash: str,
-    reason: SuppressionReason,
-    *,
-    how: str,
-    now: datetime,
-    delivery_id: int | None = None,
-    what: str = "suppressed",
-) -> bool:
-    """Put an address on the suppression list; False when it was there for this reason."""
-    contact = contacts.find_by_hash(session, address_hash)
-    if contact is not None:
-        contacts.lock_contacts(session, [contact.id], exclusively=True)
-    row = {"address_hash": address_hash, "reason": reason, "created_at": now, "how": how}
-    if not store.suppress(session, [row]):
-        return False
-    store.add_event(
-        session,
-        contact_id=contact.id if contact else None,
-        address_hash=address_hash,
-        what=what,
-        basis=None if what == "opted_out" else reason,
-        how=how,
-        delivery_id=delivery_id,
-        recorded_at=now,
-    )
-    if contact is not None:
-        mark_changed(session, [contact.id], now)
-    return True
-
-
-def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> datetime | None:
-    """Until when an opt-out may be taken back on the pages of that mail; None if it was not there that they left.
-
-    Newsletters get forwarded: whoever holds an old one shall not undo what somebody else said elsewhere, or told us.
-    """
-    left_at = store.suppressions_of(session, [address_hash]).get(address_hash, {}).get(SuppressionReason.OPT_OUT)
-    event = store.last_event(session, address_hash, "opted_out")
-    if left_at is None or event is None or event.delivery_id != delivery_id:
-        return None
-    return left_at + UNDO_WITHIN
-
-
-def undo_opt_out(
-    session: Session, address_hash: str, *, how: str, now: datetime, delivery_id: int | None = None
-) -> bool:
-    """Take an opt-out back, as `undo_until` allows; lifts nothing else. False if there is none."""
-    if SuppressionReason.OPT_OUT not in store.suppressions_of(session, [address_hash]).get(address_hash, {}):
-        return False
-    last = undo_until(session, address_hash, delivery_id)
-    if last is None:
-        raise NotAllowed("That was not done here; sign up again to hear from us.")
-    if now > last:
-        raise NotAllowed("That was more than 30 days ago; sign up again to hear from us.")
-    contact = contacts.find_by_hash(session, address_hash)
-    store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now)
-    store.add_event(
-        session,
-        contact_id=contact.id if contact else None,
-        address_hash=address_hash,
-        what="undone",
-        how=how,
-        recorded_at=now,
-    )
-    if contact is not None:
-        mark_changed(session, [contact.id], now)
-    return True
-
-
 def choose_topic(
-    session: Session, contact: contacts.Contact, topic: str, *, wanted: bool, how: str, now: datetime
+    session: Session, contact: contacts.Contact, topic: str, *, wanted: bool, how: Proof | str, now: datetime
 ) -> bool:
     """Leave one topic, or come back to one left before; False when that changes nothing.
 
@@ -197,7 +119,9 @@ def choose_topic(
     return True
 
 
-def choose_tracking(session: Session, contact: contacts.Contact, *, wanted: bool, how: str, now: datetime) -> None:
+def choose_tracking(
+    session: Session, contact: contacts.Contact, *, wanted: bool, how: Proof | str, now: datetime
+) -> None:
     """Whether this person's opens and clicks may be recorded, for all topics; acts on mails already sent."""
     contacts.lock_contacts(session, [contact.id], exclusively=True)
     state = "given" if wanted else "withdrawn"
@@ -221,16 +145,16 @@ def _note(
     topic: str,
     purpose: ConsentPurpose,
     what: str,
-    how: str,
+    how: Proof | str,
     now: datetime,
 ) -> None:
     store.add_event(
         session,
+        proof_of(how),
         contact_id=contact.id,
         address_hash=contact.address_hash,
         topic=topic,
         purpose=purpose,
         what=what,
-        how=how,
         recorded_at=now,
     )

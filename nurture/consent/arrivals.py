@@ -16,13 +16,14 @@ from nurture.consent.rules import (
     Basis,
     ConsentTable,
     Pile,
-    SuppressionReason,
     end_of,
     pile_of,
     rule,
 )
 from nurture.consent.statements import Statement, read_statement
 from nurture.consent.store import Consent
+from nurture.consent.suppressions import store as suppressions
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.contacts.imports import ImportRow, Note, RefusedRow
@@ -184,7 +185,7 @@ def sort_into_piles(session: Session, summary: Summary, ids: Sequence[int | None
 
 def _look_up(session: Session, chunk: Sequence[Arrival]) -> list[_Person]:
     known = contacts.lock_by_keys(session, [one.row.address.key for one in chunk])
-    suppressed = store.suppressions_of(session, [one.address_hash for one in chunk])
+    suppressed = suppressions.suppressions_of(session, [one.address_hash for one in chunk])
     people = []
     for one in chunk:
         contact = known.get(one.row.address.key)
@@ -271,7 +272,7 @@ def _worth(
 def _suppress(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:
     """Put those on the suppression list who left, complained or bounced elsewhere."""
     ended = [(one, reason) for one in people for reason in sorted(one.ends)]
-    store.suppress(
+    suppressions.suppress(
         session,
         [
             {

@@ -6,8 +6,10 @@ The columns and words are those that `consent.statements` reads: a file that com
 from collections.abc import Iterator, Mapping
 
 from nurture.consent import store
-from nurture.consent.rules import Basis, SuppressionReason
+from nurture.consent.rules import Basis
 from nurture.consent.store import Consent
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.exports import cells_of, headers_of
 from nurture.contacts.fields import DeclaredField
@@ -44,7 +46,7 @@ def export_rows(
         ids = [contact.id for contact in page]
         tags = contacts.tags_of(session, ids)
         consents = store.consents_of(session, ids)
-        suppressed = store.suppressions_of(session, [contact.address_hash for contact in page])
+        suppressed = suppressions_of(session, [contact.address_hash for contact in page])
         for contact in page:
             known = tags.get(contact.id, frozenset())
             reasons = suppressed.get(contact.address_hash, {})

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from nurture.consent.rules import Basis, SuppressionReason
+from nurture.consent.rules import Basis
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts.cells import read_date, read_yes_or_no, word
 from nurture.contacts.imports import ImportRow, Note
 from nurture.errors import BadInput, did_you_mean

@@ -1,8 +1,8 @@
-"""Consent and suppression as they are kept, and all SQL about them.
+"""Consent as it is kept, and all SQL about it.
 
 `consent_event` is the ledger: append only, one row for everything a person agreed to, refused or took back, with how
-and when. `consent` is what follows from it now, one row per contact, topic and purpose. `suppression` knows addresses
-by keyed hash only and outlives the contact. Holds have a store of their own.
+and when. `consent` is what follows from it now, one row per contact, topic and purpose. Suppressions and holds have
+stores of their own.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +15,17 @@ from sqlmodel import Field, SQLModel, col
 
 from nurture.consent.definition import get_table
 from nurture.consent.holds.store import hands_off, is_on_hold
-from nurture.consent.rules import STOPS_SERVICE, ConsentPurpose, HandsOff, Pile, Purpose, Standing, tracked_since
+from nurture.consent.rules import (
+    ConsentPurpose,
+    HandsOff,
+    Pile,
+    Proof,
+    Purpose,
+    Standing,
+    tracked_since,
+)
+from nurture.consent.suppressions.rules import STOPS_SERVICE
+from nurture.consent.suppressions.store import is_suppressed, suppressions_of
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Vocabulary
@@ -24,6 +34,7 @@ from nurture.database.statements import changed_rows, in_list_of, insert
 
 #: In the topic column: all topics.
 EVERY_TOPIC = ""
+_EMPTY = {"server_default": ""}
 
 
 class ConsentEvent(SQLModel, table=True):
@@ -39,7 +50,15 @@ class ConsentEvent(SQLModel, table=True):
     what: str = Field(description="given, refused, withdrawn, opted_out, undone, suppressed, lifted")
     basis: str | None = None
     given_on: date | None = None
+    expires_at: datetime | None = instant_column(nullable=True)  # when the consent table says that this basis ends
     how: str = Field(description="how we know: file and line, page, mail, operator")
+    said_by: str = Field(
+        default="", sa_column_kwargs=_EMPTY, description="which of us wrote it down, if it was not them"
+    )
+    wording: str = Field(default="", sa_column_kwargs=_EMPTY, description="the exact text they were shown")
+    wording_version: str = Field(default="", sa_column_kwargs=_EMPTY)
+    page: str = Field(default="", sa_column_kwargs=_EMPTY, description="the address of the page that showed it")
+    ip: str = Field(default="", sa_column_kwargs=_EMPTY)
     delivery_id: int | None = Field(default=None, sa_type=sa.BigInteger, description="the mail it came from")
     recorded_at: datetime = instant_column()
 
@@ -62,20 +81,16 @@ class Consent(SQLModel, table=True):
     changed_at: datetime = instant_column()
 
 
-class Suppression(SQLModel, table=True):
-    """An address that is not mailed, by keyed hash, for one reason; a lifted one stays as history."""
-
-    __table_args__ = KEY_IS_THE_ROW
-
-    address_hash: str = Field(primary_key=True, max_length=32)
-    reason: str = Field(primary_key=True)
-    created_at: datetime = instant_column()
-    how: str
-    lifted_at: datetime | None = instant_column(nullable=True)
+def add_event(session: Session, proof: Proof, **values: Any) -> None:
+    session.add(ConsentEvent(**proof_columns(proof), **values))
 
 
-def add_event(session: Session, **values: Any) -> None:
-    session.add(ConsentEvent(**values))
+def proof_columns(proof: Proof) -> dict[str, Any]:
+    """What the ledger keeps of a proof."""
+    return {
+        "how": proof.how, "said_by": proof.by, "wording": proof.wording, "wording_version": proof.wording_version,
+        "page": proof.page, "ip": proof.ip,
+    }  # fmt: skip
 
 
 def insert_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -94,41 +109,10 @@ def save_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     changed_rows(session, statement, list(rows))
 
 
-def suppress(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Put addresses on the list; how many are new or were lifted before."""
-    statement = insert(session, Suppression)
-    again = statement.on_conflict_do_update(
-        index_elements=["address_hash", "reason"],
-        set_={"lifted_at": None, "created_at": statement.excluded.created_at, "how": statement.excluded.how},
-        where=col(Suppression.lifted_at).is_not(None),
-    )
-    return sum(changed_rows(session, again.values(**row)) for row in rows)
-
-
-def lift_suppression(session: Session, address_hash: str, reason: str, now: datetime) -> bool:
-    standing = sa.update(Suppression).where(
-        col(Suppression.address_hash) == address_hash,
-        col(Suppression.reason) == reason,
-        col(Suppression.lifted_at).is_(None),
-    )
-    return changed_rows(session, standing.values(lifted_at=now)) == 1
-
-
-_SUPPRESSIONS = sa.select(col(Suppression.address_hash), col(Suppression.reason), col(Suppression.created_at)).where(
-    in_list_of(Suppression.address_hash, "hashes"), col(Suppression.lifted_at).is_(None)
-)
 _CONSENTS = sa.select(Consent).where(
     in_list_of(Consent.contact_id, "ids"), col(Consent.purpose) == sa.bindparam("about")
 )
 _HASHES = sa.select(col(Contact.id), col(Contact.address_hash)).where(in_list_of(Contact.id, "ids"))
-
-
-def suppressions_of(session: Session, hashes: Iterable[str]) -> dict[str, dict[str, datetime]]:
-    """Reasons with their instants, by address hash."""
-    found: dict[str, dict[str, datetime]] = {}
-    for address_hash, reason, created_at in session.execute(_SUPPRESSIONS, {"hashes": list(hashes)}):
-        found.setdefault(address_hash, {})[reason] = created_at
-    return found
 
 
 def consents_of(
@@ -200,18 +184,13 @@ def may_be_mailed(purpose: Purpose, topic: Any, now: Any) -> ColumnElement[bool]
         case Purpose.INTERNAL | Purpose.TEST:
             return sa.true()
         case Purpose.SERVICE:
-            return ~_is_suppressed(col(Suppression.reason).in_(STOPS_SERVICE))
+            return ~is_suppressed(STOPS_SERVICE)
     return sa.and_(is_subscribed(topic, now), ~is_on_hold(now))
 
 
 def is_subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
     """Clause on `contact`: `rules.is_subscribed` in SQL; who is on hold is subscribed all the same."""
-    return sa.and_(~_is_suppressed(), _has_agreed(topic, now))
-
-
-def _is_suppressed(*for_this: ColumnElement[bool]) -> ColumnElement[bool]:
-    is_theirs = col(Suppression.address_hash) == col(Contact.address_hash)
-    return sa.exists().where(is_theirs, col(Suppression.lifted_at).is_(None), *for_this)
+    return sa.and_(~is_suppressed(), _has_agreed(topic, now))
 
 
 def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nurture.campaigns.declared import colleague_domains
 from nurture.consent import store as consents
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import move_stage
 from nurture.contacts.segments import Language
@@ -59,7 +60,7 @@ def promote(
     """Hand off everybody of these who became sales-ready."""
     ids = [one.contact.id for one in scored]
     earlier = store.hand_offs_of(session, ids)
-    suppressed = consents.suppressions_of(session, [one.contact.address_hash for one in scored])
+    suppressed = suppressions_of(session, [one.contact.address_hash for one in scored])
     made = []
     for one in scored:
         contact, past = one.contact, earlier.get(one.contact.id, [])
@@ -85,7 +86,7 @@ def hand_off_once(session: Session, agreement: Agreement, contact: Contact, now:
     # Scoring, in another process, may be handing over the same person: it holds their row while it does.
     contacts.lock_contacts(session, [contact.id], exclusively=True)
     past = store.hand_offs_of(session, [contact.id]).get(contact.id, [])
-    is_suppressed = contact.address_hash in consents.suppressions_of(session, [contact.address_hash])
+    is_suppressed = contact.address_hash in suppressions_of(session, [contact.address_hash])
     is_open = any(one.verdict == WAITING for one in past)
     if is_open or not may_be_handed_off(contact.stage, is_mailable=not is_suppressed):
         return None

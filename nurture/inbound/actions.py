@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from email.message import EmailMessage
 
-from nurture.consent.actions import opt_out
 from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.contacts.store import Contact

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import col
 
-from nurture.consent.rules import Purpose, SuppressionReason
-from nurture.consent.store import Suppression
+from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.store import Suppression
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.delivery.rules import MAY_HAVE_ARRIVED, Status

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlmodel import col
 
-from nurture.consent.rules import Purpose, SuppressionReason
-from nurture.consent.store import Suppression
+from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.store import Suppression
 from nurture.database.engine import Session
 from nurture.delivery.rules import MAY_HAVE_ARRIVED
 from nurture.delivery.store import Delivery

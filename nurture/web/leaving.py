@@ -12,9 +12,10 @@ from datetime import datetime
 from starlette.responses import Response
 
 from nurture.campaigns.declared import Sender
-from nurture.consent import store as consents
-from nurture.consent.actions import opt_out, undo_opt_out, undo_until
-from nurture.consent.rules import Purpose, SuppressionReason
+from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.actions import opt_out, undo_opt_out, undo_until
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.addresses import mask
 from nurture.database.engine import Session
@@ -121,7 +122,7 @@ def _nobody_was_changed(site: Site) -> Response:
 def _look_up(site: Site, session: Session, way_out: WayOut) -> Standing:
     contact = contacts.find_by_hash(session, way_out.address_hash)
     delivery = find_delivery(session, way_out.delivery_id)
-    reasons = consents.suppressions_of(session, [way_out.address_hash]).get(way_out.address_hash, {})
+    reasons = suppressions_of(session, [way_out.address_hash]).get(way_out.address_hash, {})
     token = sign_delivery(site.app.keys, TokenPurpose.PREFERENCES, way_out.delivery_id)
     return Standing(
         who=mask(contact.email) if contact else "",

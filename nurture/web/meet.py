@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from nurture.campaigns.declared import Sender
-from nurture.consent import store as consents
 from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import record_interest
 from nurture.contacts.store import Contact, Operator
@@ -113,7 +113,7 @@ def choose(site: Site, visit: Visit) -> Response:
                     sender=found.sender,
                 )
             _record(session, found, found.contact, said, now)
-        has_left = bool(consents.suppressions_of(session, [found.contact.address_hash]))
+        has_left = bool(suppressions_of(session, [found.contact.address_hash]))
         found = _find(site, session, visit)
     if isinstance(found, Response):
         return found

@@ -12,9 +12,12 @@ from starlette.responses import Response
 
 from nurture.campaigns.declared import Sender, find_declared
 from nurture.consent import store as consents
-from nurture.consent.actions import choose_topic, choose_tracking, undo_until
+from nurture.consent.actions import choose_topic, choose_tracking
 from nurture.consent.definition import get_table
-from nurture.consent.rules import Purpose, SuppressionReason, is_tracked
+from nurture.consent.rules import Purpose, is_tracked
+from nurture.consent.suppressions.actions import undo_until
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts.addresses import mask
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
@@ -120,7 +123,7 @@ def _find(site: Site, session: Session, delivery_id: int) -> Choices | None:
     contact = session.get(Contact, delivery.contact_id) if is_theirs and delivery.contact_id else None
     if contact is None:
         return None
-    reasons = consents.suppressions_of(session, [contact.address_hash]).get(contact.address_hash, {})
+    reasons = suppressions_of(session, [contact.address_hash]).get(contact.address_hash, {})
     chosen = consents.tracking_choices(session, [contact.id], delivery.topic).get(contact.id)
     return Choices(
         contact_id=contact.id,

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 
 from nurture.campaigns.declared import Sender
-from nurture.consent import store as consents
 from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts.actions import record_interest
 from nurture.contacts.addresses import mask
 from nurture.contacts.store import Contact
@@ -92,7 +92,7 @@ def take_down(site: Site, visit: Visit) -> Response:
             return gone(site, "Nobody is known any more under this link")
         _record(session, delivery, contact, kind, site.app.clock.now())
         sender = sender_of(session, delivery)
-        has_left = bool(consents.suppressions_of(session, [contact.address_hash]))
+        has_left = bool(suppressions_of(session, [contact.address_hash]))
     return _thank(site, WISHES[kind], sender, has_left=has_left)
 
 

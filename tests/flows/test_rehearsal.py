@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nurture.consent.actions import opt_out
+from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.store import tags_of
 from nurture.database.engine import Database
 from nurture.sequences.entries import enroll

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from nurture.consent.rules import SuppressionReason
 from nurture.consent.store import Consent
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.newsletters.store import NewsletterSlot
 from nurture.sequences.decisions import State
 from tests.project.source import REPOSITORY

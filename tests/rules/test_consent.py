@@ -15,13 +15,13 @@ from nurture.consent.rules import (
     Pile,
     Purpose,
     Standing,
-    SuppressionReason,
     add_months,
     is_tracked,
     may_send,
     pile_of,
     rule,
 )
+from nurture.consent.suppressions.rules import SuppressionReason
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 TODAY = NOW.date()

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nurture.consent.rules import Basis, SuppressionReason
+from nurture.consent.rules import Basis
 from nurture.consent.statements import Statement, get_basis, read_statement
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts.addresses import read_address
 from nurture.contacts.imports import ImportRow
 from nurture.errors import BadInput

@@ -23,6 +23,7 @@ from nurture.consent import actions as consent
 from nurture.consent import store as consents
 from nurture.consent.definition import CLOSED_TABLE
 from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.actions import opt_out, undo_opt_out
 from nurture.contacts import actions, store
 from nurture.contacts.store import READERS, ChangedContact, Contact
 from nurture.database.claiming import register_worker
@@ -135,8 +136,8 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "a topic come back to": lambda ana: consent.choose_topic(
         ana.session, ana.contact, "insights", wanted=True, how="a test", now=NOW
     ),
-    "an opt-out": lambda ana: consent.opt_out(ana.session, ana.contact.address_hash, how="a test", now=NOW),
-    "an opt-out undone": lambda ana: consent.undo_opt_out(ana.session, ana.contact.address_hash, how="a test", now=NOW),
+    "an opt-out": lambda ana: opt_out(ana.session, ana.contact.address_hash, how="a test", now=NOW),
+    "an opt-out undone": lambda ana: undo_opt_out(ana.session, ana.contact.address_hash, how="a test", now=NOW),
     "another consent table": Scene.judge_by_another_table,
 }
 
@@ -181,7 +182,7 @@ def test_what_changes_nothing_is_told_to_nobody(database: Database, hasher: Addr
     with database.writing() as session:
         actions.tag_contact(session, ana, "vip", NOW)
         actions.join_list(session, "fair", [ana], NOW)
-        consent.opt_out(session, session.get_one(Contact, ana).address_hash, how="a test", now=NOW)
+        opt_out(session, session.get_one(Contact, ana).address_hash, how="a test", now=NOW)
     look_at_everybody(database)
     with database.writing() as session:
         contact = session.get_one(Contact, ana)
@@ -190,7 +191,7 @@ def test_what_changes_nothing_is_told_to_nobody(database: Database, hasher: Addr
         actions.join_list(session, "fair", [ana], NOW)
         actions.change_contact(session, contact, {"country": contact.country, "company_size": None}, NOW)
         actions.move_stage(session, contact, contact.stage, "a test", NOW)
-        consent.opt_out(session, contact.address_hash, how="a test", now=NOW)
+        opt_out(session, contact.address_hash, how="a test", now=NOW)
     assert not any(waiting_for(database, reader) for reader in READERS)
 
 

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col
 
-from nurture.consent import actions, store
+from nurture.consent import actions as consent_actions
+from nurture.consent import store
 from nurture.consent.definition import CLOSED_TABLE
 from nurture.consent.holds.store import Hold
 from nurture.consent.rules import (
@@ -18,12 +19,14 @@ from nurture.consent.rules import (
     ConsentTable,
     Pile,
     Purpose,
-    SuppressionReason,
     is_subscribed,
     is_tracked_for,
     may_send,
     tracked_since,
 )
+from nurture.consent.suppressions import actions
+from nurture.consent.suppressions import store as suppressions
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Database, Session
@@ -82,11 +85,11 @@ def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, 
     reasons = known["reasons"]
     assert isinstance(reasons, list)
     for reason in reasons:
-        store.suppress(
+        suppressions.suppress(
             session, [{"address_hash": contact.address_hash, "reason": reason, "created_at": NOW, "how": "a test"}]
         )
         if known["is_lifted"]:
-            store.lift_suppression(session, contact.address_hash, reason, NOW)
+            suppressions.lift_suppression(session, contact.address_hash, reason, NOW)
     holds = known["holds"]
     assert isinstance(holds, list)
     for whom, until, is_lifted in holds:
@@ -137,15 +140,15 @@ def test_an_opt_out_can_be_undone_for_thirty_days_and_lifts_nothing_else(
         with pytest.raises(NotAllowed, match="more than 30 days ago"):
             actions.undo_opt_out(session, contact.address_hash, how="page", now=NOW + timedelta(days=31))
         assert actions.undo_opt_out(session, contact.address_hash, how="page", now=NOW + timedelta(days=29))
-        assert set(store.suppressions_of(session, [contact.address_hash])[contact.address_hash]) == {"complaint"}
+        assert set(suppressions.suppressions_of(session, [contact.address_hash])[contact.address_hash]) == {"complaint"}
 
 
 def test_leaving_one_topic_keeps_the_basis_for_coming_back(database: Database, hasher: AddressHasher) -> None:
     with database.writing() as session:
         contact = add_contact(session, hasher, "ana@reader.example", NOW)
-        assert actions.choose_topic(session, contact, "insights", wanted=False, how="preferences", now=NOW)
+        assert consent_actions.choose_topic(session, contact, "insights", wanted=False, how="preferences", now=NOW)
         assert not _may(session, contact.id)
-        assert actions.choose_topic(session, contact, "insights", wanted=True, how="preferences", now=NOW)
+        assert consent_actions.choose_topic(session, contact, "insights", wanted=True, how="preferences", now=NOW)
         assert _may(session, contact.id)
 
 
@@ -160,7 +163,7 @@ def test_a_changed_table_is_applied_to_everybody_known(
         contact = add_contact(session, hasher, "ana@reader.example", now, basis=Basis.CUSTOMER)
         assert _may(session, contact.id)
         found = store.list_to_judge(session, [contact.id])
-        assert actions.judge_again(session, CLOSED_TABLE, found, now) == 1
+        assert consent_actions.judge_again(session, CLOSED_TABLE, found, now) == 1
         session.flush()
         assert not _may(session, contact.id)
 
@@ -196,7 +199,7 @@ def test_who_has_been_tracked_for_how_long_is_the_same_in_sql(
             )
             if one["said"]:
                 state, at = one["said"]
-                actions.choose_tracking(session, contact, wanted=state == "given", how="a test", now=at)
+                consent_actions.choose_tracking(session, contact, wanted=state == "given", how="a test", now=at)
             people[contact.id] = tracked_since(table, one["country"], one["created_at"], one["said"])
         by_rule = {i for i, since in people.items() if is_tracked_for(length, since, NOW)}
         clause = store.is_tracked_for(length, ask_first, NOW)

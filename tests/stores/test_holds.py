@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from nurture.consent import actions as consents
 from nurture.consent.holds import store
 from nurture.consent.holds.actions import LONGEST, find_target, lift, place
 from nurture.consent.rules import Permission, Purpose, may_send
 from nurture.consent.store import standings
+from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.store import Contact, Operator, list_changed
 from nurture.database.claiming import hold_lock
 from nurture.database.engine import Database, Session
@@ -63,7 +63,7 @@ def test_an_opt_out_beats_a_hold(database: Database, hasher: AddressHasher) -> N
     with database.writing() as session:
         known = people(session, hasher)
         place(session, find_target(session, "ana@reader.example"), length=MONTH, because="a deal", now=NOW)
-        consents.opt_out(session, known["ana"].address_hash, how="page", now=NOW)
+        opt_out(session, known["ana"].address_hash, how="page", now=NOW)
         assert permission(session, known["ana"]) == Permission(False, "opt_out", "opted out on 2026-03-10")
 
 

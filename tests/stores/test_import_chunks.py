@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nurture.clock import SystemClock
-from nurture.consent import actions as consent_actions
 from nurture.consent.imports import Pace, import_rows
 from nurture.consent.rules import Basis, Pile
+from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.addresses import read_address
 from nurture.database.engine import Database
 from nurture.tokens import AddressHasher
@@ -77,7 +77,7 @@ def test_somebody_who_opts_out_while_the_file_comes_in_stays_out(importer: Impor
     next(chunks)
     address_hash = importer.hasher.hash(read_address("person299@reader.example").key)
     with importer.database.writing(durable=True) as session:
-        consent_actions.opt_out(session, address_hash, how="a test", now=now)
+        opt_out(session, address_hash, how="a test", now=now)
     *_, summary = chunks
     assert summary.opted_out == 1
     assert not [row for row in what_is_known(importer.database)["people"] if row[0] == "person299@reader.example"]

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from nurture.consent import actions as consent_actions
 from nurture.consent import store as consents
+from nurture.consent.actions import choose_topic
 from nurture.consent.arrivals import Summary
 from nurture.consent.definition import table_of
-from nurture.consent.rules import Basis, Pile, Purpose, SuppressionReason, may_send
+from nurture.consent.rules import Basis, Pile, Purpose, may_send
+from nurture.consent.suppressions.actions import opt_out, suppress, undo_opt_out
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import change_contact, mirror_operators
 from nurture.contacts.addresses import read_address
@@ -204,7 +206,7 @@ def test_an_address_that_opted_out_stays_out_and_nothing_about_it_changes(import
     importer.take("email,first_name,opted_in\nana@reader.example,Ana,yes\n")
     ana = known(importer, "ana@reader.example")
     with importer.database.writing() as session:
-        consent_actions.opt_out(session, ana.address_hash, how="a test", now=importer.now)
+        opt_out(session, ana.address_hash, how="a test", now=importer.now)
     before = everything(importer.database)
     summary = importer.take(
         "email,first_name,opted_in,status\nana@reader.example,Changed,yes,subscribed\n",
@@ -219,7 +221,7 @@ def test_an_address_that_opted_out_stays_out_and_nothing_about_it_changes(import
 def test_a_suppressed_stranger_becomes_no_contact(importer: Importer) -> None:
     with importer.database.writing() as session:
         stranger = importer.hasher.hash(read_address("gone@reader.example").key)
-        consent_actions.opt_out(session, stranger, how="a test", now=importer.now)
+        opt_out(session, stranger, how="a test", now=importer.now)
     summary = importer.take("email,opted_in\nGone@reader.example,yes\n")
     assert counts(summary) == (0, 0, 1, 0, 0)
     assert summary.opted_out == 1
@@ -229,7 +231,7 @@ def test_a_suppressed_stranger_becomes_no_contact(importer: Importer) -> None:
 def test_somebody_who_was_erased_is_refused_and_their_cells_are_not_kept(importer: Importer) -> None:
     with importer.database.writing() as session:
         stranger = importer.hasher.hash(read_address("gone@reader.example").key)
-        consent_actions.suppress(session, stranger, SuppressionReason.ERASED, how="a test", now=importer.now)
+        suppress(session, stranger, SuppressionReason.ERASED, how="a test", now=importer.now)
     summary = importer.take("email\ngone@reader.example\nana@reader.example\ngone@reader.example\n")
     assert counts(summary) == (1, 0, 0, 1, 1)
     assert [(row.line, row.cells) for row in summary.refused] == [(2, ())]
@@ -257,7 +259,7 @@ def test_a_topic_that_was_left_stays_left(importer: Importer) -> None:
     with importer.database.writing() as session:
         ana = contacts.find_contact(session, "ana@reader.example")
         assert ana is not None
-        consent_actions.choose_topic(session, ana, "insights", wanted=False, how="a page", now=importer.now)
+        choose_topic(session, ana, "insights", wanted=False, how="a page", now=importer.now)
     importer.take("email,opted_in\nana@reader.example,yes\n", basis=Basis.DOUBLE_OPT_IN)
     assert consent_of(importer, "ana@reader.example") == ("withdrawn", "opt-in", None)
 
@@ -302,7 +304,7 @@ def test_a_suppression_that_was_lifted_comes_back_only_with_a_no(importer: Impor
     importer.take("email,status\nana@reader.example,unsubscribed\n")
     ana = known(importer, "ana@reader.example")
     with importer.database.writing() as session:
-        consent_actions.undo_opt_out(session, ana.address_hash, how="a page", now=importer.now)
+        undo_opt_out(session, ana.address_hash, how="a page", now=importer.now)
     assert importer.take("email,status\nana@reader.example,subscribed\n").opted_out == 0
     assert importer.take("email,status\nana@reader.example,unsubscribed\n").opted_out == 1
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from nurture.consent.actions import opt_out
 from nurture.consent.rules import Purpose
+from nurture.consent.suppressions.actions import opt_out
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
 from nurture.delivery.rules import Status

@@ -13,8 +13,9 @@ from sqlmodel import col
 
 from nurture.campaigns.publishing import freeze_draft
 from nurture.campaigns.reading import Unit
-from nurture.consent.actions import Said, choose_topic, opt_out, record
+from nurture.consent.actions import Said, choose_topic, record
 from nurture.consent.rules import Basis, Purpose
+from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.store import Contact
 from nurture.database.claiming import Worker, beat, end_worker, register_worker
 from nurture.database.columns import new_id

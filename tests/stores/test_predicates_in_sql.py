@@ -16,7 +16,9 @@ from nurture.campaigns.store import Campaign, CampaignVersion, get_campaign, has
 from nurture.conditions import Field, FieldType, Predicate, holds, parse
 from nurture.consent import store as consents
 from nurture.consent.definition import KIND as CONSENT
-from nurture.consent.rules import ConsentPurpose, Pile, Purpose, SuppressionReason
+from nurture.consent.rules import ConsentPurpose, Pile, Purpose
+from nurture.consent.suppressions import store as suppressions
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import ensure_list, new_contact
 from nurture.contacts.addresses import read_address
@@ -289,9 +291,9 @@ def bring_in(session: Session, hasher: AddressHasher, number: int, known: Mappin
     )  # fmt: skip
     if known["suppression"]:
         no = {"reason": SuppressionReason.OPT_OUT, "created_at": NOW, "how": "a test"}
-        consents.suppress(session, [{"address_hash": row["address_hash"], **no}])
+        suppressions.suppress(session, [{"address_hash": row["address_hash"], **no}])
     if known["suppression"] == "lifted":
-        consents.lift_suppression(session, row["address_hash"], SuppressionReason.OPT_OUT, NOW)
+        suppressions.lift_suppression(session, row["address_hash"], SuppressionReason.OPT_OUT, NOW)
     tracking.insert_activities(session, [{"id": new_id(), "contact_id": contact, **deed} for deed in known["deeds"]])
     session.add_all(
         EnrollmentRow(

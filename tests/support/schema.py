@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 import nurture.campaigns.publications.store
 import nurture.campaigns.store
 import nurture.consent.store
+import nurture.consent.suppressions.store
 import nurture.contacts.store
 import nurture.database.claiming
 import nurture.database.installation

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nurture.campaigns import store as campaigns
-from nurture.consent.actions import opt_out
+from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts import store as contacts
 from nurture.contacts.store import Contact, Operator
 from nurture.database.columns import new_id

@@ -20,10 +20,10 @@ from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import get_declared
 from nurture.campaigns.publishing import Reading, publish
 from nurture.clock import SteppedClock
-from nurture.consent import store as consents
 from nurture.consent.actions import Said, record
 from nurture.consent.definition import get_table
 from nurture.consent.rules import Basis, Purpose
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mirror_operators, new_contact
 from nurture.contacts.addresses import read_address
@@ -231,7 +231,7 @@ class House:
 
     def has_left(self, mail: Mail) -> bool:
         with self.app.database.reading() as session:
-            return "opt_out" in consents.suppressions_of(session, [mail.address_hash]).get(mail.address_hash, {})
+            return "opt_out" in suppressions_of(session, [mail.address_hash]).get(mail.address_hash, {})
 
     def hits(self) -> list[dict[str, Any]]:
         """The stored opens and clicks, oldest first."""

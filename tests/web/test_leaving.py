@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from nurture.consent import store as consents
-from nurture.consent.actions import opt_out, suppress
-from nurture.consent.rules import SuppressionReason
+from nurture.consent.suppressions.actions import opt_out, suppress
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.delivery.urls import Via, leave_url
 from tests.support.schema import METADATA
 from tests.web.houses import House, Mail, words
@@ -198,7 +198,7 @@ def test_undoing_lifts_no_complaint_and_says_that_no_mail_will_come(house: House
     answer = house.http.post(mail.leave, data={"undo": "yes"})
     assert "no mail will come" in answer.text
     with house.app.database.reading() as session:
-        standing = consents.suppressions_of(session, [mail.address_hash])[mail.address_hash]
+        standing = suppressions_of(session, [mail.address_hash])[mail.address_hash]
     assert set(standing) == {"complaint"}
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser
 
-from nurture.consent.actions import opt_out
+from nurture.consent.suppressions.actions import opt_out
 from nurture.database.engine import Database
 from nurture.web.front import CONTENT_SECURITY_POLICY
 from tests.web.houses import House, Mail, running_house, words

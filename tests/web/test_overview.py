@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from nurture.consent.actions import opt_out
+from nurture.consent.suppressions.actions import opt_out
 from nurture.database.engine import Database
 from nurture.database.installation import pause
 from nurture.delivery.rules import Status

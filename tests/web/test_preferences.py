@@ -2,8 +2,9 @@
 
 import pytest
 
-from nurture.consent.actions import choose_topic, opt_out
+from nurture.consent.actions import choose_topic
 from nurture.consent.rules import ConsentPurpose
+from nurture.consent.suppressions.actions import opt_out
 from tests.support.schema import METADATA
 from tests.web.houses import House, Mail, words
 

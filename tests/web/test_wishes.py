@@ -2,7 +2,7 @@
 
 import pytest
 
-from nurture.consent.actions import opt_out
+from nurture.consent.suppressions.actions import opt_out
 from tests.web.houses import House, Mail
 
 KINDS = ("information", "demonstration", "need")

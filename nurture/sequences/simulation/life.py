@@ -9,7 +9,8 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 
-from nurture.consent.rules import ALLOWED, Permission, Purpose, SuppressionReason, may_send
+from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
+from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts.fields import ASKS_US
 from nurture.delivery.mailed.rules import Mailed
 from nurture.delivery.rules import Status

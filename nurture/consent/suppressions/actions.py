@@ -1,0 +1,97 @@
+"""What may be done about suppression: opt out, take that back, put an address on the list.
+
+An opt-out suppresses the address and leaves what was agreed per topic untouched, so that undoing it restores exactly
+what there was. Every action leaves a row in the ledger and locks the contact, so that nothing is sent in between.
+"""
+
+from datetime import datetime, timedelta
+
+from nurture.consent import store as consents
+from nurture.consent.rules import Proof, proof_of
+from nurture.consent.suppressions import store
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.contacts import store as contacts
+from nurture.contacts.actions import mark_changed
+from nurture.database.engine import Session
+from nurture.errors import NotAllowed
+
+UNDO_WITHIN = timedelta(days=30)
+
+
+def opt_out(
+    session: Session, address_hash: str, *, how: Proof | str, now: datetime, delivery_id: int | None = None
+) -> bool:
+    """End all marketing for an address, known contact or not; False when it had already ended."""
+    return suppress(
+        session, address_hash, SuppressionReason.OPT_OUT, how=how, now=now, delivery_id=delivery_id, what="opted_out"
+    )
+
+
+def suppress(
+    session: Session,
+    address_hash: str,
+    reason: SuppressionReason,
+    *,
+    how: Proof | str,
+    now: datetime,
+    delivery_id: int | None = None,
+    what: str = "suppressed",
+) -> bool:
+    """Put an address on the suppression list; False when it was there for this reason."""
+    contact = contacts.find_by_hash(session, address_hash)
+    if contact is not None:
+        contacts.lock_contacts(session, [contact.id], exclusively=True)
+    row = {"address_hash": address_hash, "reason": reason, "created_at": now, "how": proof_of(how).how}
+    if not store.suppress(session, [row]):
+        return False
+    consents.add_event(
+        session,
+        proof_of(how),
+        contact_id=contact.id if contact else None,
+        address_hash=address_hash,
+        what=what,
+        basis=None if what == "opted_out" else reason,
+        delivery_id=delivery_id,
+        recorded_at=now,
+    )
+    if contact is not None:
+        mark_changed(session, [contact.id], now)
+    return True
+
+
+def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> datetime | None:
+    """Until when an opt-out may be taken back on the pages of that mail; None if it was not there that they left.
+
+    Newsletters get forwarded: whoever holds an old one shall not undo what somebody else said elsewhere, or told us.
+    """
+    left_at = store.suppressions_of(session, [address_hash]).get(address_hash, {}).get(SuppressionReason.OPT_OUT)
+    event = consents.last_event(session, address_hash, "opted_out")
+    if left_at is None or event is None or event.delivery_id != delivery_id:
+        return None
+    return left_at + UNDO_WITHIN
+
+
+def undo_opt_out(
+    session: Session, address_hash: str, *, how: Proof | str, now: datetime, delivery_id: int | None = None
+) -> bool:
+    """Take an opt-out back, as `undo_until` allows; lifts nothing else. False if there is none."""
+    if SuppressionReason.OPT_OUT not in store.suppressions_of(session, [address_hash]).get(address_hash, {}):
+        return False
+    last = undo_until(session, address_hash, delivery_id)
+    if last is None:
+        raise NotAllowed("That was not done here; sign up again to hear from us.")
+    if now > last:
+        raise NotAllowed("That was more than 30 days ago; sign up again to hear from us.")
+    contact = contacts.find_by_hash(session, address_hash)
+    store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now)
+    consents.add_event(
+        session,
+        proof_of(how),
+        contact_id=contact.id if contact else None,
+        address_hash=address_hash,
+        what="undone",
+        recorded_at=now,
+    )
+    if contact is not None:
+        mark_changed(session, [contact.id], now)
+    return True

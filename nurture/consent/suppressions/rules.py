@@ -1,0 +1,26 @@
+"""Why an address is never mailed, and which of these reasons stop even what a person just asked for."""
+
+from enum import StrEnum
+
+
+class SuppressionReason(StrEnum):
+    """Why an address is never mailed."""
+
+    OPT_OUT = "opt_out"
+    HARD_BOUNCE = "hard_bounce"
+    COMPLAINT = "complaint"
+    MANUAL = "manual"
+    ERASED = "erased"
+
+
+#: What stops even the mail that a person just asked for (a confirmation, their own data).
+STOPS_SERVICE = frozenset({SuppressionReason.HARD_BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.ERASED})
+
+#: Each as `may_send` tells people.
+WORDS = {
+    SuppressionReason.OPT_OUT: "opted out",
+    SuppressionReason.HARD_BOUNCE: "the address bounced",
+    SuppressionReason.COMPLAINT: "complained",
+    SuppressionReason.MANUAL: "put on the suppression list",
+    SuppressionReason.ERASED: "asked to be erased",
+}
