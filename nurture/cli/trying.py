@@ -236,7 +236,7 @@ def _draft(house: "App", wanted: Wanted, person: "Contact", *, version_id: int, 
     """A delivery of a mail that is not published: only shown, or sent to ourselves."""
     from nurture.consent.rules import Purpose
     from nurture.database.columns import new_id
-    from nurture.delivery.notices import KIND, NOTICES
+    from nurture.delivery.notices import KIND, sample_of
     from nurture.delivery.rules import Priority
     from nurture.delivery.store import Delivery
 
@@ -260,5 +260,5 @@ def _draft(house: "App", wanted: Wanted, person: "Contact", *, version_id: int, 
         sender=definition.get("sender", "default"),
         queued_at=now,
         due_at=now,
-        facts={"mail": dict(NOTICES[wanted.mail])} if is_note else None,
+        facts={"mail": dict(sample_of(wanted.mail))} if is_note else None,
     )

@@ -26,6 +26,7 @@ from nurture.consent.rules import (
 )
 from nurture.consent.suppressions.rules import STOPS_SERVICE
 from nurture.consent.suppressions.store import is_suppressed, suppressions_of
+from nurture.contacts.newcomers.store import Newcomer, find_newcomer
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Vocabulary
@@ -186,6 +187,19 @@ def may_be_mailed(purpose: Purpose, topic: Any, now: Any) -> ColumnElement[bool]
         case Purpose.SERVICE:
             return ~is_suppressed(STOPS_SERVICE)
     return sa.and_(is_subscribed(topic, now), ~is_on_hold(now))
+
+
+def standing_of_newcomer(session: Session, newcomer_id: int) -> Standing | None:
+    """What `may_send` needs to know about somebody who has confirmed nothing yet; None when they are gone."""
+    newcomer = find_newcomer(session, newcomer_id)
+    if newcomer is None:
+        return None
+    return _standing(suppressions_of(session, [newcomer.address_hash]).get(newcomer.address_hash, {}), None, None)
+
+
+def newcomer_may_be_served() -> ColumnElement[bool]:
+    """Clause on `newcomer`: `rules.may_send` for a service mail in SQL."""
+    return ~is_suppressed(STOPS_SERVICE, col(Newcomer.address_hash))
 
 
 def is_subscribed(topic: Any, now: Any) -> ColumnElement[bool]:

@@ -18,6 +18,7 @@ from nurture.database.engine import Session
 from nurture.delivery import store
 from nurture.delivery.openings import opening_from, window_json
 from nurture.delivery.rules import (
+    SETTLED,
     Circumstances,
     Heard,
     HeldBecause,
@@ -45,6 +46,7 @@ class Intention:
     due_at: datetime
     contact_id: int | None = None
     operator_id: int | None = None
+    newcomer_id: int | None = None
     test_address: str | None = None
     domain: str = ""
     enrollment_id: int | None = None
@@ -102,16 +104,26 @@ def _permissions(session: Session, intentions: Sequence[Intention], now: datetim
         known = standings.get(one.topic, {}).get(one.contact_id or 0)
         if one.purpose in {Purpose.INTERNAL, Purpose.TEST}:
             permissions[one.key] = ALLOWED
+        elif one.newcomer_id is not None:
+            permissions[one.key] = permission_of_newcomer(session, one.newcomer_id, one.purpose, now)
         else:
             permissions[one.key] = may_send(one.purpose, known, now) if known else gone
     return permissions
+
+
+def permission_of_newcomer(session: Session, newcomer_id: int, purpose: Purpose, now: datetime) -> Permission:
+    """Whether somebody who has not confirmed anything may be written to: a service mail, if nothing stops those."""
+    standing = consents.standing_of_newcomer(session, newcomer_id)
+    if standing is None:
+        return Permission(False, "gone", "nobody knows this person any more")
+    return may_send(purpose, standing, now)
 
 
 def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any]:
     window = window_json(one.window, one.zone)
     due_at, closes_at = opening_from(window, max(one.due_at, now))
     # Only what permits it or forbids it for now is asked here; everything else when it is about to leave.
-    stop = find_stop(Circumstances(permission=permission), now)
+    stop = find_stop(Circumstances(permission=permission, is_issue=one.issue_id is not None), now)
     status = stop.status if stop else Status.QUEUED
     return {
         "id": new_id(),
@@ -124,6 +136,7 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
         "priority": one.priority,
         "contact_id": one.contact_id,
         "operator_id": one.operator_id,
+        "newcomer_id": one.newcomer_id,
         "test_address": one.test_address,
         "domain": one.domain,
         "enrollment_id": one.enrollment_id,
@@ -140,7 +153,7 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
         "expires_at": one.expires_at,
         "attempts": 0,
         "reply": "",
-        "settled_at": now if status is Status.REFUSED else None,
+        "settled_at": now if status in SETTLED else None,
         "facts": {"mail": dict(one.mail_facts)} if one.mail_facts else None,
     }
 

@@ -18,6 +18,7 @@ from nurture.consent.definition import get_table
 from nurture.consent.rules import REASONS, Basis, ConsentPurpose, ConsentTable, Purpose, is_tracked
 from nurture.consent.store import Consent
 from nurture.contacts import store as contacts
+from nurture.contacts.newcomers.store import find_newcomer
 from nurture.contacts.store import Contact, Operator
 from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
@@ -145,6 +146,9 @@ def find_recipient(session: Session, delivery: Delivery) -> Recipient | None:
         return Recipient(operator.email, operator.name, "0" * 32)
     if delivery.test_address is not None:
         return Recipient(delivery.test_address, "", "0" * 32)
+    if delivery.newcomer_id is not None:
+        newcomer = find_newcomer(session, delivery.newcomer_id)
+        return Recipient(newcomer.email, "", newcomer.address_hash) if newcomer else None
     contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
     return recipient_of(contact) if contact else None
 

@@ -1,7 +1,12 @@
-"""Mails of the house itself: notes to operators, made from templates/service/ and published like everything else."""
+"""Mails of the house itself, made from templates/service/ and published like everything else.
 
-from collections.abc import Mapping
+Notes go to operators. Letters go to people, and say what they just asked for: each may stand there in several languages
+(`confirm.md`, `confirm.de.md` …), and a reader gets the one that is theirs if it is there.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from nurture.campaigns import store as campaigns
@@ -9,6 +14,7 @@ from nurture.campaigns.mails import take_mail
 from nurture.campaigns.reading import Problems, Unit, Workspace
 from nurture.campaigns.starter import starter_folder
 from nurture.consent.rules import Purpose
+from nurture.contacts.newcomers.store import Newcomer
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Session
 from nurture.delivery.actions import Intention, queue_deliveries
@@ -83,23 +89,47 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+#: What people get of what they just asked for, and what `mail.` knows in each.
+LETTERS: Mapping[str, Mapping[str, Any]] = {
+    "confirm": {
+        "form": "The Planning Letter, every Tuesday",
+        "topics": ["Product insights"],
+        "url": "https://mail.acme.example/confirm/AbC123",
+        "days": 7,
+        "is_reminder": False,
+    },
+}
+#: The languages beside English that a letter may stand in.
+LANGUAGES = ("de", "fr", "es")
+
+
+def sample_of(mail: str) -> Mapping[str, Any]:
+    """What `mail.` knows in a mail of the house, whichever language it is in."""
+    return {**NOTICES, **LETTERS}[mail.partition(".")[0]]
+
+
 class ServiceKind:
-    """templates/service/: one unit per note."""
+    """templates/service/: one unit per note or letter."""
 
     name = KIND
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         units = []
-        for name, sample in NOTICES.items():
-            # A workspace words the notes it wants to; the others are the starter's.
-            own = any((workspace.templates / FOLDER / f"{name}{ending}").exists() for ending in (".md", ".mjml"))
-            templates = workspace.templates if own else starter_folder() / "templates"
-            reading = read_template(templates, f"{FOLDER}/{name}", default_layout="service", is_campaign=False)
-            file = f"templates/{FOLDER}/{name}.md"
-            mail = take_mail(workspace, reading, problems, asked_at=(file, 1, 1), about_mail=sample, is_campaign=False)
-            if mail is not None:
-                content = {"mails": {name: mail.to_json()}, "about": {"title": name, "kind": KIND}}
-                units.append(Unit(KIND, name, file, content))
+        for name, sample in (*NOTICES.items(), *LETTERS.items()):
+            mails = {}
+            for one, language in _versions(workspace, name):
+                # A workspace words the ones it wants to; the others are the starter's.
+                templates = workspace.templates if _is_there(workspace.templates, name) else _starter()
+                reading = read_template(
+                    templates, f"{FOLDER}/{one}", default_layout="service", language=language, is_campaign=False
+                )
+                asked_at = (f"templates/{FOLDER}/{one}.md", 1, 1)
+                mail = take_mail(workspace, reading, problems, asked_at=asked_at, about_mail=sample, is_campaign=False)
+                if mail is not None:
+                    mails[one] = mail.to_json()
+            if name in mails:
+                content = {"mails": mails, "about": {"title": name, "kind": KIND}}
+                units.append(Unit(KIND, name, f"templates/{FOLDER}/{name}.md", content))
         return units
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,6 +137,55 @@ class ServiceKind:
 
     def count_people(self, session: Session, name: str) -> int:
         return 0
+
+
+def _versions(workspace: Workspace, name: str) -> Iterator[tuple[str, str]]:
+    """The mails of one name with their languages, English first."""
+    yield name, "en"
+    templates = workspace.templates if _is_there(workspace.templates, name) else _starter()
+    yield from ((f"{name}.{code}", code) for code in LANGUAGES if _is_there(templates, f"{name}.{code}"))
+
+
+def _is_there(templates: Path, name: str) -> bool:
+    return any((templates / FOLDER / f"{name}{ending}").exists() for ending in (".md", ".mjml"))
+
+
+def _starter() -> Path:
+    return starter_folder() / "templates"
+
+
+def queue_letter(
+    session: Session,
+    name: str,
+    *,
+    key: str,
+    to: Contact | Newcomer,
+    language: str,
+    facts: Mapping[str, Any],
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> None:
+    """Write to somebody what they just asked for, once per key, in their language if the letter stands there in it."""
+    current = campaigns.find_current(session, KIND, name)
+    if current is None:
+        return
+    version_id, content = current
+    own = f"{name}.{language.partition('-')[0].lower()}"
+    letter = Intention(
+        key=key,
+        purpose=Purpose.SERVICE,
+        campaign=f"{KIND}:{name}",
+        version_id=version_id,
+        mail=own if own in content["mails"] else name,
+        priority=Priority.SERVICE,
+        due_at=now,
+        contact_id=to.id if isinstance(to, Contact) else None,
+        newcomer_id=to.id if isinstance(to, Newcomer) else None,
+        domain=to.domain,
+        expires_at=expires_at,
+        mail_facts=facts,
+    )
+    queue_deliveries(session, [letter], now)
 
 
 def queue_notice(

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.consent.rules import Purpose
+from nurture.contacts.newcomers.store import Newcomer  # noqa: F401 — declares the table that a column points at
 from nurture.contacts.store import Operator
 from nurture.database.claiming import dead_workers, is_alive
 from nurture.database.columns import (
@@ -43,7 +44,7 @@ _IS_IN_HAND = sa.text("status IN ('claimed', 'sending')")
 
 
 class Delivery(SQLModel, table=True):
-    """One mail to one person: a contact, an operator, or (purpose `test`) an address of our own."""
+    """One mail to one person: a contact, a newcomer, an operator, or (purpose `test`) an address of our own."""
 
     __table_args__ = (
         sa.Index(
@@ -86,6 +87,7 @@ class Delivery(SQLModel, table=True):
     priority: int
     contact_id: int | None = reference("contact.id", nullable=True)
     operator_id: int | None = reference("operator.id", nullable=True)
+    newcomer_id: int | None = reference("newcomer.id", nullable=True, index=True, on_delete="SET NULL")
     test_address: str | None = Field(default=None, description="purpose test only: in a domain of our own")
     domain: str = Field(description="of the recipient")
     enrollment_id: int | None = Field(default=None, sa_type=sa.BigInteger, index=True)

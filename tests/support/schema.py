@@ -14,8 +14,11 @@ from sqlmodel import SQLModel
 
 import nurture.campaigns.publications.store
 import nurture.campaigns.store
+import nurture.consent.rhythms.store
 import nurture.consent.store
 import nurture.consent.suppressions.store
+import nurture.contacts.history.store
+import nurture.contacts.newcomers.store
 import nurture.contacts.store
 import nurture.database.claiming
 import nurture.database.installation

@@ -62,8 +62,8 @@ def suppressions_of(session: Session, hashes: Iterable[str]) -> dict[str, dict[s
     return found
 
 
-def is_suppressed(reasons: Collection[str] | None = None) -> ColumnElement[bool]:
-    """Clause on `contact`: their address is on the list, for any reason or one of these."""
-    is_theirs = col(Suppression.address_hash) == col(Contact.address_hash)
+def is_suppressed(reasons: Collection[str] | None = None, whose: Any = None) -> ColumnElement[bool]:
+    """Clause on `contact`, or on what has the column `whose`: their address is on the list, for one of these reasons."""
+    is_theirs = col(Suppression.address_hash) == (col(Contact.address_hash) if whose is None else whose)
     found = sa.exists().where(is_theirs, col(Suppression.lifted_at).is_(None))
     return found if reasons is None else found.where(col(Suppression.reason).in_(reasons))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from nurture.consent import store as consents
+from nurture.consent.rhythms.store import find_rhythm
 from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
@@ -135,23 +136,29 @@ def _circumstances(
             if standing
             else Permission(False, "gone", "nobody knows this person any more")
         )
+    if delivery.newcomer_id is not None:
+        permission = actions.permission_of_newcomer(session, delivery.newcomer_id, Purpose(delivery.purpose), now)
     here = Circumstances(
         permission=permission,
         is_paused=get_pause(session) is not None,
         closes_at=delivery.closes_at,
         next_opens_at=opening_from(delivery.window, now)[0],
         expires_at=_expires_at(delivery, limits),
+        is_issue=delivery.issue_id is not None,
     )
     if delivery.purpose != Purpose.CAMPAIGN or delivery.contact_id is None:
         return here
     contact = session.get(Contact, delivery.contact_id)
     is_step, is_ask = delivery.priority == Priority.SEQUENCE, delivery.kind == Kind.ASK
+    at_most = find_rhythm(session, delivery.contact_id)
     queued_issue_at = store.first_issue_at(session, delivery.contact_id, now) if is_step else None
     return replace(
         here,
         next_opens_at=opening_from(delivery.window, now, limits.blackout)[0],
         is_blackout=_is_blackout(delivery, limits, now),
         recent_at=deliveries.recent_attempts(session, delivery.contact_id, now - timedelta(days=7)),
+        at_most=at_most,
+        last_at=store.last_attempt_at(session, delivery.contact_id) if at_most else None,
         cap_per_day=limits.cap_per_day,
         cap_per_week=limits.cap_per_week,
         issue_due_at=min((at for at in (queued_issue_at, issue_at) if at is not None), default=None),

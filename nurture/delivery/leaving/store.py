@@ -14,8 +14,11 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
+from nurture.consent.rhythms.rules import LENGTHS
+from nurture.consent.rhythms.store import Rhythm
 from nurture.consent.rules import Purpose
-from nurture.consent.store import may_be_mailed
+from nurture.consent.store import may_be_mailed, newcomer_may_be_served
+from nurture.contacts.newcomers.store import Newcomer
 from nurture.contacts.store import Contact, has_asked_us
 from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
@@ -46,6 +49,7 @@ def begin_sending(
         "now": now,
         "a_day_ago": now - timedelta(days=1),
         "a_week_ago": now - timedelta(days=7),
+        **{f"too_soon_for_{at_most}": now - length for at_most, length in LENGTHS.items()},
         "in_a_day": now + ISSUE_GOES_FIRST,
         "cap_per_day": cap_per_day,
         "cap_per_week": cap_per_week,
@@ -80,6 +84,33 @@ def _recent_count(since: ColumnElement[datetime]) -> ColumnElement[int]:
         .correlate(Delivery)
         .scalar_subquery()
     )
+
+
+def _is_too_often() -> ColumnElement[bool]:
+    """Clause: this person asked for fewer mails, and had one lately. `consent.rhythms.rules` in SQL."""
+    other = aliased(Delivery)
+    since = sa.case(
+        {at_most: sa.bindparam(f"too_soon_for_{at_most}", type_=Instant) for at_most in LENGTHS},
+        value=col(Rhythm.at_most),
+    )
+    lately = sa.exists().where(
+        col(other.contact_id) == col(Rhythm.contact_id),
+        col(other.attempted_at) > since,
+        col(other.purpose) == Purpose.CAMPAIGN,
+        _among(other.status, MAY_HAVE_ARRIVED),
+    )
+    theirs = col(Rhythm.contact_id) == col(Delivery.contact_id)
+    return sa.exists().where(theirs, lately.correlate_except(other)).correlate_except(Rhythm)
+
+
+def last_attempt_at(session: Session, contact_id: int) -> datetime | None:
+    """When the contact may have got the last marketing mail."""
+    statement = sa.select(sa.func.max(col(Delivery.attempted_at))).where(
+        col(Delivery.contact_id) == contact_id,
+        col(Delivery.purpose) == Purpose.CAMPAIGN,
+        col(Delivery.status).in_(MAY_HAVE_ARRIVED),
+    )
+    return session.scalar(statement)
 
 
 def _first_issue_at(contact: Any, within: Any) -> ColumnElement[Any]:
@@ -142,9 +173,13 @@ def _may_leave(purpose: Purpose, *, is_step: bool, is_ask: bool) -> ColumnElemen
     ]
     if purpose in {Purpose.CAMPAIGN, Purpose.SERVICE}:
         allowed = may_be_mailed(purpose, col(Delivery.topic), now)
-        clauses.append(sa.exists().where(col(Contact.id) == col(Delivery.contact_id), allowed))
+        is_allowed: ColumnElement[bool] = sa.exists().where(col(Contact.id) == col(Delivery.contact_id), allowed)
+        if purpose is Purpose.SERVICE:
+            is_newcomer = col(Newcomer.id) == col(Delivery.newcomer_id)
+            is_allowed = sa.or_(is_allowed, sa.exists().where(is_newcomer, newcomer_may_be_served()))
+        clauses.append(is_allowed)
     if purpose is Purpose.CAMPAIGN:
-        clauses += _within_caps()
+        clauses += [*_within_caps(), ~_is_too_often()]
     if purpose is Purpose.CAMPAIGN and is_step:
         is_coming = sa.bindparam("is_issue_coming", type_=sa.Boolean)
         issue_at = _first_issue_at(col(Delivery.contact_id), sa.bindparam("in_a_day", type_=Instant))
