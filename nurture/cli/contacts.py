@@ -210,11 +210,13 @@ def tag(
     """
     from nurture.contacts import actions, store
     from nurture.contacts.columns import read_tag
+    from nurture.contacts.history.rules import Author
 
     wanted = read_tag(name)
     with opened() as house, house.database.writing() as session:
         contact = actions.get_contact(session, email)
-        (actions.untag_contact if remove else actions.tag_contact)(session, contact.id, wanted, house.clock.now())
+        change = actions.untag_contact if remove else actions.tag_contact
+        change(session, contact.id, wanted, house.clock.now(), Author("command line"))
         tags = store.tags_of(session, [contact.id]).get(contact.id, frozenset())
     if as_json:
         emit({"email": contact.email, "tags": tags})

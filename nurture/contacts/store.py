@@ -14,9 +14,10 @@ from sqlmodel import Field, SQLModel, col
 
 from nurture.conditions import Field as Word
 from nurture.conditions import FieldType
-from nurture.contacts.fields import ASKS_US, BUILT_IN
+from nurture.contacts.fields import ASKS_US, BUILT_IN, UNKNOWN
 from nurture.database.columns import (
     KEY_IS_THE_ROW,
+    Json,
     id_column,
     instant_column,
     json_column,
@@ -49,6 +50,11 @@ class Operator(SQLModel, table=True):
 _HAS_POINTS = sa.text("score != 0")
 
 
+def _ability_column() -> Any:
+    """Yes, no or unknown; who said so stands in `ability_said`."""
+    return Field(default=UNKNOWN, sa_column_kwargs={"server_default": UNKNOWN})
+
+
 class Contact(SQLModel, table=True):
     """A person with an address; `fields` holds what settings.toml declares beyond these columns."""
 
@@ -76,6 +82,11 @@ class Contact(SQLModel, table=True):
     owner_id: int | None = reference("operator.id", nullable=True, index=True)
     owner_text: str | None = Field(default=None, description="an owner somebody wrote down who does not work here")
     fields: dict[str, Any] = json_column()
+    links: dict[str, Any] = Field(
+        default_factory=dict,
+        sa_column=sa.Column(Json, nullable=False, server_default="{}"),
+        description="profiles elsewhere, by name: shown to colleagues, never fetched",
+    )
     stage: str = "subscriber"
     interest: str | None = Field(default=None, description="what the person said or chose, never inferred")
     interest_at: datetime | None = instant_column(nullable=True)
@@ -83,10 +94,29 @@ class Contact(SQLModel, table=True):
     score: float = 0
     fit: str | None = None
     fit_points: float = 0
+    authority: str = _ability_column()
+    budget: str = _ability_column()
+    timing: str = _ability_column()
+    ability_said: dict[str, Any] = Field(
+        default_factory=dict,
+        sa_column=sa.Column(Json, nullable=False, server_default="{}"),
+        description="by ability: who said so, how, and when",
+    )
     scored_at: datetime | None = instant_column(nullable=True)
     away_until: datetime | None = instant_column(nullable=True)  # their auto-reply says so; sequences stand still
     created_at: datetime = instant_column()
     changed_at: datetime = instant_column()
+
+
+class FormerAddress(SQLModel, table=True):
+    """An address that a contact had before: whoever says no by an old mail of theirs says it for the person."""
+
+    __tablename__ = "former_address"
+    __table_args__ = KEY_IS_THE_ROW
+
+    address_hash: str = Field(primary_key=True, max_length=32)
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger, index=True)
+    until: datetime = instant_column()
 
 
 class ContactList(SQLModel, table=True):
@@ -169,6 +199,34 @@ def find_contact(session: Session, address_key: str) -> Contact | None:
 def find_by_hash(session: Session, address_hash: str) -> Contact | None:
     """The contact whose address has that suppression hash."""
     return session.scalars(sa.select(Contact).where(col(Contact.address_hash) == address_hash)).one_or_none()
+
+
+def find_by_any_hash(session: Session, address_hash: str) -> Contact | None:
+    """The contact who has, or had, the address with that suppression hash."""
+    former = sa.select(col(FormerAddress.contact_id)).where(col(FormerAddress.address_hash) == address_hash)
+    had_it = sa.select(Contact).where(col(Contact.id).in_(former)).order_by(col(Contact.id)).limit(1)
+    return find_by_hash(session, address_hash) or session.scalars(had_it).one_or_none()
+
+
+def former_hashes(session: Session, contact_id: int) -> list[str]:
+    """The suppression hashes of the addresses that a contact had before."""
+    statement = sa.select(col(FormerAddress.address_hash)).where(col(FormerAddress.contact_id) == contact_id)
+    return list(session.scalars(statement.order_by(col(FormerAddress.until))))
+
+
+def save_former_addresses(session: Session, contact_id: int, hashes: Iterable[str], now: datetime) -> None:
+    """These addresses were this contact's until now."""
+    rows = [{"address_hash": one, "contact_id": contact_id, "until": now} for one in hashes]
+    if rows:
+        changed_rows(session, insert(session, FormerAddress).on_conflict_do_nothing(), rows)
+
+
+def drop_former_address(session: Session, contact_id: int, address_hash: str) -> None:
+    """They have it again."""
+    gone = sa.delete(FormerAddress).where(
+        col(FormerAddress.contact_id) == contact_id, col(FormerAddress.address_hash) == address_hash
+    )
+    changed_rows(session, gone)
 
 
 _CONTACTS = sa.select(Contact).where(in_list_of(Contact.id, "ids")).order_by(col(Contact.id))
@@ -384,6 +442,14 @@ def delete_members(session: Session, list_id: int, ids: Sequence[int]) -> int:
     """Take contacts off a list; how many were on it."""
     gone = sa.delete(ListMember).where(col(ListMember.list_id) == list_id, col(ListMember.contact_id).in_(ids))
     return changed_rows(session, gone)
+
+
+def members_among(session: Session, list_id: int, ids: Sequence[int]) -> frozenset[int]:
+    """Which of these contacts are on the list."""
+    statement = sa.select(col(ListMember.contact_id)).where(
+        col(ListMember.list_id) == list_id, col(ListMember.contact_id).in_(ids)
+    )
+    return frozenset(session.scalars(statement))
 
 
 def insert_tag(session: Session, contact_id: int, tag: str, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from nurture.consent.rules import Purpose
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import change_contact, join_list, leave_list, tag_contact, untag_contact
+from nurture.contacts.history.rules import Author
 from nurture.contacts.segments import Language
 from nurture.contacts.store import Contact, Operator
 from nurture.contacts.zones import zone_of
@@ -55,21 +56,23 @@ def carry_out(session: Session, here: Here, effect: Effect, now: datetime) -> li
         case decisions.Notified() | decisions.TaskAdded() | decisions.WebhookCalled():
             _tell(session, here, effect, now)
         case _:
-            _change(session, here.contact, effect, now)
+            _change(session, here, effect, now)
     return []
 
 
-def _change(session: Session, contact: Contact, effect: Effect, now: datetime) -> None:
+def _change(session: Session, here: Here, effect: Effect, now: datetime) -> None:
     """What is different about the contact afterwards."""
+    contact = here.contact
+    author = Author("sequence", here.sequence.name)
     match effect:
         case decisions.Tagged(tag):
-            tag_contact(session, contact.id, tag, now)
+            tag_contact(session, contact.id, tag, now, author)
         case decisions.Untagged(tag):
-            untag_contact(session, contact.id, tag, now)
+            untag_contact(session, contact.id, tag, now, author)
         case decisions.FieldsSet(values):
-            change_contact(session, contact, dict(values), now)
+            change_contact(session, contact, dict(values), now, author)
         case decisions.ListChanged(name, is_joining):
-            (join_list if is_joining else leave_list)(session, name, [contact.id], now)
+            (join_list if is_joining else leave_list)(session, name, [contact.id], now, author)
         case decisions.PointsGiven(key, points, because, half_life):
             give_points(session, contact.id, key=key, points=points, because=because, half_life=half_life, now=now)
 

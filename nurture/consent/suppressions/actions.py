@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from nurture.consent import store as consents
 from nurture.consent.rules import Proof, proof_of
 from nurture.consent.suppressions import store
-from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.rules import SAID_BY_A_PERSON, SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.database.engine import Session
@@ -37,26 +37,36 @@ def suppress(
     delivery_id: int | None = None,
     what: str = "suppressed",
 ) -> bool:
-    """Put an address on the suppression list; False when it was there for this reason."""
-    contact = contacts.find_by_hash(session, address_hash)
+    """Put an address on the suppression list; False when it was there for this reason.
+
+    What a person said for an address they had before holds for the one they have now.
+    """
+    contact = contacts.find_by_any_hash(session, address_hash)
+    hashes = [address_hash]
     if contact is not None:
         contacts.lock_contacts(session, [contact.id], exclusively=True)
-    row = {"address_hash": address_hash, "reason": reason, "created_at": now, "how": proof_of(how).how}
-    if not store.suppress(session, [row]):
-        return False
-    consents.add_event(
-        session,
-        proof_of(how),
-        contact_id=contact.id if contact else None,
-        address_hash=address_hash,
-        what=what,
-        basis=None if what == "opted_out" else reason,
-        delivery_id=delivery_id,
-        recorded_at=now,
-    )
-    if contact is not None:
+        if reason in SAID_BY_A_PERSON and contact.address_hash != address_hash:
+            hashes.append(contact.address_hash)
+    proof = proof_of(how)
+    new = [
+        one
+        for one in hashes
+        if store.suppress(session, [{"address_hash": one, "reason": reason, "created_at": now, "how": proof.how}])
+    ]
+    for one in new:
+        consents.add_event(
+            session,
+            proof,
+            contact_id=contact.id if contact else None,
+            address_hash=one,
+            what=what,
+            basis=None if what == "opted_out" else reason,
+            delivery_id=delivery_id,
+            recorded_at=now,
+        )
+    if contact is not None and new:
         mark_changed(session, [contact.id], now)
-    return True
+    return bool(new)
 
 
 def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> datetime | None:
@@ -82,7 +92,9 @@ def undo_opt_out(
         raise NotAllowed("That was not done here; sign up again to hear from us.")
     if now > last:
         raise NotAllowed("That was more than 30 days ago; sign up again to hear from us.")
-    contact = contacts.find_by_hash(session, address_hash)
+    contact = contacts.find_by_any_hash(session, address_hash)
+    if contact is not None and contact.address_hash != address_hash:
+        _undo_for_current(session, contact, address_hash, now)
     store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now)
     consents.add_event(
         session,
@@ -95,3 +107,11 @@ def undo_opt_out(
     if contact is not None:
         mark_changed(session, [contact.id], now)
     return True
+
+
+def _undo_for_current(session: Session, contact: contacts.Contact, former: str, now: datetime) -> None:
+    """Lift for the address they have now what the same click on a mail to an earlier one of theirs put there."""
+    known = store.suppressions_of(session, [former, contact.address_hash])
+    said_at = [known.get(one, {}).get(SuppressionReason.OPT_OUT) for one in (former, contact.address_hash)]
+    if said_at[0] is not None and said_at[0] == said_at[1]:
+        store.lift_suppression(session, contact.address_hash, SuppressionReason.OPT_OUT, now)

@@ -16,6 +16,11 @@ class SuppressionReason(StrEnum):
 #: What stops even the mail that a person just asked for (a confirmation, their own data).
 STOPS_SERVICE = frozenset({SuppressionReason.HARD_BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.ERASED})
 
+#: What a person, or one of us about a person, said: it holds for every address of theirs. A bounce is about one address.
+SAID_BY_A_PERSON = frozenset(
+    {SuppressionReason.OPT_OUT, SuppressionReason.COMPLAINT, SuppressionReason.MANUAL, SuppressionReason.ERASED}
+)
+
 #: Each as `may_send` tells people.
 WORDS = {
     SuppressionReason.OPT_OUT: "opted out",
