@@ -26,6 +26,7 @@ from nurture.tokens import TokenPurpose
 from nurture.web.plain import cut_short
 from nurture.web.site import Site, sender_of
 from nurture.web.visits import Visit
+from nurture.web.wording import wording_for
 
 NOBODY = "0" * 32  # the hash in mails to operators and in test mails
 
@@ -41,31 +42,32 @@ class Standing:
     sender: Sender | None
     preferences: str  # path of the page where less than everything is chosen
     undo_until: datetime | None
+    language: str | None = None  # of the contact
 
 
 def show(site: Site, visit: Visit) -> Response:
     """GET: the button, or, for somebody who has left, the way back. Changes nothing."""
     way_out = read_way_out(site.app.keys, visit.names["token"])
     if way_out is None:
-        return cut_short(site)
+        return cut_short(site, visit)
     with site.app.database.reading() as session:
         standing = _look_up(site, session, way_out)
-    return _show(site, standing)
+    return _show(site, visit, standing)
 
 
 def leave(site: Site, visit: Visit) -> Response:
     """POST: out, whatever the body says; only `undo=yes` takes it back."""
     way_out = read_way_out(site.app.keys, visit.names["token"])
     if way_out is None:
-        return cut_short(site)
+        return cut_short(site, visit)
     is_button = "leave" in visit.form or "undo" in visit.form
     is_one_click = visit.said("List-Unsubscribe") == "One-Click" or (way_out.via is Via.HEADER and not is_button)
     with site.app.database.reading() as session:
         is_test = _is_test(session, way_out)
     if is_test:
-        return _nobody_was_changed(site)
+        return _nobody_was_changed(site, visit)
     if visit.said("undo") == "yes":
-        return _undo(site, way_out)
+        return _undo(site, visit, way_out)
     with site.app.database.writing(durable=True) as session:
         opt_out(
             session,
@@ -78,11 +80,13 @@ def leave(site: Site, visit: Visit) -> Response:
         standing = _look_up(site, session, way_out)
     if is_one_click:
         # Nobody reads this answer; it is the same whether or not the address is known, or had left before.
-        return site.message("Your address won’t hear from us again.", "It is done: no more marketing mail will come.")
-    return _show(site, standing, has_just_left=True)
+        # Not even its language, which is the client's and never the contact's.
+        wording = wording_for(visit)
+        return site.message(wording, wording.say("leave.left_title_unknown"), wording.say("leave.one_click_line"))
+    return _show(site, visit, standing, has_just_left=True)
 
 
-def _undo(site: Site, way_out: WayOut) -> Response:
+def _undo(site: Site, visit: Visit, way_out: WayOut) -> Response:
     """Take the opt-out back within 30 days: a new event in the ledger, never lifting a bounce or a complaint."""
     try:
         with site.app.database.writing(durable=True) as session:
@@ -94,29 +98,24 @@ def _undo(site: Site, way_out: WayOut) -> Response:
                 delivery_id=way_out.delivery_id,
             )
     except NotAllowed:
-        return site.message(
-            "This page cannot bring you back: you left more than 30 days ago, or not through this mail.",
-            "You still get no mail from us. To hear from us again, sign up as you did the first time, "
-            "or answer one of our mails and say so.",
-            status=409,
-        )
+        wording = wording_for(visit)
+        return site.message(wording, wording.say("leave.late_title"), wording.say("leave.late_line"), status=409)
     with site.app.database.reading() as session:
         standing = _look_up(site, session, way_out)
-    return site.page("back.html", standing=standing)
+    return site.page("back.html", wording_for(visit, standing.language), standing=standing)
 
 
-def _show(site: Site, standing: Standing, *, has_just_left: bool = False) -> Response:
+def _show(site: Site, visit: Visit, standing: Standing, *, has_just_left: bool = False) -> Response:
+    wording = wording_for(visit, standing.language)
     if standing.left_at is None:
-        return site.page("leave.html", standing=standing)
+        return site.page("leave.html", wording, standing=standing)
     may_undo = standing.undo_until is not None and site.app.clock.now() <= standing.undo_until
-    return site.page("left.html", standing=standing, may_undo=may_undo, has_just_left=has_just_left)
+    return site.page("left.html", wording, standing=standing, may_undo=may_undo, has_just_left=has_just_left)
 
 
-def _nobody_was_changed(site: Site) -> Response:
-    return site.message(
-        "This link comes from a test mail, so nobody was changed.",
-        "In a real mail this button ends all mail to its reader at once.",
-    )
+def _nobody_was_changed(site: Site, visit: Visit) -> Response:
+    wording = wording_for(visit)
+    return site.message(wording, wording.say("leave.test_title"), wording.say("leave.test_line"))
 
 
 def _look_up(site: Site, session: Session, way_out: WayOut) -> Standing:
@@ -132,6 +131,7 @@ def _look_up(site: Site, session: Session, way_out: WayOut) -> Standing:
         sender=sender_of(session, delivery),
         preferences=f"{site.root}/preferences/{token}" if contact and delivery else "",
         undo_until=undo_until(session, way_out.address_hash, way_out.delivery_id),
+        language=contact.language if contact else None,
     )
 
 

@@ -20,7 +20,7 @@ from nurture.contacts.actions import record_interest
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
-from nurture.delivery.offering import Offer, label_of, read_offer
+from nurture.delivery.offering import Offer, read_offer
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
 from nurture.delivery.urls import read_delivery
 from nurture.handoff.routing import find_taker
@@ -33,6 +33,7 @@ from nurture.tracking.store import words_said_in
 from nurture.web.plain import cut_short, gone
 from nurture.web.site import Site, sender_of
 from nurture.web.visits import Visit
+from nurture.web.wording import Wording, wording_for
 
 #: Whoever changes their mind more often is better served by an answer to the mail; so is the colleague who reads it.
 _MOST_CHOICES = 10
@@ -55,7 +56,7 @@ class Invitation:
     delivery: Delivery
     contact: Contact | None
     offer: Offer
-    host: str
+    host: str  # empty for nobody in particular
     said: tuple[str, ...]  # what was chosen, the last one counts
     sender: Sender | None
 
@@ -63,14 +64,17 @@ class Invitation:
     def is_test(self) -> bool:
         return self.delivery.purpose == Purpose.TEST
 
+    def wording(self, visit: Visit) -> Wording:
+        return wording_for(visit, self.contact.language if self.contact else None)
+
     @property
     def chosen(self) -> str:
         return self.said[-1] if self.said else ""
 
-    def slots(self, now: datetime) -> list[Slot]:
+    def slots(self, now: datetime, wording: Wording) -> list[Slot]:
         """The times that are still to come."""
         return [
-            Slot(number, label_of(at, self.offer.zone), written(at, self.offer.zone) == self.chosen)
+            Slot(number, wording.time(at, self.offer.zone), written(at, self.offer.zone) == self.chosen)
             for number, at in enumerate(self.offer.times, start=1)
             if at > now
         ]
@@ -87,7 +91,7 @@ def ask(site: Site, visit: Visit) -> Response:
         found = _find(site, session, visit)
     if isinstance(found, Response):
         return found
-    return _show(site, found, wanted=visit.asked.get("slot", ""))
+    return _show(site, visit, found, wanted=visit.asked.get("slot", ""))
 
 
 def choose(site: Site, visit: Visit) -> Response:
@@ -99,16 +103,18 @@ def choose(site: Site, visit: Visit) -> Response:
             return found
         said = _read(found, visit, now)
         if said is None:
-            return _show(site, found, is_unsaid=True)
+            return _show(site, visit, found, is_unsaid=True)
+        wording = found.wording(visit)
         if found.is_test:
-            return site.message("This link comes from a test mail, so nothing was noted.", said.label)
+            return site.message(wording, wording.say("meet.test_title"), said.label)
         if found.contact is None:
-            return gone(site, "Nobody is known any more under this link")
+            return gone(site, visit, "plain.gone_person")
         if said.words != found.chosen:
             if len(found.said) >= _MOST_CHOICES:
                 return site.message(
-                    "You have changed your mind often",
-                    f"What you chose last still counts: {found.chosen}. To change it, please answer our mail.",
+                    wording,
+                    wording.say("meet.often_title"),
+                    wording.say("meet.often_line", chosen=found.chosen),
                     status=409,
                     sender=found.sender,
                 )
@@ -117,7 +123,7 @@ def choose(site: Site, visit: Visit) -> Response:
         found = _find(site, session, visit)
     if isinstance(found, Response):
         return found
-    return _show(site, found, has_just_chosen=True, has_left=has_left)
+    return _show(site, visit, found, has_just_chosen=True, has_left=has_left)
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ class Said:
 
 def _read(found: Invitation, visit: Visit, now: datetime) -> Said | None:
     """What the form says; None when it says nothing that can be noted."""
-    numbers = {str(slot.number): slot for slot in found.slots(now)}
+    numbers = {str(slot.number): slot for slot in found.slots(now, found.wording(visit))}
     if (slot := numbers.get(visit.said("slot"))) is not None:
         at = found.offer.times[slot.number - 1]
         return Said(written(at, found.offer.zone), slot.label, at)
@@ -175,6 +181,7 @@ def _when(said: Said, host: Operator) -> str:
 
 def _show(
     site: Site,
+    visit: Visit,
     found: Invitation,
     *,
     wanted: str = "",
@@ -182,11 +189,13 @@ def _show(
     has_left: bool = False,
     is_unsaid: bool = False,
 ) -> Response:
-    slots = found.slots(site.app.clock.now())
+    wording = found.wording(visit)
+    slots = found.slots(site.app.clock.now(), wording)
     first = next((slot for slot in slots if str(slot.number) == wanted and not slot.is_chosen), None)
     chosen = next((slot.label for slot in slots if slot.is_chosen), found.chosen)
     return site.page(
         "meet.html",
+        wording,
         host=found.host,
         first=first,
         slots=[slot for slot in slots if slot is not first and not slot.is_chosen],
@@ -206,11 +215,11 @@ def _find(site: Site, session: Session, visit: Visit, *, is_writing: bool = Fals
     """The offer behind the token, or the page that says what is wrong with the link."""
     delivery_id = read_delivery(site.app.keys, TokenPurpose.MEET, visit.names["token"])
     if delivery_id is None:
-        return cut_short(site)
+        return cut_short(site, visit)
     delivery = find_delivery(session, delivery_id)
     offer = read_offer(delivery.facts) if delivery else None
     if delivery is None or offer is None:
-        return gone(site, "The mail of this link is no longer here")
+        return gone(site, visit, "plain.gone_mail")
     # A note to an operator is about a contact, but it is not the contact who reads it.
     is_theirs = delivery.purpose == Purpose.CAMPAIGN and delivery.contact_id is not None
     if is_theirs and is_writing:
@@ -218,7 +227,7 @@ def _find(site: Site, session: Session, visit: Visit, *, is_writing: bool = Fals
         contacts.lock_contacts(session, [delivery.contact_id or 0], exclusively=True)
     contact = session.get(Contact, delivery.contact_id) if is_theirs else None
     if contact is None and delivery.purpose != Purpose.TEST:
-        return gone(site, "Nobody is known any more under this link")
+        return gone(site, visit, "plain.gone_person")
     host = contacts.list_operators(session).get(offer.operator_id)
     said = tuple(words_said_in(session, delivery.id, ActivityKind.BOOKED))
-    return Invitation(delivery, contact, offer, host.name if host else "us", said, sender_of(session, delivery))
+    return Invitation(delivery, contact, offer, host.name if host else "", said, sender_of(session, delivery))

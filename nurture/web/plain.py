@@ -7,22 +7,17 @@ from starlette.responses import PlainTextResponse, Response
 from nurture.database.installation import get_pause
 from nurture.web.site import STYLE, Site
 from nurture.web.visits import Visit
+from nurture.web.wording import wording_for
 
 log = logging.getLogger(__name__)
 
 _LONG = {"Cache-Control": "public, max-age=31536000, immutable"}  # the address of the style sheet names its content
-_WAY_OUT_BY_MAIL = (
-    "To stop the mail: use the unsubscribe button of your mail program, or answer the mail with the one word “stop”."
-)
 
 
-def front(site: Site, _visit: Visit) -> Response:
+def front(site: Site, visit: Visit) -> Response:
     """`/`: says nothing about whose house this is."""
-    return site.message(
-        "Nothing to see at this address",
-        "Links in our mails lead to pages here. The last lines of every mail hold the link to choose what you get, "
-        "and the one to leave.",
-    )
+    wording = wording_for(visit)
+    return site.message(wording, wording.say("plain.front_title"), wording.say("plain.front_line"))
 
 
 def style(_site: Site, _visit: Visit) -> Response:
@@ -46,44 +41,31 @@ def healthz(site: Site, _visit: Visit) -> Response:
     return PlainTextResponse("ok\n")
 
 
-def cut_short(site: Site) -> Response:
+def cut_short(site: Site, visit: Visit) -> Response:
     """404 for a token that is not ours: most often a link that a mail program broke in two."""
-    return site.message(
-        "This link is not complete",
-        "Mail programs sometimes break long links. Open the mail again and follow the link from there, or copy all of it.",
-        _WAY_OUT_BY_MAIL,
-        status=404,
-    )
+    say = (wording := wording_for(visit)).say
+    lines = (say("plain.cut_line"), say("plain.way_out_by_mail"))
+    return site.message(wording, say("plain.cut_title"), *lines, status=404)
 
 
-def not_there(site: Site) -> Response:
+def not_there(site: Site, visit: Visit) -> Response:
     """404 for an address that never led anywhere."""
-    return site.message("There is no page at this address", _WAY_OUT_BY_MAIL, status=404)
+    say = (wording := wording_for(visit)).say
+    return site.message(wording, say("plain.nowhere_title"), say("plain.way_out_by_mail"), status=404)
 
 
-def gone(site: Site, what: str) -> Response:
-    """410 for something that was here: `what` says what it was, as a sentence."""
-    return site.message(
-        what, "What we knew for it was deleted, as it is after a while or when somebody asks.", status=410
-    )
+def gone(site: Site, visit: Visit, what: str) -> Response:
+    """410 for something that was here: `what` is the text that says what it was."""
+    say = (wording := wording_for(visit)).say
+    return site.message(wording, say(what), say("plain.gone_line"), status=410)
 
 
-def refused(site: Site, status: int, headers: dict[str, str] | None = None) -> Response:
+def refused(site: Site, visit: Visit, status: int, headers: dict[str, str] | None = None) -> Response:
     """An error page by its HTTP status; never says anything about what is inside."""
-    title, line = _REFUSALS.get(status, _REFUSALS[500])
-    return site.message(title, line, *((_WAY_OUT_BY_MAIL,) if status >= 500 else ()), status=status, headers=headers)
+    say = (wording := wording_for(visit)).say
+    what = _REFUSALS.get(status, _REFUSALS[500])
+    lines = [say(f"plain.{what}_line"), *([say("plain.way_out_by_mail")] if status >= 500 else ())]
+    return site.message(wording, say(f"plain.{what}_title"), *lines, status=status, headers=headers)
 
 
-_REFUSALS = {
-    405: ("This page cannot do that", "It can be looked at, and its button can be pressed; nothing was changed."),
-    408: ("That took too long to arrive", "Nothing was changed. Please press the button again."),
-    413: ("That was too much to read", "Nothing was changed. Go back, reload the page and press the button again."),
-    500: (
-        "Something went wrong on our side",
-        "It is written down for us. If you pressed a button, please press it again.",
-    ),
-    503: (
-        "We cannot do that just now",
-        "Please try again in a minute: if you pressed a button, it may not have counted.",
-    ),
-}
+_REFUSALS = {405: "cannot", 408: "slow", 413: "large", 500: "wrong", 503: "busy"}

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from nurture.campaigns.declared import Sender, find_declared
 from nurture.consent import store as consents
 from nurture.consent.actions import choose_topic, choose_tracking
-from nurture.consent.definition import get_table
-from nurture.consent.rules import Purpose, is_tracked
+from nurture.consent.recording.rules import Mode
+from nurture.consent.rules import Purpose
 from nurture.consent.suppressions.actions import undo_until
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.consent.suppressions.store import suppressions_of
@@ -27,6 +27,7 @@ from nurture.tokens import TokenPurpose
 from nurture.web.plain import cut_short, gone
 from nurture.web.site import Site, sender_of
 from nurture.web.visits import Visit
+from nurture.web.wording import Wording, wording_for
 
 _HOW = "preferences page"
 
@@ -54,61 +55,68 @@ class Choices:
     leave: str  # path of the way out
     sender: Sender | None
     undo_until: datetime | None = None
+    language: str | None = None
 
 
 def show(site: Site, visit: Visit) -> Response:
     """GET: what is chosen now. Changes nothing."""
     delivery_id = read_delivery(site.app.keys, TokenPurpose.PREFERENCES, visit.names["token"])
     if delivery_id is None:
-        return cut_short(site)
+        return cut_short(site, visit)
     with site.app.database.reading() as session:
         choices = _find(site, session, delivery_id)
-    return _show(site, choices)
+    return _show(site, visit, choices)
 
 
 def choose(site: Site, visit: Visit) -> Response:
     """POST: make it so, and say what changed."""
     delivery_id = read_delivery(site.app.keys, TokenPurpose.PREFERENCES, visit.names["token"])
     if delivery_id is None:
-        return cut_short(site)
+        return cut_short(site, visit)
     with site.app.database.reading() as session:
         choices = _find(site, session, delivery_id)
     if choices is None or choices.is_test:
-        return _show(site, choices, news=("This is a test mail, so nobody was changed.",))
+        return _show(site, visit, choices, news=(wording_for(visit).say("preferences.test_unchanged"),))
     with site.app.database.writing(durable=True) as session:
-        news = _make_it_so(session, choices, visit, site.app.clock.now())
+        wording = wording_for(visit, choices.language)
+        news = _make_it_so(session, choices, visit, wording, site.app.clock.now())
+    has_changed = bool(news)
     with site.app.database.reading() as session:
         choices = _find(site, session, delivery_id)
-    return _show(site, choices, news=news or ("Nothing changed: it was like this already.",), has_changed=bool(news))
+    news = news or [wording.say("preferences.nothing_changed")]
+    return _show(site, visit, choices, news=news, has_changed=has_changed)
 
 
-def _make_it_so(session: Session, choices: Choices, visit: Visit, now: datetime) -> list[str]:
+def _make_it_so(session: Session, choices: Choices, visit: Visit, wording: Wording, now: datetime) -> list[str]:
     """Change what differs from the form; a topic the form did not show is left alone. One sentence for each change."""
     contact = session.get(Contact, choices.contact_id)
     if contact is None:
         return []
     shown, wanted = set(visit.form.get("shown", ())), set(visit.form.get("topic", ()))
-    news = []
+    news: list[str] = []
     for topic in choices.topics:
         is_wanted = topic.name in wanted
         if topic.name in shown and choose_topic(session, contact, topic.name, wanted=is_wanted, how=_HOW, now=now):
-            news.append(f"You get {topic.label} again." if is_wanted else f"You no longer get {topic.label}.")
+            news.append(
+                wording.say("preferences.topic_on" if is_wanted else "preferences.topic_off", topic=topic.label)
+            )
     may_track = visit.said("tracking") == "yes"
     if visit.said("shown_tracking") and may_track != choices.is_tracked:
         choose_tracking(session, contact, wanted=may_track, how=_HOW, now=now)
-        news.append(
-            "From now on we see which mails you open and which links you follow."
-            if may_track
-            else "We no longer see which mails you open or which links you follow, in mails you already have too."
-        )
+        news.append(wording.say("preferences.tracking_on" if may_track else "preferences.tracking_off"))
     return news
 
 
-def _show(site: Site, choices: Choices | None, *, news: Sequence[str] = (), has_changed: bool = False) -> Response:
+def _show(
+    site: Site, visit: Visit, choices: Choices | None, *, news: Sequence[str] = (), has_changed: bool = False
+) -> Response:
     if choices is None:
-        return gone(site, "Nobody is known any more under this link")
+        return gone(site, visit, "plain.gone_person")
+    wording = wording_for(visit, choices.language)
     may_undo = choices.undo_until is not None and site.app.clock.now() <= choices.undo_until
-    return site.page("preferences.html", choices=choices, news=news, has_changed=has_changed, may_undo=may_undo)
+    return site.page(
+        "preferences.html", wording, choices=choices, news=news, has_changed=has_changed, may_undo=may_undo
+    )
 
 
 def _find(site: Site, session: Session, delivery_id: int) -> Choices | None:
@@ -124,17 +132,18 @@ def _find(site: Site, session: Session, delivery_id: int) -> Choices | None:
     if contact is None:
         return None
     reasons = suppressions_of(session, [contact.address_hash]).get(contact.address_hash, {})
-    chosen = consents.tracking_choices(session, [contact.id], delivery.topic).get(contact.id)
+    mode = consents.recording_modes(session, {contact.id: contact}, delivery.topic)[contact.id]
     return Choices(
         contact_id=contact.id,
         who=mask(contact.email),
         is_test=False,
         topics=tuple(_topics(session, contact)),
-        is_tracked=is_tracked(get_table(session), contact.country, chosen),
+        is_tracked=mode is Mode.FULL,
         left_at=reasons.get(SuppressionReason.OPT_OUT),
         leave=leave_url(site.app.keys, site.root, Via.BODY, delivery.id, contact.address_hash),
         sender=sender_of(session, delivery),
         undo_until=undo_until(session, contact.address_hash, delivery.id),
+        language=contact.language,
     )
 
 

@@ -30,7 +30,7 @@ from nurture.web.front import Front
 from nurture.web.proxies import TrustedProxies
 from nurture.web.site import STYLE_PATH, Site
 from nurture.web.tracked import Tracked
-from nurture.web.visits import Refused, Visit, read_visit
+from nurture.web.visits import Refused, Visit, glance, read_visit
 
 log = logging.getLogger(__name__)
 
@@ -82,32 +82,32 @@ def _endpoint(
             return await anyio.to_thread.run_sync(page, site, visit, limiter=limiter)
         except Refused as refused:
             # The rest of the body is not read, so the connection cannot be used again.
-            return plain.refused(site, refused.status, {"Connection": "close"})
+            return plain.refused(site, glance(request), refused.status, {"Connection": "close"})
         except _BUSY_OR_AWAY:
             log.exception("%s %s: the database is busy or away", request.method, path)
-            return plain.refused(site, 503, {"Retry-After": "60"})
+            return plain.refused(site, glance(request), 503, {"Retry-After": "60"})
         except Exception:
             log.exception("%s %s failed", request.method, path)
-            return plain.refused(site, 500)
+            return plain.refused(site, glance(request), 500)
 
     return answer
 
 
 def _refuse(site: Site) -> Callable[[Request, Exception], Response]:
-    def answer(_request: Request, error: Exception) -> Response:
+    def answer(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 500)
         if status == 404:
-            return plain.not_there(site)
+            return plain.not_there(site, glance(request))
         headers = dict(getattr(error, "headers", None) or {})
         if "Allow" in headers:
             headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
-        return plain.refused(site, status, headers)
+        return plain.refused(site, glance(request), status, headers)
 
     return answer
 
 
 def _fail(site: Site) -> Callable[[Request, Exception], Response]:
-    return lambda _request, _error: plain.refused(site, 500)
+    return lambda request, _error: plain.refused(site, glance(request), 500)
 
 
 class WebServer:

@@ -17,10 +17,12 @@ from nurture.campaigns.declared import Sender, find_declared
 from nurture.database.engine import Session
 from nurture.delivery.store import Delivery
 from nurture.timing import in_words
+from nurture.web.wording import Wording
 
 STYLE_PATH = "/static/nurture.css"
 STYLE = files("nurture.web").joinpath("static/nurture.css").read_bytes()
 _STYLE_VERSION = hashlib.sha256(STYLE).hexdigest()[:12]
+ENGLISH_ONLY = Wording()
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,37 @@ class Site:
         return f"{parts.scheme}://{parts.netloc}"
 
     def page(
-        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+        self,
+        template: str,
+        wording: Wording | None = None,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
     ) -> Response:
-        """A page of pages/, made from `values`; each template says which it takes."""
-        body = PAGES.get_template(template).render(root=self.root, style=self._style, **values)
+        """A page of pages/, made from `values`; each template says which it takes.
+
+        With `wording` it has `say(KEY, …)` and `day_of(date)` in the visitor's language, and
+        offers the other languages at its end. Without, it is a page for whoever works here, in English.
+        """
+        words = wording or ENGLISH_ONLY
+        spoken = {"language": words.language, "offered": words.offered, "say": words.say, "day_of": words.day}
+        body = PAGES.get_template(template).render(root=self.root, style=self._style, **spoken, **values)
         return HTMLResponse(body, status_code=status, headers=headers)
 
     def message(
-        self, title: str, *lines: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+        self,
+        wording: Wording,
+        title: str,
+        *lines: str,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        sender: Sender | None = None,
     ) -> Response:
-        """A page that only says something: the answer as its title, then what comes next."""
-        return self.page("message.html", status=status, headers=headers, title=title, lines=lines, **values)
+        """A page that only says something: the answer as its title, then what comes next, already in `wording`."""
+        return self.page(
+            "message.html", wording, status=status, headers=headers, title=title, lines=lines, sender=sender
+        )
 
     @property
     def _style(self) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import anyio
 import idna
 from starlette.datastructures import Headers
+from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -26,6 +27,7 @@ from nurture.tracking.recorder import Recorder
 from nurture.web import plain
 from nurture.web.proxies import TrustedProxies
 from nurture.web.site import Site
+from nurture.web.visits import Visit, glance
 
 #: 43 bytes, one transparent pixel.
 GIF = base64.b64decode("R0lGODlhAQABAPAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
@@ -68,18 +70,21 @@ class Tracked:
         token, _, number = scope["path"].removeprefix("/c/").partition("/")
         delivery_id = read_delivery(self._site.app.keys, TokenPurpose.TRACK, token)
         if delivery_id is None or not _LINK_NUMBER.fullmatch(number):
-            answer = plain.cut_short(self._site)
+            answer = plain.cut_short(self._site, glance(HttpRequest(scope)))
         else:
-            answer = await anyio.to_thread.run_sync(self._look_up, delivery_id, int(number), limiter=self._readers)
+            visit = glance(HttpRequest(scope))
+            answer = await anyio.to_thread.run_sync(
+                self._look_up, visit, delivery_id, int(number), limiter=self._readers
+            )
         if answer.status_code == 302 and delivery_id is not None:
             self._take_down(scope, delivery_id, int(number))
         await answer(scope, receive, send)
 
-    def _look_up(self, delivery_id: int, number: int) -> Response:
+    def _look_up(self, visit: Visit, delivery_id: int, number: int) -> Response:
         with self._site.app.database.reading() as session:
             delivery = find_delivery(session, delivery_id)
             if delivery is None or delivery.facts is None:
-                return plain.gone(self._site, "The mail of this link is no longer here")
+                return plain.gone(self._site, visit, "plain.gone_mail")
             try:
                 leads_to = find_destination(session, delivery, number)
                 if leads_to is not None:
@@ -92,8 +97,8 @@ class Tracked:
         if destination is not None:
             return RedirectResponse(destination, status_code=302)
         if has_link:
-            return plain.gone(self._site, "Nobody can say any more where this link led")
-        return plain.cut_short(self._site)
+            return plain.gone(self._site, visit, "plain.gone_link")
+        return plain.cut_short(self._site, visit)
 
     def _take_down(self, scope: Scope, delivery_id: int, link: int | None) -> None:
         headers = Headers(scope=scope)

@@ -30,20 +30,20 @@ def show(site: Site, visit: Visit) -> Response:
     """GET: the mail."""
     delivery_id = read_delivery(site.app.keys, TokenPurpose.VIEW, visit.names["token"])
     if delivery_id is None:
-        return cut_short(site)
+        return cut_short(site, visit)
     with site.app.database.reading() as session:
         delivery = find_delivery(session, delivery_id)
         # What a mail took from its reader is deleted with them.
         if delivery is None or "rendered_at" not in (delivery.facts or {}):
-            return gone(site, "This mail is no longer here")
+            return gone(site, visit, "plain.gone_mail")
         recipient = composing.find_recipient(session, delivery)
         if recipient is None:
-            return gone(site, "This mail is no longer here")
+            return gone(site, visit, "plain.gone_mail")
         try:
             mail = composing.get_mail(session, delivery)
             email = composing.email_of_contact(session, delivery)
             rendered = composing.render(mail, delivery, site.app.house, recipient, email)
         except NurtureError:
             log.exception("the mail cannot be shown", extra={"delivery": delivery_id})
-            return gone(site, "This mail can no longer be shown")
+            return gone(site, visit, "plain.gone_view")
     return HTMLResponse(rendered.html, headers={"Content-Security-Policy": _POLICY.format(own=site.origin)})

@@ -6,7 +6,7 @@ browsers send the latter, and some mail systems send no body at all. All three a
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
@@ -35,20 +35,26 @@ class Visit:
     names: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)  # what stands behind the question mark
+    accept_language: str = ""  # the header as it came
 
     def said(self, name: str) -> str:
         """The first value of a form field; empty when it is not there."""
         return next(iter(self.form.get(name, ())), "")
 
 
+def glance(request: Request) -> Visit:
+    """A request without its body."""
+    names = {name: str(value) for name, value in request.path_params.items()}
+    language = request.headers.get("accept-language", "")
+    return Visit(request.method, names, asked=dict(request.query_params), accept_language=language)
+
+
 async def read_visit(request: Request) -> Visit:
     """Read a request; raises `Refused` for a body that is too large (413) or too slow (408)."""
-    names = {name: str(value) for name, value in request.path_params.items()}
-    asked = dict(request.query_params)
+    visit = glance(request)
     if request.method != "POST":
-        return Visit(request.method, names, asked=asked)
-    body = await _read_body(request)
-    return Visit(request.method, names, await _read_form(request, body), asked)
+        return visit
+    return replace(visit, form=await _read_form(request, await _read_body(request)))
 
 
 async def _read_body(request: Request) -> bytes:

@@ -4,7 +4,6 @@ GET shows one button, because scanners follow links; only POST says anything. A 
 their interest and stands in their history, and the hand-off rules look at it next.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from starlette.responses import Response
@@ -22,40 +21,12 @@ from nurture.tokens import TokenPurpose
 from nurture.tracking.actions import record_words
 from nurture.tracking.rules import ActivityKind
 from nurture.web.plain import cut_short, gone, not_there
-from nurture.web.site import Site, sender_of
+from nurture.web.site import ENGLISH_ONLY, Site, sender_of
 from nurture.web.visits import Visit
+from nurture.web.wording import Wording, wording_for
 
-
-@dataclass(frozen=True)
-class Wish:
-    """One kind of wish: what the page asks, what the button says, and what we answer."""
-
-    question: str
-    button: str
-    answer: str
-    next: str
-
-
-WISHES = {
-    "information": Wish(
-        "Would you like more information?",
-        "Yes, send me more information",
-        "Thank you. We have noted that you would like more information.",
-        "What you get from us next takes it into account.",
-    ),
-    "demonstration": Wish(
-        "Would you like to see it at work?",
-        "Yes, show me a demonstration",
-        "Thank you. We have noted that you would like a demonstration.",
-        "A person, not a machine, looks at this next and gets in touch with you.",
-    ),
-    "need": Wish(
-        "Do you have something to solve that we could help with?",
-        "Yes, I have a need, talk to me",
-        "Thank you. We have noted that you have a need.",
-        "A person, not a machine, looks at this next and gets in touch with you.",
-    ),
-}
+#: The kinds of wish; what the page asks, its button and our answer stand in words/.
+WISHES = ("information", "demonstration", "need")
 
 #: The same wish within this time is a second press of the same button.
 _ONCE_WITHIN = timedelta(days=1)
@@ -72,10 +43,10 @@ def ask(site: Site, visit: Visit) -> Response:
         is_test = delivery is not None and delivery.purpose == Purpose.TEST
         sender = sender_of(session, delivery)
     if contact is None and not is_test:
-        return gone(site, "Nobody is known any more under this link")
-    return site.page(
-        "wish.html", wish=WISHES[kind], who=mask(contact.email) if contact else "", is_test=is_test, sender=sender
-    )
+        return gone(site, visit, "plain.gone_person")
+    who = mask(contact.email) if contact else ""
+    wording = wording_for(visit, contact.language if contact else None)
+    return site.page("wish.html", wording, kind=kind, who=who, is_test=is_test, sender=sender)
 
 
 def take_down(site: Site, visit: Visit) -> Response:
@@ -87,13 +58,15 @@ def take_down(site: Site, visit: Visit) -> Response:
     with site.app.database.writing() as session:
         delivery, contact = _look_up(session, delivery_id)
         if delivery is not None and delivery.purpose == Purpose.TEST:
-            return site.message("This link comes from a test mail, so nothing was noted.", WISHES[kind].answer)
+            wording = wording_for(visit)
+            return site.message(wording, wording.say("wish.test_title"), wording.say(f"wish.{kind}_answer"))
         if delivery is None or contact is None:
-            return gone(site, "Nobody is known any more under this link")
+            return gone(site, visit, "plain.gone_person")
         _record(session, delivery, contact, kind, site.app.clock.now())
+        wording = wording_for(visit, contact.language)
         sender = sender_of(session, delivery)
         has_left = bool(suppressions_of(session, [contact.address_hash]))
-    return _thank(site, WISHES[kind], sender, has_left=has_left)
+    return _thank(site, wording, kind, sender, has_left=has_left)
 
 
 def _record(session: Session, delivery: Delivery, contact: Contact, kind: str, now: datetime) -> None:
@@ -102,21 +75,17 @@ def _record(session: Session, delivery: Delivery, contact: Contact, kind: str, n
     )
     if is_repeated:
         return
-    record_interest(session, contact, kind, WISHES[kind].button, now)
+    record_interest(session, contact, kind, ENGLISH_ONLY.say(f"wish.{kind}_button"), now)
     record_words(session, contact.id, ActivityKind.WISHED, what=kind, delivery=delivery, now=now)
     # What a sequence had queued is looked at again first: their wish may be what ends it.
     hold_for_recheck(session, contact.id)
 
 
-def _thank(site: Site, wish: Wish, sender: Sender | None, *, has_left: bool) -> Response:
-    if not has_left:
-        return site.message(wish.answer, wish.next, sender=sender)
-    address = f" ({sender.email})" if sender else ""
-    return site.message(
-        wish.answer,
-        f"You left our mails earlier, so we do not write to you by ourselves: please write to us{address}.",
-        sender=sender,
-    )
+def _thank(site: Site, wording: Wording, kind: str, sender: Sender | None, *, has_left: bool) -> Response:
+    next_line = wording.say(f"wish.{kind}_next")
+    if has_left:
+        next_line = wording.say("parts.left_earlier", address=f" ({sender.email})" if sender else "")
+    return site.message(wording, wording.say(f"wish.{kind}_answer"), next_line, sender=sender)
 
 
 def _read(site: Site, visit: Visit) -> tuple[str, int] | Response:
@@ -124,8 +93,8 @@ def _read(site: Site, visit: Visit) -> tuple[str, int] | Response:
     kind = visit.names["kind"]
     delivery_id = read_delivery(site.app.keys, TokenPurpose.WISH, visit.names["token"])
     if delivery_id is None:
-        return cut_short(site)
-    return (kind, delivery_id) if kind in WISHES else not_there(site)
+        return cut_short(site, visit)
+    return (kind, delivery_id) if kind in WISHES else not_there(site, visit)
 
 
 def _look_up(session: Session, delivery_id: int) -> tuple[Delivery | None, Contact | None]:
