@@ -1,10 +1,10 @@
 """Addresses: what is one, which spellings are the same one, and that nothing dangerous passes as one."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nurture.contacts.addresses import mask, read_address
+from nurture.contacts.addresses import Address, _look_closely, mask, read_address, read_plain_address
 from nurture.contacts.imports import read_cell_address
 from nurture.errors import BadInput
 
@@ -149,6 +149,42 @@ def test_an_address_reads_back_as_itself(local: str, domain: str) -> None:
     address = read_address(f"{local}@{domain}")
     assert read_address(address.email) == address
     assert read_address(address.email.upper()).key == address.key
+
+
+_PIECES = st.sampled_from(
+    [
+        "a", "B", "ana", "INFO", "sales", "-", "--", ".", "..", "xn--", "xn--bcher-kva", "@", "+", "_", "'", "9", "ü", "test",
+        "example", "com", "arpa", "local", "c1", "C", " ", '"', "<", ">", "\n", "a" * 31, "b" * 32, "q" * 62, "w" * 64,
+    ]
+)  # fmt: skip
+
+
+@given(
+    st.lists(_PIECES, max_size=12).map("".join)
+    | st.tuples(st.lists(_PIECES, min_size=1, max_size=4), st.lists(_PIECES, min_size=1, max_size=6)).map(
+        lambda parts: f"{''.join(parts[0])}@{'.'.join(parts[1])}"
+    )
+    | st.emails()
+)
+@example("Postmaster@Reader.Example")
+@example("ana@localhost.LOCAL")
+@example("-ana@reader.example")
+def test_what_is_an_address_at_first_sight_is_the_same_on_a_closer_look(text: str) -> None:
+    try:
+        closer: Address | None = _look_closely(text)
+    except BadInput:
+        closer = None
+    assert read_plain_address(text) in {closer, None}
+
+
+def test_most_addresses_need_no_closer_look() -> None:
+    for text in (
+        "ana.ruiz+news@reader.example",
+        "Ana_Ruiz@Mail.Reader.example",
+        "o'neill@company-9.co.uk",
+        "9@4u.example",
+    ):
+        assert read_plain_address(text) is not None
 
 
 @given(st.text(max_size=60) | st.text(alphabet="a@.<> \r\n\x00\"'-;,+ü\u200b", max_size=40))
