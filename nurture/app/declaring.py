@@ -16,7 +16,7 @@ def declared_of(settings: Settings) -> Declared:
         default_sender=_sender(senders.default),
         senders={name: _sender(one) for name, one in senders.named.items()},
         sender_domains=frozenset(domain.lower() for domain in senders.domains),
-        topics={one.name: Topic(one.name, one.label, one.description) for one in settings.topics},
+        topics={one.name: Topic(one.name, one.label, one.description, one.tracking) for one in settings.topics},
         fields={name: one.model_dump(mode="json") for name, one in settings.fields.items()},
         operators=tuple(one.model_dump() for one in settings.operators),
         cap_per_day=settings.sending.cap_per_day,
@@ -26,6 +26,7 @@ def declared_of(settings: Settings) -> Declared:
         blast_guard=settings.sending.blast_guard,
         company_domains=frozenset(domain.lower() for domain in settings.company.domains),
         utm=_utm(settings),
+        tracking=settings.tracking.mode,
     )
 
 

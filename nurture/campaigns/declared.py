@@ -40,6 +40,7 @@ class Topic:
     name: str
     label: str
     description: str = ""
+    tracking: str = "full"  # how much of what its readers do is recorded at most: full, last_open_date, none
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Declared:
     blast_guard: int = 1000
     company_domains: frozenset[str] = frozenset()  # of colleagues: they get mail, and are never scored or counted
     utm: Utm | None = None
+    tracking: str = "full"  # the same for every topic
 
     @property
     def postal_address(self) -> str:
@@ -95,6 +97,7 @@ class Declared:
             blast_guard=content.get("blast_guard", 1000),
             company_domains=frozenset(content.get("company_domains", ())),
             utm=Utm.from_json(content["utm"]) if content.get("utm") else None,
+            tracking=content.get("tracking", "full"),
         )
 
 

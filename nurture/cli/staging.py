@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from nurture.app import App
     from nurture.campaigns.reading import Unit
+    from nurture.consent.recording.rules import Recording
     from nurture.consent.rules import ConsentTable
     from nurture.contacts.store import Contact, Operator
     from nurture.database.engine import Session
@@ -91,7 +92,7 @@ def person_from(
     past: Mapping[str, Any] = MappingProxyType({}),
 ) -> "Person":
     """Somebody who may be mailed, with everything a contact has; `past` is what came before."""
-    from nurture.consent.rules import is_tracked
+    from nurture.consent.recording.rules import Mode
     from nurture.contacts.facts import ContactFacts
     from nurture.contacts.store import values_of
     from nurture.contacts.zones import zone_of
@@ -101,7 +102,7 @@ def person_from(
 
     zone, window_zone = zone_of(contact), stage.program.window_zone
     named = {"contact": zone, "owner": find_zone(owner.timezone if owner else None)}
-    tracked = is_tracked(stage.table, contact.country, None)
+    tracked = recording_of(house, stage).mode_of(contact.country, stage.program.topic, None) is Mode.FULL
     values: dict[str, Any] = {
         "contact": ContactFacts(values_of(contact, owner), topics=frozenset({stage.program.topic})),
         "zone": zone,
@@ -112,6 +113,14 @@ def person_from(
         "is_colleague": contact.domain in house.declared.company_domains,
     }
     return Person(**{**values, **past})
+
+
+def recording_of(house: "App", stage: Stage) -> "Recording":
+    """How much would be recorded once these files are published."""
+    from nurture.consent.recording.rules import Mode, Recording
+
+    topics = {name: Mode(topic.tracking) for name, topic in house.declared.topics.items()}
+    return Recording(stage.table, Mode(house.declared.tracking), topics)
 
 
 def people_of_file(house: "App", stage: Stage, path: "Path", now: "datetime") -> "list[Person]":

@@ -6,10 +6,16 @@ matter of `consent.suppressions`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from nurture.consent import store
+from nurture.consent.holds import store as holds
+from nurture.consent.holds.store import Hold
+from nurture.consent.recording.rules import STATES, Mode
+from nurture.consent.recording.store import forget_opens
+from nurture.consent.rhythms.rules import AtMost
+from nurture.consent.rhythms.store import find_rhythm, save_rhythm
 from nurture.consent.rules import (
     NO_BASIS,
     Basis,
@@ -25,6 +31,9 @@ from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
+from nurture.errors import BadInput
+
+LONGEST_PAUSE = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -120,23 +129,73 @@ def choose_topic(
 
 
 def choose_tracking(
-    session: Session, contact: contacts.Contact, *, wanted: bool, how: Proof | str, now: datetime
+    session: Session,
+    contact: contacts.Contact,
+    *,
+    wanted: bool | Mode,
+    how: Proof | str,
+    now: datetime,
+    topic: str = store.EVERY_TOPIC,
 ) -> None:
-    """Whether this person's opens and clicks may be recorded, for all topics; acts on mails already sent."""
+    """How much of what this person does with our mails may be recorded: all, nothing, or what a mode says.
+
+    It is their word for one topic or for all; acts on mails already sent.
+    """
     contacts.lock_contacts(session, [contact.id], exclusively=True)
-    state = "given" if wanted else "withdrawn"
+    mode = wanted if isinstance(wanted, Mode) else Mode.FULL if wanted else Mode.NONE
     store.save_consents(
         session,
         [
             {
-                "contact_id": contact.id, "topic": store.EVERY_TOPIC, "purpose": ConsentPurpose.TRACKING,
-                "state": state, "basis": None, "given_on": now.date(), "pile": Pile.NEVER, "expires_at": None,
+                "contact_id": contact.id, "topic": topic, "purpose": ConsentPurpose.TRACKING,
+                "state": STATES[mode], "basis": None, "given_on": now.date(), "pile": Pile.NEVER, "expires_at": None,
                 "afterwards": Pile.NEVER, "law": "", "changed_at": now,
             }
         ],
     )  # fmt: skip
-    _note(session, contact, store.EVERY_TOPIC, ConsentPurpose.TRACKING, state, how, now)
+    if mode is Mode.NONE and topic == store.EVERY_TOPIC:
+        forget_opens(session, [contact.id])
+    _note(session, contact, topic, ConsentPurpose.TRACKING, STATES[mode], how, now)
     mark_changed(session, [contact.id], now)
+
+
+def choose_frequency(
+    session: Session, contact: contacts.Contact, at_most: AtMost | None, *, how: Proof | str, now: datetime
+) -> bool:
+    """Less often: at most one mail a week or a month, from all campaigns together; None: as it comes. False if it was so."""
+    contacts.lock_contacts(session, [contact.id], exclusively=True)
+    if find_rhythm(session, contact.id) == at_most:
+        return False
+    save_rhythm(session, contact.id, at_most, now)
+    what = f"at most one a {at_most}" if at_most else "as it comes"
+    _note(session, contact, store.EVERY_TOPIC, ConsentPurpose.MAIL, what, how, now)
+    mark_changed(session, [contact.id], now)
+    return True
+
+
+def choose_pause(
+    session: Session, contact: contacts.Contact, until: datetime | None, *, how: Proof | str, now: datetime
+) -> bool:
+    """No mail before `until`, instead of what they chose before; None: go on at once. False if nothing changes.
+
+    Issues that come out meanwhile are not sent later; a sequence stands still and goes on after it.
+    """
+    contacts.lock_contacts(session, [contact.id], exclusively=True)
+    earlier = holds.pauses_of(session, now, contact.id)
+    if until is not None and not now < until <= now + LONGEST_PAUSE:
+        raise BadInput("a pause ends some time within a year; whoever wants longer opts out.")
+    if [one.until for one in earlier] == ([until] if until else []):
+        return False
+    for one in earlier:
+        one.lifted_at = now
+        session.add(one)
+    if until is not None:
+        session.add(Hold(contact_id=contact.id, until=until, because="they asked for a pause", placed_at=now))
+    session.flush()
+    what = f"paused until {until:%Y-%m-%d}" if until else "pause ended"
+    _note(session, contact, store.EVERY_TOPIC, ConsentPurpose.MAIL, what, how, now)
+    mark_changed(session, [contact.id], now)
+    return True
 
 
 def _note(

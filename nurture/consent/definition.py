@@ -68,6 +68,9 @@ class TrackingDefinition(Definition):
     ask_first: list[str] = Field(
         ["*"], description='ISO codes, "EEA", or "*" for everywhere; an unknown country counts.'
     )
+    last_open_date: list[str] = Field(
+        [], description="ISO codes where, of people who said nothing, the date of the last open is kept and no more."
+    )
 
 
 class ConsentDefinition(FileDefinition):
@@ -129,6 +132,7 @@ def table_of(content: Mapping[str, Any]) -> ConsentTable:
             for row in definition.rows
         ),
         ask_before_tracking=_expand(definition.tracking.ask_first, set()),
+        date_of_last_open=_expand(definition.tracking.last_open_date, set()),
     )
 
 

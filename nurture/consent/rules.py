@@ -8,7 +8,7 @@ SQL, and a property test holds the two equal. This is not legal advice.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
@@ -127,6 +127,7 @@ class ConsentTable:
 
     rows: tuple[Row, ...]
     ask_before_tracking: frozenset[str] = frozenset("*")
+    date_of_last_open: frozenset[str] = frozenset()  # where the day of the last open is kept of whoever said nothing
 
     @cached_property
     def countries(self) -> frozenset[str]:
@@ -183,11 +184,15 @@ def add_months(day: date, months: int) -> date:
 
 @dataclass(frozen=True)
 class HandsOff:
-    """A colleague's word that this person is theirs for now; it ends by itself."""
+    """A colleague's word that this person is theirs for now; it ends by itself. `by` nobody: their own, for a pause."""
 
     until: datetime
     because: str
     by: str
+
+
+#: The word for machines when it is the person who wants nothing for a while; a colleague's is "hold".
+PAUSE = "pause"
 
 
 @dataclass(frozen=True)
@@ -245,6 +250,8 @@ def is_subscribed(standing: Standing, now: datetime) -> bool:
 def _while_held(held: HandsOff | None, now: datetime) -> Permission:
     if held is None or held.until <= now:
         return ALLOWED
+    if not held.by:
+        return Permission(False, PAUSE, f"they asked for a pause until {held.until:%Y-%m-%d}", held.until)
     because = f"{held.by} holds them until {held.until:%Y-%m-%d}: “{held.because}”"
     return Permission(False, "hold", because, held.until)
 
@@ -279,26 +286,3 @@ def pile_of(standing: Standing, now: datetime) -> Pile:
 def end_of(day: date | None) -> datetime | None:
     """The instant from which a ruling that held until `day` no longer holds."""
     return datetime.combine(day, time.max, tzinfo=UTC) if day else None
-
-
-def is_tracked(table: ConsentTable, country: str | None, choice: str | None) -> bool:
-    """Whether opens and clicks of this person may be recorded: their own word, else the default of their country."""
-    if choice is not None:
-        return choice == "given"
-    return country is not None and not ({country, "*"} & table.ask_before_tracking)
-
-
-def tracked_since(
-    table: ConsentTable, country: str | None, created_at: datetime, said: tuple[str, datetime] | None
-) -> datetime | None:
-    """Since when opens and clicks of this person may be recorded; None: they may not.
-
-    `said` is their last word about it with its instant; without one we go by the default, from when we first knew them.
-    """
-    choice, since = said or (None, created_at)
-    return since if is_tracked(table, country, choice) else None
-
-
-def is_tracked_for(length: timedelta, since: datetime | None, now: datetime) -> bool:
-    """What `tracked_for("180 days")` asks; `consent.store.is_tracked_for` is the same in SQL."""
-    return since is not None and since <= now - length

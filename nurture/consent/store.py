@@ -5,7 +5,7 @@ and when. `consent` is what follows from it now, one row per contact, topic and 
 stores of their own.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
-from nurture.consent.definition import get_table
 from nurture.consent.holds.store import hands_off, is_on_hold
+from nurture.consent.recording.rules import STATES, Mode, Recording, Word, last_word, mode_of_state
+from nurture.consent.recording.store import get_recording
 from nurture.consent.rules import (
     ConsentPurpose,
     HandsOff,
@@ -22,7 +23,6 @@ from nurture.consent.rules import (
     Proof,
     Purpose,
     Standing,
-    tracked_since,
 )
 from nurture.consent.suppressions.rules import STOPS_SERVICE
 from nurture.consent.suppressions.store import is_suppressed, suppressions_of
@@ -222,35 +222,42 @@ def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:
     return agreed.correlate_except(Consent)
 
 
-def tracking_choices(session: Session, contact_ids: Sequence[int], topic: str) -> dict[int, str]:
-    """What people said about tracking for this topic, or for all; those who said nothing are left out."""
-    said = consents_of(session, contact_ids, ConsentPurpose.TRACKING)
-    choices = {contact_id: choice_of(said, contact_id, topic) for contact_id in contact_ids}
-    return {contact_id: choice for contact_id, choice in choices.items() if choice is not None}
+def recording_modes(session: Session, people: Mapping[int, Contact], topic: str) -> dict[int, Mode]:
+    """How much of what these contacts do with mails about this topic may be recorded now."""
+    here, said = get_recording(session), consents_of(session, list(people), ConsentPurpose.TRACKING)
+    return {i: recording_mode(here, said, one, topic) for i, one in people.items()}
 
 
-def choice_of(said: Mapping[tuple[int, str], Consent], contact_id: int, topic: str) -> str | None:
-    """What somebody said about tracking for this topic, or for all."""
-    found = said.get((contact_id, topic)) or said.get((contact_id, EVERY_TOPIC))
-    return found.state if found else None
+def recording_mode(here: Recording, said: Mapping[tuple[int, str], Consent], contact: Contact, topic: str) -> Mode:
+    """The same for one contact, from what was read before."""
+    kept = [said[key] for key in dict.fromkeys(((contact.id, topic), (contact.id, EVERY_TOPIC))) if key in said]
+    word = last_word(_word(one) for one in kept)
+    return here.mode_of(contact.country, topic, word.mode if word else None)
+
+
+def _word(said: Consent) -> Word:
+    return Word(mode_of_state(said.state), said.changed_at)
 
 
 def tracked_since_of(session: Session, people: Mapping[int, Contact]) -> dict[int, datetime | None]:
     """Since when opens and clicks of these contacts may be recorded; None: they may not."""
     said = consents_of(session, list(people), ConsentPurpose.TRACKING)
-    words = {i: (one.state, one.changed_at) for (i, topic), one in said.items() if topic == EVERY_TOPIC}
-    table = get_table(session)
-    return {i: tracked_since(table, one.country, one.created_at, words.get(i)) for i, one in people.items()}
+    words = {i: _word(one) for (i, topic), one in said.items() if topic == EVERY_TOPIC}
+    here = get_recording(session)
+    return {i: here.since(one.country, one.created_at, words.get(i)) for i, one in people.items()}
 
 
-def is_tracked_for(length: Any, ask_first: Collection[str], now: datetime) -> ColumnElement[bool]:
-    """Clause on `contact`: `rules.is_tracked_for` in SQL."""
+def is_tracked_for(length: Any, here: Recording, now: datetime) -> ColumnElement[bool]:
+    """Clause on `contact`: `recording.rules.is_tracked_for` in SQL."""
+    if here.house is not Mode.FULL:
+        return sa.false()
     said = sa.exists().where(
         col(Consent.contact_id) == col(Contact.id),
         col(Consent.topic) == EVERY_TOPIC,
         col(Consent.purpose) == ConsentPurpose.TRACKING,
     )
-    agreed = said.where(col(Consent.state) == "given", col(Consent.changed_at) <= now - length)
+    agreed = said.where(col(Consent.state) == STATES[Mode.FULL], col(Consent.changed_at) <= now - length)
+    ask_first = here.table.ask_before_tracking | here.table.date_of_last_open
     if "*" in ask_first:
         return agreed
     is_default = sa.and_(col(Contact.country).is_not(None), col(Contact.country).not_in(ask_first))
@@ -259,7 +266,7 @@ def is_tracked_for(length: Any, ask_first: Collection[str], now: datetime) -> Co
 
 def share_not_recorded(session: Session, now: datetime) -> float | None:
     """The share of contacts whose opens and clicks we may not record; None while there are none."""
-    may_be = is_tracked_for(timedelta(0), get_table(session).ask_before_tracking, now)
+    may_be = is_tracked_for(timedelta(0), get_recording(session), now)
     everybody, recorded = session.execute(
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((may_be, 1), else_=0)), 0)).select_from(Contact)
     ).one()
@@ -272,6 +279,6 @@ def vocabulary(session: Session, now: datetime) -> Vocabulary:
         {},
         {
             "subscribed": lambda given: is_subscribed(str(given["topic"]), now),
-            "tracked_for": lambda given: is_tracked_for(given["length"], get_table(session).ask_before_tracking, now),
+            "tracked_for": lambda given: is_tracked_for(given["length"], get_recording(session), now),
         },
     )

@@ -5,17 +5,18 @@ sender and keeps it on the delivery; from then on `compose` makes the same bytes
 for "as sent". The address itself is never kept there: it is read from the contact each time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import Declared, Sender
 from nurture.consent import store as consents
-from nurture.consent.definition import get_table
-from nurture.consent.rules import REASONS, Basis, ConsentPurpose, ConsentTable, Purpose, is_tracked
+from nurture.consent.recording.rules import Mode, Recording
+from nurture.consent.recording.store import get_recording
+from nurture.consent.rules import REASONS, Basis, ConsentPurpose, Purpose
 from nurture.consent.store import Consent
 from nurture.contacts import store as contacts
 from nurture.contacts.newcomers.store import find_newcomer
@@ -23,6 +24,7 @@ from nurture.contacts.store import Contact, Operator
 from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery import headers
+from nurture.delivery.asking import choose_for, read_asked, words_of
 from nurture.delivery.offering import addresses_of, make_offer, read_offer
 from nurture.delivery.store import Delivery
 from nurture.delivery.urls import Via, leave_local_part, leave_url, make_urls, meet_url, message_id, reply_local_part
@@ -79,7 +81,8 @@ class People:
     owners: Mapping[int, Operator]
     agreed: Mapping[tuple[int, str], Consent]
     tracking: Mapping[tuple[int, str], Consent]
-    table: ConsentTable
+    recording: Recording
+    answered: Mapping[int, frozenset[str]]
 
     def owner_of(self, delivery: Delivery) -> Operator | None:
         """Who owns the contact of a delivery."""
@@ -87,7 +90,11 @@ class People:
         return self.owners.get(contact.owner_id) if contact and contact.owner_id else None
 
 
-def gather_people(session: Session, ids: Iterable[int | None]) -> People:
+#: Which questions these contacts answered, by name: a higher room knows.
+Answered: TypeAlias = Callable[[Session, Collection[int]], Mapping[int, frozenset[str]]]
+
+
+def gather_people(session: Session, ids: Iterable[int | None], answered: Answered) -> People:
     """The contacts of these identifiers; no identifier and one that is gone are nobody."""
     found = contacts.list_contacts(session, {i for i in ids if i is not None})
     return People(
@@ -95,7 +102,8 @@ def gather_people(session: Session, ids: Iterable[int | None]) -> People:
         contacts.list_operators(session),
         consents.consents_of(session, list(found)),
         consents.consents_of(session, list(found), ConsentPurpose.TRACKING),
-        get_table(session),
+        get_recording(session),
+        answered(session, list(found)),
     )
 
 
@@ -117,6 +125,7 @@ def gather_facts(
     given = dict(delivery.facts or {})
     contact = people.contacts.get(delivery.contact_id) if delivery.contact_id else contact
     owner = people.owners.get(contact.owner_id) if contact and contact.owner_id else None
+    mode = _mode(people, delivery, contact)
     sender = choose_sender(in_name_of or delivery.sender, owner, declared)
     facts = {
         "contact": _used(_contact_facts(contact), uses, "contact"),
@@ -128,7 +137,8 @@ def gather_facts(
             "reason": _reason(people, delivery, contact),
             **given.get("mail", {}),
         },
-        "is_tracked": _is_tracked(people, delivery, contact),
+        "is_tracked": mode is Mode.FULL,
+        "has_pixel": mode is not Mode.NONE,
         "utm": declared.utm.to_json() if declared.utm and _is_marketing(delivery) else None,
         "rendered_at": now.isoformat(),
     }
@@ -136,6 +146,10 @@ def gather_facts(
         host = _host(people, owner, sender)
         zone = zone_of(contact) if contact else ZoneInfo("UTC")
         facts["meeting"] = make_offer(host, zone, slots, now).to_json() if host else None
+    if questions := content.get("questions", {}).get(delivery.mail):
+        answered = people.answered.get(contact.id, frozenset()) if contact else frozenset()
+        asked = choose_for(questions, contact, answered, content["mails"][delivery.mail]["language"])
+        facts["question"] = asked.to_json() if asked else None
     return facts
 
 
@@ -185,18 +199,23 @@ def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
         "owner": facts["owner"],
         "sender": facts["sender"],
         # Without the addresses, which depend on where the house can be reached: `render` puts them in.
-        "mail": {**facts["mail"], "meeting": addresses_of(offer, "")} if offer else facts["mail"],
+        "mail": {
+            **facts["mail"],
+            **({"meeting": addresses_of(offer, "")} if offer else {}),
+            **({"question": words_of(read_asked(facts))} if "question" in facts else {}),
+        },
     }
 
 
 def urls_of(delivery: Delivery, house: House, recipient: Recipient) -> Urls:
-    tracked = bool((delivery.facts or {}).get("is_tracked"))
+    facts: dict[str, Any] = delivery.facts or {}
     return make_urls(
         house.keys,
         house.base_url,
         delivery.id,
         recipient.address_hash,
-        is_tracked=tracked,
+        is_tracked=bool(facts.get("is_tracked")),
+        has_pixel=bool(facts.get("has_pixel")),
         tag=tagging_of(delivery, house.base_url),
     )
 
@@ -303,8 +322,8 @@ def _is_marketing(delivery: Delivery) -> bool:
     return delivery.purpose in {Purpose.CAMPAIGN, Purpose.TEST} and not is_ours
 
 
-def _is_tracked(people: People, delivery: Delivery, contact: Contact | None) -> bool:
+def _mode(people: People, delivery: Delivery, contact: Contact | None) -> Mode:
+    """How much may be recorded of what the reader of this mail does with it."""
     if contact is None or delivery.purpose not in {Purpose.CAMPAIGN, Purpose.TEST}:
-        return False
-    choice = consents.choice_of(people.tracking, contact.id, delivery.topic)
-    return is_tracked(people.table, contact.country, choice)
+        return Mode.NONE
+    return consents.recording_mode(people.recording, people.tracking, contact, delivery.topic)

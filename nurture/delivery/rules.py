@@ -13,7 +13,8 @@ from enum import IntEnum, StrEnum
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from nurture.consent.rules import Permission
+from nurture.consent.rhythms.rules import AtMost, too_soon_until
+from nurture.consent.rules import PAUSE, Permission
 from nurture.timing import DaySpan, local_instant
 
 
@@ -185,6 +186,9 @@ class Circumstances:
     values_since_ask: int = 0  # mails of value that may have arrived since the last ask, from any campaign
     has_asked_us: bool = False  # said that they want a demonstration or have a need
     guard: str = ""  # why the campaign mails nobody more for now
+    is_issue: bool = False  # of a newsletter: what comes too soon is not sent later, for the next one is better
+    at_most: AtMost | None = None  # they asked for no more than one mail in so long
+    last_at: datetime | None = None  # of the last mail that may have arrived, for whoever asked for less
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,8 @@ def find_stop(circumstances: Circumstances, now: datetime) -> Stop | None:
         return Stop(Status.REFUSED, here.permission.because)
     if here.expires_at is not None and here.expires_at <= now:
         return Stop(Status.EXPIRED, "too late to be worth sending")
+    if until is not None and here.is_issue and here.permission.reason == PAUSE:
+        return Stop(Status.EXPIRED, here.permission.because)
     if until is not None:
         return Stop(Status.HELD, f"{HeldBecause.HOLD}: {here.permission.because}", min(until, here.expires_at or until))
     if here.is_paused:
@@ -212,7 +218,17 @@ def find_stop(circumstances: Circumstances, now: datetime) -> Stop | None:
         return Stop(Status.HELD, HeldBecause.BLACKOUT, here.next_opens_at)
     if here.closes_at is not None and here.closes_at <= now:
         return Stop(Status.HELD, HeldBecause.WINDOW, here.next_opens_at)
-    return _over_cap(here, now) or _ask_too_early(here, now) or _stopped_by_guard(here)
+    return _too_often(here, now) or _over_cap(here, now) or _ask_too_early(here, now) or _stopped_by_guard(here)
+
+
+def _too_often(here: Circumstances, now: datetime) -> Stop | None:
+    """Sooner than this person wants to hear from us."""
+    until = too_soon_until(here.at_most, here.last_at, now)
+    if until is None:
+        return None
+    if here.is_issue:
+        return Stop(Status.EXPIRED, f"they asked for at most one mail a {here.at_most}")
+    return Stop(Status.HELD, HeldBecause.CAP, until)
 
 
 def _over_cap(here: Circumstances, now: datetime) -> Stop | None:

@@ -40,12 +40,14 @@ def make_urls(
     address_hash: str,
     *,
     is_tracked: bool,
+    has_pixel: bool = False,
     tag: Tag = as_authored,
 ) -> Urls:
     """All links of a delivery to the person with that address hash."""
     base = base_url.rstrip("/")
     track = sign_delivery(keys, TokenPurpose.TRACK, delivery_id)
     wish = sign_delivery(keys, TokenPurpose.WISH, delivery_id)
+    answer = sign_delivery(keys, TokenPurpose.ANSWER, delivery_id)
     return Urls(
         is_tracked=is_tracked,
         open=f"{base}/o/{track}.gif",
@@ -55,6 +57,8 @@ def make_urls(
         view=f"{base}/view/{sign_delivery(keys, TokenPurpose.VIEW, delivery_id)}",
         wish=lambda kind: f"{base}/wish/{wish}/{kind}",
         tag=tag,
+        has_pixel=is_tracked or has_pixel,
+        answer=lambda number: f"{base}/answer/{answer}/{number}",
     )
 
 

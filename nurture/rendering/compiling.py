@@ -16,7 +16,7 @@ from jinja2.exceptions import SecurityError
 from markupsafe import Markup, escape
 
 from nurture.rendering import rules
-from nurture.rendering.bounds import EmptyValue, Fields, Wishes
+from nurture.rendering.bounds import EmptyValue, Fields, Sayings
 from nurture.rendering.environment import html_environment, run, text_environment
 from nurture.rendering.links import Clicks, Href, Link, Tag, as_authored, is_web, number_links
 from nurture.rendering.mjml import compile_mjml
@@ -36,7 +36,10 @@ _CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Urls:
-    """The addresses of one delivery. Without tracking, links lead where they say, `tag` apart, and there is no pixel."""
+    """The addresses of one delivery.
+
+    Without tracking, links lead where they say, `tag` apart, and there is no pixel unless it is asked for alone.
+    """
 
     is_tracked: bool
     open: str
@@ -46,7 +49,9 @@ class Urls:
     view: str
     wish: Callable[[str], str]
     tag: Tag = as_authored
+    answer: Callable[[int], str] = lambda _: ""  # the page with that answer to the mail's question
     others: frozenset[str] = frozenset()  # of our own pages, in what the mail knows: not counted as clicks either
+    has_pixel: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,12 +215,13 @@ class CompiledMail:
         Raises RenderError when the template asks for something this contact has not got.
         """
         names = self._names(context, urls)
-        wishes: Wishes = names["wish_url"]
+        wishes: Sayings = names["wish_url"]
+        answers: Sayings = names["answer_url"]
         own = urls.others | {urls.leave, urls.preferences, urls.view}
         click = urls.click if urls.is_tracked else None
 
         def clicks() -> Clicks:
-            return Clicks(len(self.links), click, lambda: own | wishes.given, urls.tag)
+            return Clicks(len(self.links), click, lambda: own | wishes.given | answers.given, urls.tag)
 
         subject = _one_line(self._run(self._subject, names, context))
         if not subject:
@@ -234,7 +240,7 @@ class CompiledMail:
             | {
                 "_subject": subject,
                 "_preheader": _one_line(self._run(self._preheader, names, context)),
-                "_pixel": _pixel(urls.open) if urls.is_tracked else "",
+                "_pixel": _pixel(urls.open) if urls.is_tracked or urls.has_pixel else "",
                 "_clicks": clicks(),
             },
             context,
@@ -273,7 +279,7 @@ class CompiledMail:
     def _names(self, context: Mapping[str, Any], urls: Urls) -> dict[str, Any]:
         roots = {root: Fields(root, context.get(root) or {}) for root in rules.ROOTS}
         addresses = {"leave_url": urls.leave, "preferences_url": urls.preferences, "view_url": urls.view}
-        return {**roots, **addresses, "wish_url": Wishes(urls.wish)}
+        return {**roots, **addresses, "wish_url": Sayings(urls.wish), "answer_url": Sayings(urls.answer)}
 
     def _run(self, template: jinja2.Template, names: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         try:

@@ -7,10 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nurture.conditions import AllOf, AnyOf, Argument, Asks, Condition, Not, Predicate, Value
-from nurture.consent.rules import ALLOWED, Permission, is_tracked_for
+from nurture.consent.recording.rules import is_tracked_for
+from nurture.consent.rules import ALLOWED, Permission
 from nurture.contacts.facts import ContactFacts
 from nurture.delivery.mailed.rules import Mailed, is_meant
-from nurture.tracking.rules import ANSWERED_BY, OUTSIDE_MAILS, Deed, matches
+from nurture.tracking.rules import ANSWERED_BY, ONCE_FOR_ALL, OUTSIDE_MAILS, Deed, matches, standing
 
 #: The words this room adds.
 PREDICATES: Mapping[str, Predicate] = {
@@ -50,6 +51,7 @@ class PersonFacts:
     first_open_question_at: datetime | None = None  # the oldest hit without a verdict
     verdicts_at: datetime | None = None  # when it will have one
     away_until: datetime | None = None  # out of office
+    quiet_until: datetime | None = None  # a colleague is in touch with them
     owner_has_agreed: bool = True  # to the mails of this version going out in their name
     #: Which way each step went that an older version of this enrollment passed, by step and visit.
     taken: Mapping[tuple[str, int], str] = field(default_factory=dict)
@@ -65,7 +67,7 @@ class PersonFacts:
 
     def answers(self, predicate: str, arguments: Mapping[str, object]) -> bool:
         if predicate in ANSWERED_BY:
-            return any(self._matches(deed, predicate, arguments) for deed in self.deeds)
+            return any(self._matches(deed, predicate, arguments) for deed in standing(self.deeds, predicate))
         match predicate:
             case "mailed":
                 return any(self._is_meant(mail, arguments) for mail in self.mailed)
@@ -79,7 +81,7 @@ class PersonFacts:
         return self.contact.answers(predicate, arguments)
 
     def _matches(self, deed: Deed, predicate: str, arguments: Mapping[str, object]) -> bool:
-        is_here = deed.enrollment_id == self.enrollment_id
+        is_here = deed.enrollment_id == self.enrollment_id or predicate in ONCE_FOR_ALL
         if predicate in OUTSIDE_MAILS and self.enrolled_at is not None:
             is_here = deed.occurred_at >= self.enrolled_at  # no mail led there, so time has to tell
         given = self._as_asked(arguments, is_here=is_here)

@@ -114,7 +114,14 @@ class InboundSettings(_Section):
     port: int = Field(2526, ge=0, le=65535, description="Its port.")
 
 
+#: How much of what readers do with a mail is recorded: everything, the day of their last open, nothing.
+TrackingMode = Literal["full", "last_open_date", "none"]
+
+
 class TrackingSettings(_Section):
+    mode: TrackingMode = Field(
+        "full", description="The most that is recorded of anybody; consent.yaml says where people are asked first."
+    )
     settle_seconds: float = Field(
         60, ge=1, le=3600, description="How long a hit waits for its verdict: person, proxy or scanner."
     )
@@ -144,6 +151,7 @@ class TopicSettings(_Section):
     name: Line = Field(description="How files and commands call it.")
     label: Line = Field(description="How contacts see it.")
     description: str = Field("", description="What they get if they keep it.")
+    tracking: TrackingMode = Field("full", description="The most that is recorded of mails about it.")
 
 
 class FieldSettings(_Section):

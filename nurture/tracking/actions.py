@@ -7,10 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nurture.consent import store as consents
-from nurture.consent.definition import get_table
-from nurture.consent.rules import Purpose, is_tracked
+from nurture.consent.recording.rules import Mode
+from nurture.consent.recording.store import note_open
+from nurture.consent.rules import Purpose
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
+from nurture.contacts.questions.actions import take_answer
+from nurture.contacts.questions.rules import Answer, Question, answer_key
+from nurture.contacts.store import Contact
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import composing
@@ -34,13 +38,16 @@ class Request:
 
 
 def record_requests(session: Session, requests: Sequence[Request], now: datetime) -> int:
-    """Store hits of people who may be tracked now; the rest leaves no trace. How many were stored."""
-    tracked = _tracked_deliveries(session, {request.delivery_id for request in requests})
+    """Store hits as far as the people behind them may be recorded now; the rest leaves no trace. How many were stored."""
+    found = _recorded_deliveries(session, {request.delivery_id for request in requests})
     links: dict[tuple[int, int], tuple[str, str]] = {}
     rows = []
     for request in requests:
-        delivery = tracked.get(request.delivery_id)
-        if delivery is None:
+        delivery, mode = found.get(request.delivery_id, (None, Mode.NONE))
+        if delivery is None or mode is Mode.NONE:
+            continue
+        if mode is Mode.LAST_OPEN_DATE:
+            _note_open(session, request, delivery)
             continue
         key = (request.delivery_id, request.link if request.link is not None else -1)
         if key not in links:
@@ -51,25 +58,29 @@ def record_requests(session: Session, requests: Sequence[Request], now: datetime
     return len(rows)
 
 
-def _tracked_deliveries(session: Session, ids: Collection[int]) -> dict[int, Delivery]:
-    """Of these mails, those whose reader may be tracked: taking consent back acts on mails already sent."""
-    table = get_table(session)
+def _recorded_deliveries(session: Session, ids: Collection[int]) -> dict[int, tuple[Delivery, Mode]]:
+    """Of these mails how much may be recorded: taking consent back acts on mails already sent."""
     found = [one for one in deliveries_of_ids(session, ids) if one.purpose == Purpose.CAMPAIGN]
     people = contacts.list_contacts(session, {one.contact_id for one in found if one.contact_id is not None})
-    choices = {topic: consents.tracking_choices(session, list(people), topic) for topic in {one.topic for one in found}}
-    return {
-        one.id: one
-        for one in found
-        if (contact := people.get(one.contact_id or 0)) is not None
-        and is_tracked(table, contact.country, choices[one.topic].get(contact.id))
-    }
+    modes = {topic: consents.recording_modes(session, people, topic) for topic in {one.topic for one in found}}
+    return {one.id: (one, modes[one.topic].get(one.contact_id or 0, Mode.NONE)) for one in found}
+
+
+def _note_open(session: Session, request: Request, delivery: Delivery) -> None:
+    """The day, if it was an open and nothing gives a machine away: nothing is kept by which to judge it later."""
+    verdict = judge_alone(_hit(request))
+    if request.link is None and verdict is None and delivery.contact_id is not None:
+        note_open(session, delivery.contact_id, request.occurred_at.date())
+
+
+def _hit(request: Request) -> Hit:
+    kind = ActivityKind.OPENED if request.link is None else ActivityKind.CLICKED
+    return Hit(0, kind, request.link, request.occurred_at, request.method, request.user_agent, request.ip)
 
 
 def _activity_row(request: Request, delivery: Delivery, link: tuple[str, str], now: datetime) -> dict[str, Any]:
     kind = ActivityKind.OPENED if request.link is None else ActivityKind.CLICKED
-    verdict = judge_alone(
-        Hit(0, kind, request.link, request.occurred_at, request.method, request.user_agent, request.ip)
-    )
+    verdict = judge_alone(_hit(request))
     return {
         "id": new_id(),
         "contact_id": delivery.contact_id,
@@ -147,6 +158,25 @@ def record_words(
         row |= {"delivery_id": delivery.id, "enrollment_id": delivery.enrollment_id, "place": place_of(delivery)}
     store.insert_activities(session, [row | {"what": what[:2000]}])
     mark_changed(session, [contact_id], now)
+
+
+def record_answer(
+    session: Session, contact: Contact, question: Question, answer: Answer, *, delivery: Delivery, now: datetime
+) -> bool:
+    """Somebody's answer to the question of a mail, with what it sets; False if they said just that before.
+
+    What a sequence had queued is looked at again first: the answer may be what ends it.
+    """
+    key = answer_key(answer.label)
+    if store.last_answers(session, contact.id).get(question.name) == key:
+        return False
+    said = {"place": question.name, "link_label": key, "what": f"“{question.text}” {answer.label}"}
+    origin = {"delivery_id": delivery.id, "enrollment_id": delivery.enrollment_id}
+    store.insert_activities(session, [_certain(contact.id, ActivityKind.ANSWERED, now, now) | origin | said])
+    take_answer(session, contact, question, answer, now)
+    mark_changed(session, [contact.id], now)
+    hold_for_recheck(session, contact.id)
+    return True
 
 
 #: What may be told of people who did it outside our pages, by the word of the command line.

@@ -16,7 +16,6 @@ from nurture.consent.rules import (
     Purpose,
     Standing,
     add_months,
-    is_tracked,
     may_send,
     pile_of,
     rule,
@@ -135,21 +134,3 @@ def test_whoever_may_be_mailed_lies_on_the_pile_that_says_so(known: Standing) ->
 def test_nobody_without_a_basis_is_ever_mailed(known: Standing) -> None:
     if known.state != "given":
         assert not may_send(Purpose.CAMPAIGN, known, NOW).is_allowed
-
-
-@pytest.mark.parametrize(
-    ("country", "choice", "tracked"),
-    [
-        ("US", None, True),
-        ("US", "withdrawn", False),
-        ("DE", None, False),
-        ("DE", "given", True),
-        ("GB", None, False),
-        ("CH", None, False),
-        (None, None, False),
-    ],
-)
-def test_opens_and_clicks_are_recorded_by_default_only_where_that_is_allowed(
-    country: str | None, choice: str | None, tracked: bool
-) -> None:
-    assert is_tracked(TABLE, country, choice) is tracked

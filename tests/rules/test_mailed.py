@@ -8,7 +8,8 @@ import pytest
 
 from nurture.app import language
 from nurture.conditions import ConditionError, depends_on_time, holds, parse
-from nurture.consent.rules import ConsentTable, tracked_since
+from nurture.consent.recording.rules import Mode, Recording, Word
+from nurture.consent.rules import ConsentTable
 from nurture.contacts.facts import ContactFacts
 from nurture.delivery.mailed.rules import Mailed
 from nurture.sequences.facts import PersonFacts
@@ -81,17 +82,18 @@ def test_of_somebody_who_is_not_tracked_it_is_never_true() -> None:
     ("country", "said", "since"),
     [
         ("US", None, days_ago(100)),
-        ("US", ("given", days_ago(3)), days_ago(3)),
-        ("US", ("withdrawn", days_ago(3)), None),
+        ("US", (Mode.FULL, days_ago(3)), days_ago(3)),
+        ("US", (Mode.NONE, days_ago(3)), None),
         ("DE", None, None),
-        ("DE", ("given", days_ago(3)), days_ago(3)),
+        ("DE", (Mode.FULL, days_ago(3)), days_ago(3)),
         (None, None, None),
     ],
 )
 def test_tracking_counts_from_their_own_word_or_else_from_when_we_first_knew_them(
-    country: str | None, said: tuple[str, datetime] | None, since: datetime | None
+    country: str | None, said: tuple[Mode, datetime] | None, since: datetime | None
 ) -> None:
-    assert tracked_since(ConsentTable((), frozenset({"DE"})), country, days_ago(100), said) == since
+    here = Recording(ConsentTable((), frozenset({"DE"})))
+    assert here.since(country, days_ago(100), Word(*said) if said else None) == since
 
 
 @pytest.mark.parametrize(

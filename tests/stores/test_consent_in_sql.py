@@ -13,6 +13,7 @@ from nurture.consent import actions as consent_actions
 from nurture.consent import store
 from nurture.consent.definition import CLOSED_TABLE
 from nurture.consent.holds.store import Hold
+from nurture.consent.recording.rules import Mode, Recording, Word, is_tracked_for
 from nurture.consent.rules import (
     Basis,
     ConsentPurpose,
@@ -20,9 +21,7 @@ from nurture.consent.rules import (
     Pile,
     Purpose,
     is_subscribed,
-    is_tracked_for,
     may_send,
-    tracked_since,
 )
 from nurture.consent.suppressions import actions
 from nurture.consent.suppressions import store as suppressions
@@ -174,7 +173,7 @@ words = st.fixed_dictionaries(
         "created_at": st.sampled_from([NOW - timedelta(days=days) for days in (0, 7, 8)]),
         "said": st.none()
         | st.tuples(
-            st.sampled_from(["given", "withdrawn"]),
+            st.sampled_from(list(Mode)),
             st.sampled_from([NOW - timedelta(days=7, microseconds=step) for step in (-1, 0, 1)]),
         ),
     }
@@ -184,13 +183,21 @@ words = st.fixed_dictionaries(
 @given(
     st.lists(words, min_size=1, max_size=6),
     st.sampled_from([frozenset[str](), frozenset({"DE"}), frozenset({"DE", "*"})]),
+    st.sampled_from([frozenset[str](), frozenset({"US"})]),
+    st.sampled_from([Mode.FULL, Mode.FULL, Mode.LAST_OPEN_DATE]),
     st.sampled_from([timedelta(), timedelta(days=7)]),
 )
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_who_has_been_tracked_for_how_long_is_the_same_in_sql(
-    database: Database, hasher: AddressHasher, known: list[dict[str, Any]], ask_first: frozenset[str], length: timedelta
+    database: Database,
+    hasher: AddressHasher,
+    known: list[dict[str, Any]],
+    ask_first: frozenset[str],
+    date_only: frozenset[str],
+    house: Mode,
+    length: timedelta,
 ) -> None:
-    table = ConsentTable((), ask_first)
+    here = Recording(ConsentTable((), ask_first, date_only), house)
     with database.reading() as session:
         people = {}
         for number, one in enumerate(known):
@@ -198,10 +205,11 @@ def test_who_has_been_tracked_for_how_long_is_the_same_in_sql(
                 session, hasher, f"p{number}@reader.example", one["created_at"], topic=None, country=one["country"]
             )
             if one["said"]:
-                state, at = one["said"]
-                consent_actions.choose_tracking(session, contact, wanted=state == "given", how="a test", now=at)
-            people[contact.id] = tracked_since(table, one["country"], one["created_at"], one["said"])
+                mode, at = one["said"]
+                consent_actions.choose_tracking(session, contact, wanted=mode, how="a test", now=at)
+            word = Word(*one["said"]) if one["said"] else None
+            people[contact.id] = here.since(one["country"], one["created_at"], word)
         by_rule = {i for i, since in people.items() if is_tracked_for(length, since, NOW)}
-        clause = store.is_tracked_for(length, ask_first, NOW)
+        clause = store.is_tracked_for(length, here, NOW)
         by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(people), clause)))
     assert by_sql == by_rule

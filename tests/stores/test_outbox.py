@@ -14,6 +14,8 @@ from sqlmodel import col
 from nurture.campaigns.publishing import freeze_draft
 from nurture.campaigns.reading import Unit
 from nurture.consent.actions import Said, choose_topic, record
+from nurture.consent.rhythms.rules import AtMost
+from nurture.consent.rhythms.store import save_rhythm
 from nurture.consent.rules import Basis, Purpose
 from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.store import Contact
@@ -356,7 +358,9 @@ situations = st.fixed_dictionaries(
         "has_left": seldom,
         "window": st.sampled_from([None, OFFICE]),
         "expires_after": st.sampled_from([None] * 4 + [timedelta(0), timedelta(hours=3)]),
-        "earlier": st.lists(st.tuples(st.integers(20, 400), st.sampled_from(["", "value", "ask"])), max_size=4),
+        "earlier": st.lists(
+            st.tuples(st.integers(20, 400) | st.integers(600, 700), st.sampled_from(["", "value", "ask"])), max_size=4
+        ),
         "later": st.sampled_from([timedelta(0), timedelta(0), timedelta(hours=2), timedelta(hours=9)]),
         "kind": st.sampled_from(["", "value", "ask"]),
         "priority": st.sampled_from([Priority.SEQUENCE, Priority.NEWSLETTER]),
@@ -367,6 +371,7 @@ situations = st.fixed_dictionaries(
         "is_blackout": seldom,
         "caps": st.sampled_from([(1, 2), (2, 3), (9, 9)]),
         "values_per_ask": st.sampled_from([0, 1, 3]),
+        "at_most": st.sampled_from([None, None, *AtMost]),
     }
 )
 
@@ -396,6 +401,7 @@ def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
         )
         assert delivery.contact_id is not None
         session.get_one(Contact, delivery.contact_id).interest = known["interest"]
+        save_rhythm(session, delivery.contact_id, known["at_most"], NOW)
 
         def another(key: str, **values: object) -> None:
             actions.queue_deliveries(session, [intention(session, delivery.contact_id or 0, key)], NOW)

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 
 import nurture.campaigns.publications.store
 import nurture.campaigns.store
+import nurture.consent.recording.store
 import nurture.consent.rhythms.store
 import nurture.consent.store
 import nurture.consent.suppressions.store
@@ -24,6 +25,7 @@ import nurture.database.claiming
 import nurture.database.installation
 import nurture.delivery.guard.store
 import nurture.delivery.store
+import nurture.handoff.accounts.store
 import nurture.handoff.store
 import nurture.inbound.store
 import nurture.newsletters.store
@@ -31,7 +33,8 @@ import nurture.outgoing.store
 import nurture.scoring.store
 import nurture.sequences.moving.store
 import nurture.sequences.store
-import nurture.tracking.store  # noqa: F401 — importing a store declares its tables
+import nurture.tracking.store
+import nurture.tracking.touches.store  # noqa: F401 — importing a store declares its tables
 from nurture.database import migrating
 from nurture.database.engine import Database, sqlite_url
 

@@ -18,7 +18,10 @@ _IS_OPEN = sa.text("followed_at IS NULL")
 
 
 class Hold(SQLModel, table=True):
-    """Hands off one contact, or everybody at one domain; append only but for how it ended."""
+    """Hands off one contact, or everybody at one domain; append only but for how it ended.
+
+    One that no operator placed is the contact's own: they asked for a pause.
+    """
 
     __table_args__ = (sa.Index("ix_hold_open", "until", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),)
 
@@ -27,7 +30,7 @@ class Hold(SQLModel, table=True):
     domain: str | None = Field(default=None, index=True, description="of a company, when it is not one contact")
     until: datetime = instant_column()
     because: str
-    operator_id: int = reference("operator.id")
+    operator_id: int | None = reference("operator.id", nullable=True)
     placed_at: datetime = instant_column()
     lifted_at: datetime | None = instant_column(nullable=True)
     followed_at: datetime | None = instant_column(nullable=True)  # its end was seen to, by `delivery.holds`
@@ -37,7 +40,7 @@ _IS_MEANT = sa.or_(col(Hold.contact_id) == col(Contact.id), col(Hold.domain) == 
 _HANDS_OFF = (
     sa.select(col(Contact.id), col(Hold.until), col(Hold.because), col(Operator.name))
     .select_from(Hold)
-    .join(Operator, col(Operator.id) == col(Hold.operator_id))
+    .outerjoin(Operator, col(Operator.id) == col(Hold.operator_id))
     .join(Contact, _IS_MEANT)
     .where(in_list_of(Contact.id, "ids"), col(Hold.lifted_at).is_(None))
     .order_by(col(Hold.until))
@@ -47,7 +50,7 @@ _HANDS_OFF = (
 def hands_off(session: Session, contact_ids: Sequence[int]) -> dict[int, HandsOff]:
     """By contact, the hold that ends last of those nobody lifted; it may be over."""
     rows = session.execute(_HANDS_OFF, {"ids": list(contact_ids)})
-    return {contact_id: HandsOff(until, because, by) for contact_id, until, because, by in rows}
+    return {contact_id: HandsOff(until, because, by or "") for contact_id, until, because, by in rows}
 
 
 def is_on_hold(now: Any) -> ColumnElement[bool]:
@@ -73,9 +76,20 @@ def list_holds(session: Session, now: datetime) -> list[tuple[Hold, str, str | N
 def holds_on(
     session: Session, now: datetime, *, contact_id: int | None = None, domain: str | None = None
 ) -> list[Hold]:
-    """The holds in force on exactly this contact, or on exactly this company."""
+    """The holds of colleagues in force on exactly this contact, or on exactly this company."""
     target = col(Hold.contact_id) == contact_id if contact_id is not None else col(Hold.domain) == domain
-    return list(session.scalars(sa.select(Hold).where(target, col(Hold.lifted_at).is_(None), col(Hold.until) > now)))
+    return list(session.scalars(_in_force(now).where(target, col(Hold.operator_id).is_not(None))))
+
+
+def pauses_of(session: Session, now: datetime, contact_id: int) -> list[Hold]:
+    """The pauses in force that a contact asked for."""
+    return list(
+        session.scalars(_in_force(now).where(col(Hold.contact_id) == contact_id, col(Hold.operator_id).is_(None)))
+    )
+
+
+def _in_force(now: datetime) -> sa.Select[Hold]:
+    return sa.select(Hold).where(col(Hold.lifted_at).is_(None), col(Hold.until) > now)
 
 
 def list_ended_holds(session: Session, now: datetime, limit: int) -> list[Hold]:
