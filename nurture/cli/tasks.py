@@ -52,7 +52,7 @@ def show_tasks(
         [
             (
                 str(task.id),
-                contact.email,
+                contact.email if contact else task.domain,
                 task.what,
                 operator.name if operator else "nobody yet",
                 _due(task, now),
@@ -60,7 +60,7 @@ def show_tasks(
             )
             for task, contact, operator in found
         ],
-        empty="Nothing to do. A `task` step of a sequence leaves work here.",
+        empty="Nothing to do. A `task` step of a sequence leaves work here, and so does a target account.",
     )
 
 
@@ -72,10 +72,10 @@ def _due(task: "Task", now: Any) -> str:
     return f"in {in_words(task.due_at - now)}" if task.due_at >= now else f"overdue by {in_words(now - task.due_at)}"
 
 
-def as_document(task: "Task", contact: "Contact", operator: "Operator | None") -> dict[str, Any]:
-    """A task as scripts read it."""
+def as_document(task: "Task", contact: "Contact | None", operator: "Operator | None") -> dict[str, Any]:
+    """A task as scripts read it; one about a company has no address."""
     return {
-        "id": str(task.id), "email": contact.email, "owner": operator.email if operator else None, "what": task.what,
+        "id": str(task.id), "email": contact.email if contact else None, "company": task.domain, "owner": operator.email if operator else None, "what": task.what,
         "because": task.because, "created_at": task.created_at, "due_at": task.due_at, "done_at": task.done_at,
     }  # fmt: skip
 

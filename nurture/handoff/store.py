@@ -49,7 +49,7 @@ _IS_UNDONE = sa.text("done_at IS NULL")
 
 
 class Task(SQLModel, table=True):
-    """Something an operator is to do about a contact, by when, and why."""
+    """Something an operator is to do about a contact, or about a company, by when, and why."""
 
     __table_args__ = (
         sa.Index("ix_task_undone", "due_at", sqlite_where=_IS_UNDONE, postgresql_where=_IS_UNDONE),
@@ -58,7 +58,8 @@ class Task(SQLModel, table=True):
 
     id: int = id_column()
     key: str = Field(unique=True, description="what asked for it: asking twice is one task")
-    contact_id: int = reference("contact.id")
+    contact_id: int | None = reference("contact.id", nullable=True)
+    domain: str | None = Field(default=None, index=True, description="of the company, when it is about one")
     operator_id: int | None = reference("operator.id", nullable=True, index=True)
     what: str
     because: str = Field(default="", description="which step of which sequence asked for it")
@@ -115,18 +116,27 @@ def insert_task(session: Session, row: Mapping[str, Any]) -> bool:
     return session.scalar(statement, dict(row)) is not None
 
 
+def drop_undone(session: Session, keys: Sequence[str]) -> int:
+    """Tasks that are not wanted any more; what was done stays."""
+    return changed_rows(session, sa.delete(Task).where(col(Task.key).in_(keys), _UNDONE))
+
+
 def list_tasks(
     session: Session,
     *,
     owner: str = "",
     contact_id: int | None = None,
+    domain: str = "",
     with_done: bool = False,
     limit: int | None = None,
-) -> list[tuple[Task, Contact, Operator | None]]:
-    """Tasks with whom they are about and who is to do them, the most urgent first, done ones last."""
+) -> list[tuple[Task, Contact | None, Operator | None]]:
+    """Tasks with whom they are about and who is to do them, the most urgent first, done ones last.
+
+    A task about a company that nobody is known at has no contact. `domain`: also those about somebody who works there.
+    """
     statement = (
         sa.select(Task, Contact, Operator)
-        .join(Contact, col(Contact.id) == col(Task.contact_id))
+        .outerjoin(Contact, col(Contact.id) == col(Task.contact_id))
         .outerjoin(Operator, col(Operator.id) == col(Task.operator_id))
         .order_by(col(Task.done_at).is_not(None), col(Task.due_at), col(Task.id))
         .limit(limit)
@@ -137,6 +147,8 @@ def list_tasks(
         statement = statement.where(sa.func.lower(col(Operator.email)) == owner.lower())
     if contact_id is not None:
         statement = statement.where(col(Task.contact_id) == contact_id)
+    if domain:
+        statement = statement.where(sa.or_(col(Task.domain) == domain, col(Contact.domain) == domain))
     return [(task, contact, operator) for task, contact, operator in session.execute(statement)]
 
 

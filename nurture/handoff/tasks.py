@@ -44,7 +44,7 @@ def add_task(
     """Leave a task for `to`, or who stands in for them; False when it was left before."""
     taker = find_taker(session, contact, to)
     row = {
-        "id": new_id(), "key": key, "contact_id": contact.id, "operator_id": taker.id if taker else None,
+        "id": new_id(), "key": key, "contact_id": contact.id, "domain": None, "operator_id": taker.id if taker else None,
         "what": fill(what, contact), "because": because, "created_at": now, "due_at": due_at(due_after, taker, now),
         "done_at": None,
     }  # fmt: skip

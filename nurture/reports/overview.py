@@ -103,7 +103,7 @@ def look(session: Session, now: datetime) -> Overview:
 def _tasks(session: Session) -> Iterator[WaitingTask]:
     for task, contact, operator in hand_offs.list_tasks(session, limit=_MOST_TASKS):
         who = operator.name if operator else "nobody yet"
-        yield WaitingTask(name_of(contact), task.what, task.because, who, task.due_at)
+        yield WaitingTask(name_of(contact) if contact else task.domain or "", task.what, task.because, who, task.due_at)
 
 
 def _standings(session: Session) -> list[SequenceStanding]:

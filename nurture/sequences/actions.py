@@ -32,6 +32,7 @@ from nurture.sequences.program import Split
 from nurture.sequences.store import EnrollmentRow
 from nurture.timing import find_zone
 from nurture.tracking import store as tracking
+from nurture.tracking.touches.store import quiet_of
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def gather(
     for way in store.list_enrollments(session, ids):
         ways.setdefault(way.contact_id, []).append(way)
     permissions = _permissions(session, rows, surroundings, now)
+    quiet = quiet_of(session, ids, now)
     found = {}
     for row in rows:
         contact = known[row.contact_id]
@@ -120,6 +122,7 @@ def gather(
             first_open_question_at=asked_at,
             verdicts_at=asked_at + surroundings.settle_after if asked_at else None,
             away_until=contact.away_until,
+            quiet_until=quiet[contact.id].until if contact.id in quiet else None,
             owner_has_agreed=_has_agreed(session, row, sequence, owner),
             taken=taken.get(row.id, {}),
             winners=winners[row.version_id],

@@ -119,6 +119,9 @@ class _Walk:
         away_until = self.facts.away_until
         if away_until is not None and away_until > self.now:
             return self._pause(away_until, "they are out of office")
+        quiet_until = self.facts.quiet_until
+        if quiet_until is not None and quiet_until > self.now:
+            return self._pause(quiet_until, "a colleague is in touch with them")
         for _ in range(MAX_STEPS_AT_ONCE):
             if self.enrollment.step is None:
                 return self._finish("every step is done")

@@ -16,6 +16,8 @@ import nurture.campaigns.publications.store
 import nurture.campaigns.store
 import nurture.consent.recording.store
 import nurture.consent.rhythms.store
+import nurture.consent.domains.store
+import nurture.consent.silence.store
 import nurture.consent.store
 import nurture.consent.suppressions.store
 import nurture.contacts.history.store
