@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 
 from nurture.conditions import Argument, Predicate
+from nurture.consent.domains.rules import Mailbox
+from nurture.consent.silence.rules import why_kept_back
 from nurture.consent.suppressions.rules import STOPS_SERVICE, WORDS, SuppressionReason
 from nurture.timing import parse_length
 
@@ -207,6 +209,9 @@ class Standing:
     afterwards: str = Pile.NEVER
     law: str = ""
     hands_off: HandsOff | None = None
+    mailbox: Mailbox | None = None  # what keeps mail from their domain
+    kept_back: str | None = None  # silent or purchased, when they came in
+    last_sign_on: date | None = None
 
     def has_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -259,6 +264,10 @@ def _while_held(held: HandsOff | None, now: datetime) -> Permission:
 def _why_not(standing: Standing, now: datetime) -> Permission:
     """What keeps somebody who is not suppressed from being mailed about this topic."""
     match standing.state:
+        case "given" | "none" if standing.mailbox and standing.mailbox.reason and _is_lawful(standing, now):
+            return Permission(False, standing.mailbox.reason, standing.mailbox.because)
+        case "given" | "none" if standing.kept_back and _is_lawful(standing, now):
+            return Permission(False, standing.kept_back, why_kept_back(standing.kept_back, standing.last_sign_on))
         case "refused":
             return Permission(False, "refused", "said no")
         case "withdrawn":
@@ -278,6 +287,17 @@ def pile_of(standing: Standing, now: datetime) -> Pile:
     """Which of the three piles somebody lies on for a topic; only the first may be mailed."""
     if standing.suppressions or standing.state not in {"given", "none"}:
         return Pile.NEVER
+    if standing.kept_back or (standing.mailbox and standing.mailbox.reason):
+        return Pile.NEVER
+    return _pile_by_law(standing, now)
+
+
+def _is_lawful(standing: Standing, now: datetime) -> bool:
+    """Whether the law would let somebody write to them, whatever else is in the way."""
+    return _pile_by_law(standing, now) is not Pile.NEVER
+
+
+def _pile_by_law(standing: Standing, now: datetime) -> Pile:
     pile = Pile(standing.afterwards if standing.has_expired(now) else standing.pile)
     # Without a basis nobody is mailed, whatever a table says.
     return Pile.ASK if pile is Pile.ANNOUNCE and standing.state == "none" else pile

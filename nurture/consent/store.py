@@ -6,6 +6,7 @@ stores of their own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
+from nurture.consent.domains.store import in_the_way, takes_no_mail
+from nurture.consent.echoes import is_no, keep_beside
 from nurture.consent.holds.store import hands_off, is_on_hold
 from nurture.consent.recording.rules import STATES, Mode, Recording, Word, last_word, mode_of_state
 from nurture.consent.recording.store import get_recording
@@ -24,6 +27,7 @@ from nurture.consent.rules import (
     Purpose,
     Standing,
 )
+from nurture.consent.silence.store import is_kept_back, kept_back
 from nurture.consent.suppressions.rules import STOPS_SERVICE
 from nurture.consent.suppressions.store import is_suppressed, suppressions_of
 from nurture.contacts.newcomers.store import Newcomer, find_newcomer
@@ -83,7 +87,9 @@ class Consent(SQLModel, table=True):
 
 
 def add_event(session: Session, proof: Proof, **values: Any) -> None:
-    session.add(ConsentEvent(**proof_columns(proof), **values))
+    event = ConsentEvent(**proof_columns(proof), **values)
+    session.add(event)
+    keep_beside(session, [event.model_dump()])
 
 
 def proof_columns(proof: Proof) -> dict[str, Any]:
@@ -97,6 +103,7 @@ def proof_columns(proof: Proof) -> dict[str, Any]:
 def insert_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         changed_rows(session, sa.insert(ConsentEvent), list(rows))
+        keep_beside(session, [row for row in rows if is_no(row["what"])])
 
 
 def save_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -136,13 +143,22 @@ def all_standings(
     hashes = dict(session.execute(_HASHES, {"ids": list(contact_ids)}).all())
     suppressed = suppressions_of(session, hashes.values())
     reasons = {contact_id: suppressed.get(address_hash, {}) for contact_id, address_hash in hashes.items()}
-    held = hands_off(session, contact_ids)
-    found = {
-        contact_id: {topic: _standing(reasons[contact_id], None, held.get(contact_id)) for topic in topics}
-        for contact_id in hashes
-    }
+    held, unreached, back = (
+        hands_off(session, contact_ids),
+        in_the_way(session, contact_ids),
+        kept_back(session, contact_ids),
+    )
+
+    def stand(contact_id: int, consent: Consent | None) -> Standing:
+        standing = _standing(reasons[contact_id], consent, held.get(contact_id))
+        if contact_id not in unreached and contact_id not in back:
+            return standing
+        reason, last_sign_on = back.get(contact_id, (None, None))
+        return replace(standing, mailbox=unreached.get(contact_id), kept_back=reason, last_sign_on=last_sign_on)
+
+    found = {contact_id: {topic: stand(contact_id, None) for topic in topics} for contact_id in hashes}
     for (contact_id, topic), consent in consents_of(session, contact_ids).items():
-        found[contact_id][topic] = _standing(reasons[contact_id], consent, held.get(contact_id))
+        found[contact_id][topic] = stand(contact_id, consent)
     return found
 
 
@@ -158,6 +174,13 @@ def list_events(session: Session, address_hash: str) -> list[ConsentEvent]:
     """The ledger of one address, oldest first."""
     statement = sa.select(ConsentEvent).where(col(ConsentEvent.address_hash) == address_hash)
     return list(session.scalars(statement.order_by(col(ConsentEvent.id))))
+
+
+def known_events(session: Session, ids: Iterable[int]) -> set[int]:
+    """Which of these entries the ledger has."""
+    return set(
+        session.scalars(sa.select(col(ConsentEvent.id)).where(in_list_of(ConsentEvent.id, "ids")), {"ids": list(ids)})
+    )
 
 
 def last_event(session: Session, address_hash: str, what: str) -> ConsentEvent | None:
@@ -204,7 +227,7 @@ def newcomer_may_be_served() -> ColumnElement[bool]:
 
 def is_subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
     """Clause on `contact`: `rules.is_subscribed` in SQL; who is on hold is subscribed all the same."""
-    return sa.and_(~is_suppressed(), _has_agreed(topic, now))
+    return sa.and_(~is_suppressed(), _has_agreed(topic, now), ~is_kept_back(), ~takes_no_mail())
 
 
 def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:

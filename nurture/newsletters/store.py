@@ -1,13 +1,14 @@
 """Readers and slots of newsletters as they are kept, and all SQL about them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, SQLModel, col
 
+from nurture.consent.silence.rules import UNDATED
 from nurture.contacts.store import Contact
 from nurture.database.columns import (
     KEY_IS_THE_ROW,
@@ -60,6 +61,35 @@ class NewsletterSlot(SQLModel, table=True):
     looked_at: datetime = instant_column()
     opened_at: datetime | None = instant_column(nullable=True)
     finished_at: datetime | None = instant_column(nullable=True)
+
+
+_WAITS = sa.text("went_on IS NULL")
+_IS_UNDATED = sa.text(f"turn = {UNDATED}")
+
+
+class AnnouncementTurn(SQLModel, table=True):
+    """Somebody who is to get the announcement, in the order of `consent.silence`; `went_on` once it is their turn."""
+
+    __tablename__ = "announcement_turn"
+    __table_args__ = (
+        sa.Index(
+            "ix_announcement_turn_waiting",
+            "newsletter",
+            "turn",
+            "contact_id",
+            sqlite_where=_WAITS,
+            postgresql_where=_WAITS,
+        ),
+        sa.Index(
+            "ix_announcement_turn_wave", "newsletter", "went_on", sqlite_where=_IS_UNDATED, postgresql_where=_IS_UNDATED
+        ),
+        KEY_IS_THE_ROW,
+    )
+
+    newsletter: str = Field(primary_key=True)
+    contact_id: int = Field(foreign_key="contact.id", primary_key=True, sa_type=sa.BigInteger, index=True)
+    turn: int = Field(description="days of silence; the highest: nobody knows of a recent day")
+    went_on: date | None = None
 
 
 def announceable(session: Session, ids: Sequence[int], newsletter: str, clause: Clause) -> list[Contact]:

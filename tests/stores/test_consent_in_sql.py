@@ -12,6 +12,8 @@ from sqlmodel import col
 from nurture.consent import actions as consent_actions
 from nurture.consent import store
 from nurture.consent.definition import CLOSED_TABLE
+from nurture.consent.domains import store as domains
+from nurture.consent.domains.rules import Spelling, Verdict
 from nurture.consent.holds.store import Hold
 from nurture.consent.recording.rules import Mode, Recording, Word, is_tracked_for
 from nurture.consent.rules import (
@@ -23,6 +25,8 @@ from nurture.consent.rules import (
     is_subscribed,
     may_send,
 )
+from nurture.consent.silence import store as silence
+from nurture.consent.silence.rules import KeptBack
 from nurture.consent.suppressions import actions
 from nurture.consent.suppressions import store as suppressions
 from nurture.consent.suppressions.rules import SuppressionReason
@@ -50,6 +54,9 @@ people = st.fixed_dictionaries(
             ),
             max_size=3,
         ),
+        "kept_back": st.sampled_from([None, None, *KeptBack]),
+        "verdict": st.sampled_from([None, *Verdict]),
+        "spelling": st.sampled_from(list(Spelling)),
     }
 )
 
@@ -89,6 +96,20 @@ def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, 
         )
         if known["is_lifted"]:
             suppressions.lift_suppression(session, contact.address_hash, reason, NOW)
+    if known["kept_back"]:
+        past = {
+            **dict.fromkeys(silence.ContactPast.model_fields),
+            "contact_id": contact.id,
+            "kept_back": known["kept_back"],
+        }
+        silence.save_pasts(session, [past])
+    domain = {
+        "domain": contact.domain,
+        "verdict": known["verdict"],
+        "spelling": known["spelling"],
+        "meant": "gmail.com",
+    }
+    domains.insert_domains(session, [{**domain, "because": "", "tries": 0, "ask_at": NOW}])
     holds = known["holds"]
     assert isinstance(holds, list)
     for whom, until, is_lifted in holds:

@@ -14,9 +14,9 @@ from sqlmodel import SQLModel
 
 import nurture.campaigns.publications.store
 import nurture.campaigns.store
+import nurture.consent.domains.store
 import nurture.consent.recording.store
 import nurture.consent.rhythms.store
-import nurture.consent.domains.store
 import nurture.consent.silence.store
 import nurture.consent.store
 import nurture.consent.suppressions.store
