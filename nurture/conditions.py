@@ -53,11 +53,15 @@ class Argument:
 
 @dataclass(frozen=True)
 class Predicate:
-    """A question about a contact: `positional` arguments come first, `named` ones by keyword, `flags` take True."""
+    """A question about a contact: `positional` arguments come first, `named` ones by keyword, `flags` take True.
+
+    `check` is given all arguments as they were read, and says whether they go together.
+    """
 
     positional: tuple[Argument, ...] = ()
     named: tuple[Argument, ...] = ()
     flags: tuple[str, ...] = ()
+    check: Callable[[Mapping[str, object]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,10 @@ class Words:
 
 @dataclass(frozen=True)
 class AllOf:
+    """All of these hold; `segment` is the name of the segment that stands for them, if one does."""
+
     parts: tuple["Condition", ...]
+    segment: str = ""
 
 
 @dataclass(frozen=True)
@@ -370,7 +377,15 @@ class _Parser:
             if argument.is_required and argument.name not in given:
                 raise self._error(node, f"{name} needs to know which {argument.name}", f'write {name}("…").')
         read = [(key, self._argument(name, known, argument, value)) for key, (argument, value) in given.items()]
+        self._check_together(node, known, dict(read))
         return Asks(name, tuple(sorted(read, key=lambda pair: pair[0])))
+
+    def _check_together(self, node: ast.Call, known: Predicate, read: Mapping[str, object]) -> None:
+        try:
+            if known.check:
+                known.check(read)
+        except NurtureError as error:
+            raise self._error(node, str(error)) from None
 
     def _keyword(self, node: ast.Call, name: str, known: Predicate, keyword: ast.keyword) -> Argument:
         every = {argument.name: argument for argument in (*known.positional, *known.named)}
@@ -404,7 +419,7 @@ class _Parser:
         inner = _Parser(self.words.segments[name], self.words, (*self.inside, name)).parse()
         if depth + _depth(inner) > MAX_DEPTH:
             raise self._error(node, f'with the segment "{name}" this is nested more than {MAX_DEPTH} deep')
-        return inner
+        return AllOf((inner,), name)
 
 
 def _depth(condition: Condition) -> int:

@@ -26,6 +26,11 @@ class TokenPurpose(StrEnum):
     VERDICT = "verdict"
     MESSAGE = "message"
     MEET = "meet"
+    ANSWER = "answer"
+    FORM = "form"
+    FORM_STAMP = "form stamp"
+    CONFIRM = "confirm"
+    REQUEST = "request"
     WEBHOOK = "webhook"
 
 

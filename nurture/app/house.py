@@ -1,12 +1,13 @@
 """Settings become a running house here: the one place that chooses implementations and hands everybody small values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app.declaring import declared_of
@@ -19,17 +20,20 @@ from nurture.campaigns.publishing import Reading, publish, read_workspace
 from nurture.campaigns.reading import Kind, Workspace
 from nurture.clock import Clock, SystemClock
 from nurture.conditions import Field as Word
-from nurture.conditions import FieldType, Words
+from nurture.conditions import FieldType, Predicate, Words
 from nurture.consent import rules as consent_rules
 from nurture.consent import store as consents
 from nurture.consent.definition import ConsentKind
 from nurture.contacts import fields as contact_fields
 from nurture.contacts.actions import mirror_operators
 from nurture.contacts.fields import DeclaredField
+from nurture.contacts.questions.kind import QuestionsKind, questions_in
+from nurture.contacts.questions.rules import Question, check_of
 from nurture.contacts.segments import Language, SegmentsKind, segment_texts
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
+from nurture.database.journal import Journal
 from nurture.database.migrating import ensure_schema
 from nurture.delivery.actions import Limits
 from nurture.delivery.composing import House
@@ -42,6 +46,9 @@ from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
 from nurture.engines.local import Workshop
 from nurture.errors import BadInput, BadSettings
+from nurture.forms.actions import Desk
+from nurture.forms.kind import FormsKind, Surroundings
+from nurture.forms.rules import Terms
 from nurture.handoff.definition import HandoffKind
 from nurture.inbound.actions import receive
 from nurture.newsletters.actions import list_coming_issues
@@ -119,26 +126,54 @@ class App:
             DeclaredKind(self.declared, frozenset(contact_fields.BUILT_IN), [one.name for one in self.settings.topics]),
             ConsentKind(),
             SegmentsKind(),
+            QuestionsKind(),
             ScoringKind(),
             HandoffKind(operators),
             ServiceKind(),
             SequenceKind(),
             NewsletterKind(self.declared),
             IssueKind(),
+            FormsKind(Surroundings(self.declared.topics, self.fields, operators, self._own_domains)),
         )
+
+    @cached_property
+    def _own_domains(self) -> frozenset[str]:
+        """Where our pages are and where our mail comes from."""
+        here = urlsplit(self.settings.web.base_url).hostname or ""
+        named = (*self.settings.senders.domains, *self.settings.company.domains, here)
+        return frozenset(domain.lower() for domain in named if domain and "." in domain.strip("0123456789."))
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What taking sign-ups in works with."""
+        forms = self.settings.forms
+        terms = Terms(
+            per_ip=forms.per_ip,
+            per_address=forms.per_address,
+            confirm_within=_length("forms.confirm_within", forms.confirm_within),
+            remind_after=_length("forms.remind_after", forms.remind_after),
+        )
+        return Desk(self.keys, self.hasher, self.language, self.settings.web.base_url, terms)
 
     def workspace(self) -> Workspace:
         """What the files of this workspace may refer to."""
+        questions = questions_in(self.folder)
         return Workspace(
             folder=self.folder,
-            words=Words(self._field_words(), self.language.predicates, segment_texts(self.folder)),
+            words=Words(self._field_words(), self._predicates(questions), segment_texts(self.folder)),
             topics={name: topic.label for name, topic in self.declared.topics.items()},
             senders=frozenset(self.declared.senders),
             operators=frozenset(one["email"].lower() for one in self.declared.operators),
             today=self.clock.now().date(),
             values_per_ask=self.declared.values_per_ask,
             blackout=tuple(parse_day_span(text) for text in self.declared.blackout),
+            questions={name: one.to_json() for name, one in questions.items()},
         )
+
+    def _predicates(self, questions: Mapping[str, Question]) -> dict[str, Predicate]:
+        """What conditions of this workspace may ask; `answered` knows the questions there are."""
+        answered = replace(self.language.predicates["answered"], check=check_of(questions))
+        return {**self.language.predicates, "answered": answered}
 
     def read_files(self, *, with_people: bool = False, from_memory: bool = False) -> Reading:
         """Read and check every file of the workspace.
@@ -168,7 +203,7 @@ class App:
 
     def bench(self, worker: int) -> Bench:
         """What the recurring jobs work with."""
-        return Bench(self.database, worker, self.language, self.settle_after, self.resends_uncertain)
+        return Bench(self.database, worker, self.language, self.settle_after, self.resends_uncertain, desk=self.desk)
 
     def sender(self, worker: int) -> MailSender:
         """The sending half of a worker."""
@@ -185,6 +220,7 @@ class App:
             per_second=sending.per_second,
             # Before the first publish only a test of what the files say can be in the outbox.
             declared=lambda session: find_declared(session) or self.declared,
+            answered=activities.answers_of,
             coming=lambda session, ids, now: list_coming_issues(session, self.language, ids, now),
         )
 
@@ -318,7 +354,8 @@ def make_secrets(folder: Path) -> None:
 
 
 def _database(folder: Path, settings: Settings) -> Database:
-    return Database(settings.database.url or sqlite_url(folder / STATE_FOLDER / "nurture.db"))
+    state = folder / STATE_FOLDER
+    return Database(settings.database.url or sqlite_url(state / "nurture.db"), Journal(state / "journal"))
 
 
 def _offset(settings: Settings) -> timedelta:

@@ -24,6 +24,7 @@ from nurture.rendering.scanning import Original, Place
 from nurture.rendering.source import MailSource, RenderError, TemplateProblem
 
 _NO_SUBJECT = "NT110"
+_ASKS = re.compile(r"\{\{-?\s*question\s*\(")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class _Asked:
         """The same with the places that a remark may name, and the fields of a contact."""
         lines = [line and (line.file, line.text, line.first_line, line.first_column) for line in self.given]
         fields = sorted((name, one.type.value) for name, one in workspace.words.fields.items())
-        return ["mail", self.name, lines, sorted(self.about_mail), self.kind, fields]
+        questions = sorted(workspace.questions.items())
+        return ["mail", self.name, lines, sorted(self.about_mail), self.kind, fields, questions]
 
 
 def take_template(
@@ -160,6 +162,10 @@ def _judge(
     if source is None or compiled is None:
         return None
     written = _Written(workspace, source.template, given)
+    if (wrong := _wrong_question(source, workspace, is_campaign=is_campaign)) is not None:
+        problems.add(Problem(*written.place_of_question(), *wrong))
+        return None
+    about_mail = {**about_mail, **_sample_question(source, workspace)}
     known = {
         "contact": frozenset(workspace.words.fields),
         "owner": frozenset(samples.OWNER),
@@ -244,6 +250,36 @@ def _as_seen_from(asked_at: Place, one: TemplateProblem, workspace: Workspace) -
     return Problem(*place, one.code, sentence(one.message), hint, one.severity)
 
 
+def questions_asked(workspace: Workspace, mails: Mapping[str, MailSource]) -> dict[str, Any]:
+    """By mail, the questions it may ask, whole: what a campaign keeps of them; empty if none of its mails asks one."""
+    asked = {
+        name: [workspace.questions[question] for question in mail.questions]
+        for name, mail in mails.items()
+        if mail.questions
+    }
+    return {"questions": asked} if asked else {}
+
+
+def _sample_question(source: MailSource, workspace: Workspace) -> dict[str, Any]:
+    """What `mail.question` is for a reader for whom the first one is still open; nothing in a mail that asks none."""
+    for question in (workspace.questions[name] for name in source.questions[:1]):
+        answers = [{"label": one["label"]} for one in question["answers"]]
+        return {"question": {"text": question["text"], "answers": answers}}
+    return {}
+
+
+def _wrong_question(source: MailSource, workspace: Workspace, *, is_campaign: bool) -> tuple[str, str, str] | None:
+    """Code, message and hint about what a mail asks and cannot ask."""
+    if source.questions and not is_campaign:
+        return "NS232", "a mail of our own service asks nothing.", "Ask in a mail of a campaign."
+    for name in source.questions:
+        if name not in workspace.questions:
+            known = ", ".join(workspace.questions) or "none is written yet"
+            hint = did_you_mean(name, workspace.questions).strip() or f"Known: {known}."
+            return "NS232", f'campaigns/questions.yaml has no question "{name}".', hint
+    return None
+
+
 def _unknown_names(compiled: CompiledMail, known: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
     for used in sorted(compiled.uses):
         root, _, name = used.partition(".")
@@ -273,6 +309,13 @@ class _Written:
         pattern = re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)
         for original in self._originals:
             if found := pattern.search(original.text):
+                return original.place(found.start())
+        return self._template, 1, 1
+
+    def place_of_question(self) -> Place:
+        """Where it asks; the template's beginning when a layout does."""
+        for original in self._originals:
+            if found := _ASKS.search(original.text):
                 return original.place(found.start())
         return self._template, 1, 1
 

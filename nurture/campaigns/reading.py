@@ -110,6 +110,9 @@ class Workspace:
     today: date | None = None  # by which a date in a file is past; None: nobody asks
     values_per_ask: int = 3  # mails that give something before one may ask; 0: nobody counts
     blackout: tuple[DaySpan, ...] = ()  # days on which no campaign mails
+    questions: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # that mails may ask, as they are published
     not_recorded: float | None = None  # the share of contacts whose opens and clicks we may not record, if known
     memory: Memory | None = field(default=None, compare=False, repr=False)  # what was found before; None: nothing
     clean: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)  # mails nothing is said about

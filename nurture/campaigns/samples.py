@@ -30,6 +30,7 @@ URLS = Urls(
     preferences=f"{_OURS}/preferences/{_TOKEN}",
     view=f"{_OURS}/view/{_TOKEN}",
     wish=lambda kind: f"{_OURS}/wish/{_TOKEN}/{kind}",
+    answer=lambda number: f"{_OURS}/answer/{_TOKEN}/{number}",
 )
 
 _BY_NAME: Mapping[str, Value] = {

@@ -26,6 +26,7 @@ _FILES = {
     "sequence": "campaigns/sequences/*.yaml",
     "newsletter": "campaigns/newsletters/*/newsletter.yaml",
     "segments": "campaigns/segments.yaml",
+    "questions": "campaigns/questions.yaml",
     "scoring": "campaigns/scoring.yaml",
     "handoff": "campaigns/handoff.yaml",
     "consent": "campaigns/consent.yaml",
@@ -85,6 +86,7 @@ def write_schemas(place: Path) -> list[Path]:
 def make_schemas() -> dict[str, dict[str, Any]]:
     """Every format by its name."""
     from nurture.consent.definition import ConsentDefinition
+    from nurture.contacts.questions.kind import QuestionsDefinition
     from nurture.contacts.segments import SegmentsDefinition
     from nurture.handoff.definition import HandoffDefinition
     from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
@@ -97,6 +99,7 @@ def make_schemas() -> dict[str, dict[str, Any]]:
         "issue": IssueFrontMatter,
         "announcement": AnnouncementFrontMatter,
         "segments": SegmentsDefinition,
+        "questions": QuestionsDefinition,
         "scoring": ScoringDefinition,
         "handoff": HandoffDefinition,
         "consent": ConsentDefinition,

@@ -110,11 +110,12 @@ def send_test(
 def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, contact: str, version_id: int) -> int:
     from nurture.delivery import composing
     from nurture.delivery.store import add_delivery
+    from nurture.tracking.store import answers_of
 
     person = person_of(session, house, contact)
     delivery = _draft(house, wanted, person, version_id=version_id, to=to)
     uses = composing.mail_of(wanted.unit.content, wanted.mail).uses
-    people = composing.gather_people(session, [person.id])
+    people = composing.gather_people(session, [person.id], answers_of)
     delivery.facts = composing.gather_facts(
         people, delivery, wanted.unit.content, house.declared, house.clock.now(), uses, contact=person
     )
@@ -154,11 +155,12 @@ def draft_for(session: "Session", house: "App", wanted: Wanted, person: "Contact
     """Everything that `composing` needs to show a mail of the files to us."""
     from nurture.delivery import composing
     from nurture.delivery.offering import SAMPLE_MEETING
+    from nurture.tracking.store import answers_of
 
     delivery = _draft(house, wanted, person, version_id=0)
     mail = composing.mail_of(wanted.unit.content, wanted.mail)
     delivery.facts = composing.gather_facts(
-        composing.gather_people(session, [person.id]),
+        composing.gather_people(session, [person.id], answers_of),
         delivery,
         wanted.unit.content,
         house.declared,

@@ -18,6 +18,10 @@ INTERESTS = ("information", "demonstration", "need")
 #: With these words somebody asks us, so that an answer is no ask of ours.
 ASKS_US = ("demonstration", "need")
 FIT_GRADES = ("D", "C", "B", "A")
+#: Whether somebody can buy at all: may they decide, is there money, is it soon. Said by them or by a rep, never inferred.
+ABILITIES = ("authority", "budget", "timing")
+ABILITY_WORDS = ("yes", "no", "unknown")
+UNKNOWN = "unknown"
 SOURCES = (
     "website form", "newsletter", "whitepaper", "trade show", "event", "referral", "target account", "field", "crm",
     "purchased",
@@ -42,6 +46,7 @@ BUILT_IN: Mapping[str, Field] = {
     "interest": Field(FieldType.TEXT, outside_scale=INTERESTS),
     "score": Field(FieldType.NUMBER),
     "fit": Field(FieldType.TEXT, FIT_GRADES),
+    **dict.fromkeys(ABILITIES, Field(FieldType.TEXT, outside_scale=ABILITY_WORDS)),
 }
 
 PREDICATES: Mapping[str, Predicate] = {

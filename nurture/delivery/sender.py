@@ -80,6 +80,7 @@ class Sender:
         per_second: float = 0,
         declared: Callable[[Session], Declared] = get_declared,
         coming: Callable[[Session, Sequence[int], datetime], Mapping[int, datetime]] = lambda *_: {},
+        answered: composing.Answered = lambda *_: {},
     ) -> None:
         self._database = database
         self._mailer = mailer
@@ -90,6 +91,7 @@ class Sender:
         self._limits_of = limits
         self._declared = declared
         self._coming_to = coming
+        self._answered = answered
         self._limits: Limits | None = None
         self._coming: Mapping[int, datetime] = {}
         self._granted: Granted | None = None
@@ -161,7 +163,7 @@ class Sender:
             self._granted = grant(session, self._worker, claimed, self._limits.blast_guard, now)
             steps = [one.contact_id for one in claimed if one.priority == Priority.SEQUENCE]
             self._coming = self._coming_to(session, [one for one in steps if one is not None], now) if steps else {}
-            people = composing.gather_people(session, [delivery.contact_id for delivery in claimed])
+            people = composing.gather_people(session, [one.contact_id for one in claimed], self._answered)
             return [self._prepare(session, delivery, people, declared, now) for delivery in claimed]
 
     def _prepare(

@@ -14,6 +14,7 @@ _DEEDS = {
     ActivityKind.WISHED: "chose in",
     ActivityKind.BOOKED: "chose a time in",
     ActivityKind.SUBMITTED: "sent the form",
+    ActivityKind.ANSWERED: "answered",
 }
 
 

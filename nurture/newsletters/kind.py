@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import Declared
-from nurture.campaigns.mails import take_mail
+from nurture.campaigns.mails import questions_asked, take_mail
 from nurture.campaigns.reading import (
     Definition,
     Problem,
@@ -71,6 +71,7 @@ class NewsletterKind:
             "sender_zone": operator["timezone"] if operator else "UTC",
             "about": {"title": definition.name or definition.newsletter, "kind": NEWSLETTER},
             "rests_on": rests_on([definition.audience] if good else [], workspace.words),
+            **questions_asked(workspace, {ANNOUNCEMENT: mail}),
         }
         return Unit(NEWSLETTER, definition.newsletter, file.name, content)
 
@@ -164,6 +165,7 @@ def _unit(
         "mails": {place.stem: mail.to_json()},
         "about": {"title": title, "kind": NEWSLETTER, "number": front.number, "subject": front.subject},
         "rests_on": rests_on([front.audience] if front.audience else [], workspace.words),
+        **questions_asked(workspace, {place.stem: mail}),
     }
     return Unit(ISSUE, f"{definition.newsletter}/{place.stem}", name, content)
 

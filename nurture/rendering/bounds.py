@@ -74,16 +74,16 @@ class Fields:
         self.fields = fields
 
 
-class Wishes:
-    """`wish_url("demonstration")`: the address behind which a contact says what they want."""
+class Sayings:
+    """`wish_url("demonstration")`, `answer_url(2)`: the addresses behind which a contact says something."""
 
     __slots__ = ("address", "given")
 
-    def __init__(self, address: Callable[[str], str]) -> None:
+    def __init__(self, address: Callable[[Any], str]) -> None:
         self.address = address
         self.given: set[str] = set()  # a link that leads to one of these is ours, however it got there
 
-    def __call__(self, wish: str) -> str:
-        given = self.address(wish)
+    def __call__(self, said: str | int) -> str:
+        given = self.address(said)
         self.given.add(given)
         return given

@@ -26,7 +26,7 @@ from nurture.rendering.bounds import (
     MAX_OUTPUT,
     Budget,
     Fields,
-    Wishes,
+    Sayings,
     bounded_range,
     budget_of,
     check_size,
@@ -92,7 +92,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         return not callable(value) or self.is_safe_callable(value)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        if isinstance(obj, Macro | Wishes | LoopContext) or obj is Namespace or obj is bounded_range:
+        if isinstance(obj, Macro | Sayings | LoopContext) or obj is Namespace or obj is bounded_range:
             return True
         if isinstance(obj, MethodType | BuiltinMethodType):
             owner = obj.__self__

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from nurture.errors import did_you_mean
+from nurture.rendering import asking
 from nurture.rendering.library import Library
 from nurture.rendering.scanning import Kind, Original, Token, scan
 from nurture.rendering.source import Findings
@@ -92,12 +93,22 @@ def _open_block(token: Token, blocks: dict[str, Block], findings: Findings) -> B
 
 def flatten(
     template: Template, library: Library, findings: Findings, fillings: Mapping[str, Block] | None = None
-) -> list[Token]:
-    """One list of tokens for a template with everything it extends and includes.
+) -> "Flat":
+    """A template with everything it extends and includes.
 
     `fillings` fill the blocks of their names where a layout has one and the template does not fill it itself.
     """
-    return _Flattening(library, findings, fillings or {}).run(template)
+    flattening = _Flattening(library, findings, fillings or {})
+    tokens = flattening.run(template)
+    return Flat(tokens, asking.names_asked(flattening.asked, findings))
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A mail in one list of tokens, and the questions it may ask."""
+
+    tokens: list[Token]
+    questions: tuple[str, ...]
 
 
 class _Flattening:
@@ -109,6 +120,7 @@ class _Flattening:
         self.size = 0
         self.is_trimming = False  # a block tag that went away asked for the space behind it to go as well
         self.versions: dict[str, list[Block]] = {}  # by block name, the most derived first
+        self.asked: list[Token] = []  # where it asks a question
         self.inside: list[str] = []  # blocks and parts being written, to catch one that contains itself
 
     def run(self, template: Template) -> list[Token]:
@@ -186,6 +198,8 @@ class _Flattening:
                 else:
                     self.findings.add(item.place(), "NT106", "super() stands where no layout has a block", "remove it")
                 self.is_trimming = item.trims_after
+            elif asking.is_question(item):
+                self._ask(item)
             elif item.kind is Kind.COMMENT:
                 self._trim(item)
                 self.is_trimming = self.is_trimming or item.trims_after
@@ -229,6 +243,11 @@ class _Flattening:
             self._write_part(part, token)
             self._append(closing)
         self._append(token.with_text(token.text[position:], position))
+
+    def _ask(self, token: Token) -> None:
+        asking.check_place(token, self.flat, self.findings)
+        self.asked.append(token)
+        self._write_part(self.library.find(asking.PART, token.place(), self.findings), token)
 
     def _include(self, token: Token) -> None:
         self._write_part(self._named(token), token)

@@ -200,14 +200,14 @@ class _Reader:
         flat = flatten(template, self.library, self.findings, self._fillings(front, shown))
         if self.findings.has_errors:
             return self._done(None, front)
-        body = fold_constants(_with_colors(without_notes(flat)))
+        body = fold_constants(_with_colors(without_notes(flat.tokens)))
         subject = self._line(front, "subject", self.wanted.subject, shown)
         preheader = self._line(front, "preheader", self.wanted.preheader, shown)
         if not subject.text:
             hint = 'write subject: "…" between two lines of ---'
             self.findings.add((shown, 1, 1), "NT110", "this mail has no subject", hint)
         language = front.text("language") or self.wanted.language
-        source = MailSource(shown, subject.text, preheader.text, text_of(body), language)
+        source = MailSource(shown, subject.text, preheader.text, text_of(body), language, flat.questions)
         lint(mask(body), self.findings)
         compiled = compile_tokens(source, body, subject, preheader, self.findings)
         if compiled:

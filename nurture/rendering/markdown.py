@@ -3,7 +3,8 @@
 Whoever writes the weekly issue writes Markdown and nothing else. Every element carries its look inline, because many
 mail programs drop style sheets; colors are names that a layout sets (`accent_color`, `line_color`, …). HTML is not read
 but shown. A paragraph that is one link with the title "button" is a button: `[Book a time](https://… "button")`. A line
-of nothing but `{% %}` stands between blocks; around the items of a list it stands within that list.
+of nothing but `{% %}` stands between blocks; around the items of a list it stands within that list. A line of nothing
+but `{{ question("…") }}` is a block of its own.
 """
 
 import html
@@ -17,6 +18,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token as Parsed
 from markdown_it.utils import EnvType, OptionsDict
 
+from nurture.rendering.asking import is_question
 from nurture.rendering.scanning import Kind, Masked, Original, Token, mask, numbered_word
 
 #: Used where a layout does not set them: what a mail looks like without any brand.
@@ -153,13 +155,20 @@ class _Mail:
         number, is_code = 0, False
         for text in self.masked.text.split("\n"):
             is_code ^= bool(_FENCE.match(text))
-            is_apart = not is_code and not text.startswith("    ") and self._only_statements(text)
+            is_apart = not is_code and not text.startswith("    ") and self._stands_apart(text)
             for each in ["", text, ""] if is_apart else [text]:
                 written.append(each)
                 lines.append(number)
             words = self.masked.word.findall(text)
             number += 1 + sum(self.masked.tags[word].text.count("\n") for word in words)
         return "\n".join(written), [*lines, number]
+
+    def _stands_apart(self, text: str) -> bool:
+        return self._only_statements(text) or self._is_question(text)
+
+    def _is_question(self, text: str) -> bool:
+        word = text.strip()
+        return word in self.masked.tags and is_question(self.masked.tags[word])
 
     def _only_statements(self, text: str) -> bool:
         words = self.masked.word.findall(text)
@@ -174,6 +183,8 @@ class _Mail:
             children = [child for child in group[1].children or [] if child.type != "text" or child.content.strip()]
             if self._only_statements(group[1].content):
                 return _Item(_Role.TAGS, group[1].content + "\n", line)
+            if self._is_question(group[1].content):
+                return _Item(_Role.BLOCK, group[1].content + "\n", line)
             alone = self._button(children) or self._image(children)
             if alone:
                 return _Item(_Role.BLOCK, alone + "\n", line)

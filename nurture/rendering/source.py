@@ -29,6 +29,8 @@ CODES: Mapping[str, str] = {
     "NT203": "a filter or test that does not exist here",
     "NT204": "a name that a mail does not know",
     "NT205": "a field that may be empty stands without a word to fall back on",
+    "NT206": "a second question in one mail",
+    "NT207": "a question that cannot be read, or that stands within a text",
     "NT301": "MJML has no such tag, or mails cannot use it",
     "NT302": "a tag is not closed, or closes nothing",
     "NT303": "a tag has no such attribute",
@@ -86,16 +88,19 @@ class MailSource:
     preheader: str
     body: str
     language: str = "en"  # BCP 47
+    questions: tuple[str, ...] = ()  # of which it asks the first that is still open for its reader
 
     def to_json(self) -> dict[str, Any]:
         """As `publish` keeps it."""
-        return asdict(self)
+        kept = asdict(self)
+        asked = list(kept.pop("questions"))
+        return {**kept, "questions": asked} if asked else kept
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "MailSource":
         """The same mail again."""
         try:
-            return cls(**kept)
+            return cls(**{**kept, "questions": tuple(kept.get("questions", ()))})
         except TypeError:
             raise BadInput(f"this is not a published mail: its keys are {', '.join(sorted(kept))}") from None
 

@@ -9,7 +9,7 @@ from datetime import date, time
 from nurture.campaigns.reading import Workspace, YamlFile, sentence
 from nurture.conditions import Asks, Condition, FieldType, walk
 from nurture.contacts.countries import find_country
-from nurture.contacts.fields import SOURCES
+from nurture.contacts.fields import ABILITIES, SOURCES
 from nurture.errors import BadInput, did_you_mean
 from nurture.handoff.tasks import find_fault as find_fault_in_text
 from nurture.outgoing.rules import find_fault
@@ -42,7 +42,7 @@ _CLOSED: Mapping[str, Callable[[str], bool]] = {
 _EXAMPLES = {"country": '"DE"', "timezone": '"Europe/Berlin"', "language": '"de"', "source": '"trade show"'}
 
 #: Nobody sets these by hand: they follow from what people did, said, or are.
-_COMPUTED = frozenset({"email", "domain", "score", "fit", "stage", "interest", "owner"})
+_COMPUTED = frozenset({"email", "domain", "score", "fit", "stage", "interest", "owner", *ABILITIES})
 
 
 def check_names(file: YamlFile, definition: SequenceDefinition, workspace: Workspace) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nurture.campaigns.mails import Taken, take_template
+from nurture.campaigns.mails import Taken, questions_asked, take_template
 from nurture.campaigns.many import read_each
 from nurture.campaigns.reading import (
     Problem,
@@ -150,6 +150,7 @@ def _read_file(workspace: Workspace, model: Model | None, path: Path, problems: 
         "mails": {step: mail.to_json() for step, mail in mails.items()},
         "about": {"title": definition.name or definition.sequence, "kind": KIND},
         "rests_on": rests_on(texts, workspace.words, date_fields(definition, every)),
+        **questions_asked(workspace, mails),
     }
     if meetings := {one.id: one.step.offer_meeting.slots for one in every if isinstance(one.step, OfferMeetingStep)}:
         content["meetings"] = meetings

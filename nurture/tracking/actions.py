@@ -170,7 +170,7 @@ def record_answer(
     key = answer_key(answer.label)
     if store.last_answers(session, contact.id).get(question.name) == key:
         return False
-    said = {"place": question.name, "link_label": key, "what": f"“{question.text}” {answer.label}"}
+    said = {"place": question.name, "link_label": key, "what": f"{answer.label} (“{question.text}”)"}
     origin = {"delivery_id": delivery.id, "enrollment_id": delivery.enrollment_id}
     store.insert_activities(session, [_certain(contact.id, ActivityKind.ANSWERED, now, now) | origin | said])
     take_answer(session, contact, question, answer, now)

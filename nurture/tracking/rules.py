@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from nurture.conditions import Argument, Predicate
+from nurture.contacts.questions.rules import answer_key
 from nurture.errors import BadInput
 from nurture.timing import parse_duration
 
@@ -24,6 +25,7 @@ class ActivityKind(StrEnum):
     WISHED = "wish"  # chose what they want on a page: an interest
     BOOKED = "booking"  # chose a time on the page behind an offered meeting, or said when else
     SUBMITTED = "form"  # sent a form; its place is the form's name
+    ANSWERED = "answer"  # answered the question of a mail; its place is the question's name, its label the answer
 
 
 class Actor(StrEnum):
@@ -155,6 +157,7 @@ PREDICATES: Mapping[str, Predicate] = {
     "visited": Predicate((Argument("path", _read_link, is_required=True),), (_WITHIN,), ("ever",)),
     "booked": Predicate((_STEP,), (_WITHIN,), ("ever",)),
     "submitted": Predicate((_FORM,), (_WITHIN,), ("ever",)),
+    "answered": Predicate((Argument("question", is_required=True), Argument("answer", answer_key)), (_WITHIN,)),
 }
 
 #: Which kinds of activity answer which word; we know of a visit when it began with a click of ours.
@@ -165,10 +168,14 @@ ANSWERED_BY: Mapping[str, ActivityKind] = {
     "visited": ActivityKind.CLICKED,
     "booked": ActivityKind.BOOKED,
     "submitted": ActivityKind.SUBMITTED,
+    "answered": ActivityKind.ANSWERED,
 }
 
 #: What happens outside our mails, and so belongs to no enrollment.
 OUTSIDE_MAILS = frozenset({"submitted"})
+
+#: What nobody is asked twice, and so counts whichever mail asked it and whenever.
+ONCE_FOR_ALL = frozenset({"answered"})
 
 
 @dataclass(frozen=True)
@@ -192,12 +199,25 @@ def matches(deed: Deed, predicate: str, given: Mapping[str, object], now: dateti
     checks: dict[str, Callable[[object], bool]] = {
         "mail": lambda mail: deed.place == mail,
         "form": lambda form: deed.place == form,
+        "question": lambda question: deed.place == question,
+        "answer": lambda answer: deed.link_label == answer,
         "link": lambda link: is_link(str(link), deed.link_label, deed.link_path),
         "path": lambda path: is_link(str(path), "", deed.link_path),
         "within": lambda length: isinstance(length, timedelta) and deed.occurred_at > now - length,
         "ever": lambda _: True,
     }
     return all(checks[name](value) for name, value in given.items())
+
+
+def standing(deeds: Sequence[Deed], predicate: str) -> list[Deed]:
+    """The deeds that count for a question: of answers only the last to each, because people may change their minds.
+
+    `deeds` are in the order in which they were done.
+    """
+    if predicate not in ONCE_FOR_ALL:
+        return list(deeds)
+    last = {deed.place: deed for deed in deeds if deed.kind == ANSWERED_BY[predicate]}
+    return list(last.values())
 
 
 def is_link(wanted: str, label: str, path: str) -> bool:

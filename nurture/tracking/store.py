@@ -1,10 +1,11 @@
 """Activities: what contacts did, append only but for the verdict on who it was. All SQL about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.orm
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
@@ -13,7 +14,7 @@ from nurture.database.columns import id_column, instant_column, reference
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, in_list_of
-from nurture.tracking.rules import ANSWERED_BY, ActivityKind, Actor, Deed, Hit, Verdict
+from nurture.tracking.rules import ANSWERED_BY, ONCE_FOR_ALL, ActivityKind, Actor, Deed, Hit, Verdict
 
 _IS_UNSETTLED = sa.text("actor = 'unsettled'")
 
@@ -31,7 +32,7 @@ class Activity(SQLModel, table=True):
     delivery_id: int | None = reference("delivery.id", nullable=True, index=True)
     enrollment_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     kind: str
-    place: str = Field(default="", description='"campaign/mail", or the name of a form')
+    place: str = Field(default="", description='"campaign/mail", or the name of a form or of a question')
     link: int | None = Field(default=None, description="number of the link in the mail")
     link_label: str = ""
     link_path: str = ""
@@ -172,15 +173,63 @@ def _asks(predicate: str, now: datetime) -> Any:
         ]
         for name, value in given.items():
             match name, value:
-                case "mail" | "form", str(place):
+                case "mail" | "form" | "question", str(place):
                     found.append(col(Activity.place) == place)
                 case "link" | "path", str(link):
                     found.append(_is_link(link, by_label=name == "link"))
+                case "answer", str(answer):
+                    found.append(col(Activity.link_label) == answer)
                 case "within", timedelta() as length:
                     found.append(col(Activity.occurred_at) > now - length)
+        if predicate in ONCE_FOR_ALL:
+            found.append(_is_the_last())
         return sa.exists().where(*found)
 
     return clause
+
+
+def _is_the_last() -> ColumnElement[bool]:
+    """Clause: they have not done the same again since; `rules.standing` in SQL."""
+    later = sa.orm.aliased(Activity)
+    is_later = sa.or_(
+        col(later.occurred_at) > col(Activity.occurred_at),
+        sa.and_(col(later.occurred_at) == col(Activity.occurred_at), col(later.id) > col(Activity.id)),
+    )
+    again = sa.exists().where(
+        col(later.contact_id) == col(Activity.contact_id),
+        col(later.kind) == col(Activity.kind),
+        col(later.place) == col(Activity.place),
+        col(later.actor) == Actor.PERSON,
+        is_later,
+    )
+    return ~again.correlate_except(later)
+
+
+def answers_of(session: Session, contact_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """The questions each contact answered, by name."""
+    statement = sa.select(col(Activity.contact_id), col(Activity.place)).where(
+        col(Activity.contact_id).in_(contact_ids),
+        col(Activity.kind) == ActivityKind.ANSWERED,
+        col(Activity.actor) == Actor.PERSON,
+    )
+    found: dict[int, set[str]] = {}
+    for contact_id, question in session.execute(statement):
+        found.setdefault(contact_id, set()).add(question)
+    return {contact_id: frozenset(questions) for contact_id, questions in found.items()}
+
+
+def last_answers(session: Session, contact_id: int) -> dict[str, str]:
+    """What somebody answered last, by question."""
+    statement = (
+        sa.select(col(Activity.place), col(Activity.link_label))
+        .where(
+            col(Activity.contact_id) == contact_id,
+            col(Activity.kind) == ActivityKind.ANSWERED,
+            col(Activity.actor) == Actor.PERSON,
+        )
+        .order_by(col(Activity.occurred_at), col(Activity.id))
+    )
+    return dict(session.execute(statement).all())
 
 
 def _is_link(wanted: str, *, by_label: bool) -> ColumnElement[bool]:

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 from nurture.app import App
 from nurture.errors import BadInput
 from nurture.tracking.recorder import Recorder
-from nurture.web import leaving, meet, overview, plain, preferences, viewing, wishes
+from nurture.web import answering, leaving, meet, overview, plain, preferences, viewing, wishes
 from nurture.web.front import Front
 from nurture.web.proxies import TrustedProxies
 from nurture.web.site import STYLE_PATH, Site
@@ -61,6 +61,7 @@ def make_asgi(
         route("/view/{token}", viewing.show),
         route("/wish/{token}/{kind}", wishes.ask, wishes.take_down),
         route("/meet/{token}", meet.ask, meet.choose),
+        route("/answer/{token}/{number}", answering.ask, answering.take_down),
         route("/healthz", plain.healthz),
         route("/robots.txt", plain.robots),
         route(STYLE_PATH, plain.style),

@@ -17,7 +17,7 @@ SERVICE = frozenset({"service"})  # needs no way out
 NOBODY: Mapping[str, Mapping[str, Any]] = {
     **CONTEXT,
     "contact": {"first_name": None, "company": None, "city": None, "email": "info@reader.example"},
-    "mail": {**CONTEXT["mail"], "number": None, "reason": ""},
+    "mail": {**CONTEXT["mail"], "number": None, "reason": "", "question": None},
 }
 
 

@@ -30,6 +30,10 @@ CONTEXT: Mapping[str, Mapping[str, Any]] = {
         "number": 12,
         "topic_label": "Maintenance",
         "reason": "You get this because you asked for our benchmark.",
+        "question": {
+            "text": "When would fewer stops help you most?",
+            "answers": [{"label": "This quarter"}, {"label": "This year"}, {"label": "There is no date & no hurry"}],
+        },
     },
 }
 
@@ -44,6 +48,7 @@ def urls(*, is_tracked: bool = True, click: Callable[[int], str] | None = None) 
         preferences="https://n.example/preferences/T",
         view="https://n.example/view/T",
         wish=lambda wish: f"https://n.example/wish/T/{wish}",
+        answer=lambda number: f"https://n.example/answer/T/{number}",
     )
 
 

@@ -35,6 +35,7 @@ from nurture.delivery.store import Delivery, delivery_of_key
 from nurture.delivery.urls import Via, leave_url, make_urls
 from nurture.sequences.kind import KIND as SEQUENCE
 from nurture.tracking.recorder import Recorder
+from nurture.tracking.store import answers_of
 from nurture.web.server import WebServer, make_asgi
 from tests.support.schema import METADATA
 from tests.support.workspaces import SETTINGS, open_house, small_workspace
@@ -159,7 +160,7 @@ class House:
                 **new_contact(read_address("sample@reader.example"), self.app.hasher, now, first_name="Sam")
             )
             delivery.facts = composing.gather_facts(
-                composing.gather_people(session, [delivery.contact_id]),
+                composing.gather_people(session, [delivery.contact_id], answers_of),
                 delivery,
                 content,
                 get_declared(session),

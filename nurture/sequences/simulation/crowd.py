@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from nurture.conditions import Asks, Compare, Condition, Field, FieldType, OneOf, Value, walk
 from nurture.contacts.facts import ContactFacts
-from nurture.contacts.fields import BUILT_IN, STAGES, WITH_SALES
+from nurture.contacts.fields import ABILITIES, BUILT_IN, STAGES, UNKNOWN, WITH_SALES
 from nurture.sequences.program import Branch, WaitFor
 from nurture.sequences.program import Sequence as Program
 from nurture.sequences.simulation.habits import Behavior, Group, Habit
@@ -95,6 +95,7 @@ def _person(
         "first_name": "Ana" if chance("first name") < 0.8 else None, "last_name": None,
         "stage": _stage(chance("stage"), chance("stage:which")),
         "score": 0.0, "fit": None, "interest": None, "owner": None,
+        **dict.fromkeys(ABILITIES, UNKNOWN),
     }  # fmt: skip
     has = [(what, name) for what, name in asked if chance(f"{what}:{name}") < 0.3]
     facts = ContactFacts(

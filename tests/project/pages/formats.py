@@ -15,6 +15,7 @@ from ruamel.yaml.nodes import MappingNode, SequenceNode
 from nurture.campaigns import notations
 from nurture.campaigns.reading import Definition
 from nurture.consent.definition import ConsentDefinition
+from nurture.contacts.questions.kind import QuestionsDefinition
 from nurture.contacts.segments import SegmentsDefinition
 from nurture.handoff.definition import HandoffDefinition
 from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
@@ -58,6 +59,7 @@ FORMATS = (
     Format("An issue: its front matter", "campaigns/newsletters/NAME/ISSUE.md", IssueFrontMatter),
     Format("An announcement: its front matter", "campaigns/newsletters/NAME/announcement.md", AnnouncementFrontMatter),
     Format("Segments", "campaigns/segments.yaml", SegmentsDefinition, "campaigns/segments.yaml"),
+    Format("Questions", "campaigns/questions.yaml", QuestionsDefinition, "campaigns/questions.yaml"),
     Format("Scoring", "campaigns/scoring.yaml", ScoringDefinition, "campaigns/scoring.yaml"),
     Format("Hand-off", "campaigns/handoff.yaml", HandoffDefinition, "campaigns/handoff.yaml"),
     Format("Consent", "campaigns/consent.yaml", ConsentDefinition, "campaigns/consent.yaml"),

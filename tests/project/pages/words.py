@@ -29,6 +29,9 @@ FIELDS: Mapping[str, str] = {
     "interest": "What they said they want; never inferred.",
     "score": "What they did, as a number; it fades.",
     "fit": "Who they are against the customers you want; A is best.",
+    "authority": "Whether they may decide to buy, as they or a rep said.",
+    "budget": "Whether there is money for it, as they or a rep said.",
+    "timing": "Whether it is soon, as they or a rep said.",
 }
 
 QUESTIONS: Mapping[str, str] = {
@@ -41,6 +44,7 @@ QUESTIONS: Mapping[str, str] = {
     "replied": "Whether they wrote back.",
     "booked": "Whether they chose a time for a meeting that a mail offered, or said when else.",
     "submitted": "Whether they sent a form.",
+    "answered": "Whether they answered the question of a mail, and how they did last, whichever mail asked it.",
     "visited": "Whether a click of theirs led to a page of that path.",
     "mailed": "Whether a campaign's mail may have reached them, of late (`within`) or that long ago (`before`).",
     "tracked_for": "Whether their opens and clicks may be recorded now, and could be for at least so long.",
@@ -63,6 +67,7 @@ ADDRESSES: Mapping[str, str] = {
     "preferences_url": "The page to choose topics, and whether opens and clicks are recorded.",
     "view_url": "This mail in a browser.",
     "wish_url": "`{{ wish_url('demonstration') }}`: says what the reader wants: `information`, `demonstration` or `need`.",
+    "answer_url": "`{{ answer_url(2) }}`: the page with that answer to the mail's question; `parts/question.mjml` prints it.",
 }
 
 MAIL: Mapping[str, str] = {

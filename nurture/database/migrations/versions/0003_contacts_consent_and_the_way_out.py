@@ -125,6 +125,39 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('contact_id', name=op.f('pk_rhythm')),
     sqlite_with_rowid=False
     )
+    op.create_table('sign_up',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('form', sa.String(), nullable=False),
+    sa.Column('version_id', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('newcomer_id', sa.BigInteger(), nullable=True),
+    sa.Column('contact_id', sa.BigInteger(), nullable=True),
+    sa.Column('address_hash', sa.String(length=32), nullable=False),
+    sa.Column('language', sa.String(), nullable=False),
+    sa.Column('said', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('label', sa.String(), nullable=False),
+    sa.Column('operator_id', sa.BigInteger(), nullable=True),
+    sa.Column('delivery_id', sa.BigInteger(), nullable=True),
+    sa.Column('page', sa.String(), nullable=False),
+    sa.Column('ip', sa.String(), nullable=False),
+    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('reminded_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('confirmed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_sign_up_contact_id'), ondelete='SET NULL'),
+    sa.ForeignKeyConstraint(['newcomer_id'], ['newcomer.id'], name=op.f('fk_sign_up_newcomer_id'), ondelete='SET NULL'),
+    sa.ForeignKeyConstraint(['operator_id'], ['operator.id'], name=op.f('fk_sign_up_operator_id')),
+    sa.ForeignKeyConstraint(['version_id'], ['campaign_version.id'], name=op.f('fk_sign_up_version_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_sign_up'))
+    )
+    with op.batch_alter_table('sign_up', schema=None) as batch_op:
+        batch_op.create_index('ix_sign_up_address', ['address_hash', 'submitted_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sign_up_contact_id'), ['contact_id'], unique=False)
+        batch_op.create_index('ix_sign_up_form', ['form', 'state'], unique=False)
+        batch_op.create_index('ix_sign_up_ip', ['ip', 'submitted_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_sign_up_newcomer_id'), ['newcomer_id'], unique=False)
+        batch_op.create_index('ix_sign_up_waiting', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+
     op.create_table('touch',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('key', sa.String(), nullable=False),
@@ -222,6 +255,15 @@ def downgrade() -> None:
         batch_op.drop_index('ix_touch_contact')
 
     op.drop_table('touch')
+    with op.batch_alter_table('sign_up', schema=None) as batch_op:
+        batch_op.drop_index('ix_sign_up_waiting', sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+        batch_op.drop_index(batch_op.f('ix_sign_up_newcomer_id'))
+        batch_op.drop_index('ix_sign_up_ip')
+        batch_op.drop_index('ix_sign_up_form')
+        batch_op.drop_index(batch_op.f('ix_sign_up_contact_id'))
+        batch_op.drop_index('ix_sign_up_address')
+
+    op.drop_table('sign_up')
     op.drop_table('rhythm')
     op.drop_table('last_open')
     with op.batch_alter_table('former_address', schema=None) as batch_op:
