@@ -5,9 +5,11 @@ row may bring a basis, say no, say that the address left, complained or bounced,
 says nothing does `--consent` apply. Where several rows speak of one person, a no in any of them wins.
 """
 
+import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from nurture.consent.rules import Basis
 from nurture.consent.suppressions.rules import SuppressionReason
@@ -29,7 +31,8 @@ _BASES = {
         Basis.MET: ("met in person", "business card", "visitenkarte", "getroffen", "rencontré"),
         Basis.PUBLISHED: ("published address", "public", "veröffentlicht", "publié"),
         Basis.LEGITIMATE_INTEREST: ("legitimateinterest", "legitimate interests", "berechtigtes interesse",
-                                    "intérêt légitime", "interés legítimo"),
+                                    "intérêt légitime", "interés legítimo", "legitimate interest prospect/lead",
+                                    "legitimate interest existing customer", "legitimate interest other"),
     }.items()
     for name in (basis, *names)
 }  # fmt: skip
@@ -39,7 +42,8 @@ _STATUSES: dict[str, SuppressionReason | Basis | None] = {
     for meaning, names in (
         (Basis.OPT_IN, ("subscribed", "confirmed", "opted in", "opt-in", "abonniert", "abonné", "suscrito")),
         # A customer record is "active" too, so this is no consent; it does not forbid one either.
-        (None, ("active", "enabled", "aktiv", "actif", "activo", "allow", "allowed", "ok", "valid")),
+        (None, ("active", "enabled", "aktiv", "actif", "activo", "allow", "allowed", "ok", "valid",
+                "contactable", "marketing contact")),
         (
             SuppressionReason.OPT_OUT,
             ("unsubscribed", "unsubscribe", "opted out", "opt-out", "optout", "left", "removed", "do not email", "do not contact", "do not allow", "not allowed", "abgemeldet", "widerrufen", "désabonné", "désinscrit", "dado de baja", "baja"),
@@ -66,7 +70,7 @@ _WITHOUT = frozenset(
     word(name)
     for name in (
         "inactive", "pending", "unconfirmed", "non-subscribed", "nonsubscribed", "not subscribed", "never subscribed",
-        "transactional", "archived", "disabled", "soft bounced", "soft bounce", "soft", "inaktiv", "unbestätigt", "inactif",
+        "transactional", "non-marketing contact", "nonmarketing contact", "archived", "rejected", "disabled", "soft bounced", "soft bounce", "soft", "inaktiv", "unbestätigt", "inactif",
         "inactivo",
     )
 )  # fmt: skip
@@ -78,6 +82,9 @@ _ENDS = {
     "complained": SuppressionReason.COMPLAINT,
     "blocked": SuppressionReason.MANUAL,
 }
+
+#: How the reasons of a bounce begin that may be over tomorrow.
+_FOR_NOW = ("soft", "temporar", "transient")
 
 _NOT_UNDERSTOOD = (
     'not understood, so no consent is taken from the row; if the column is about something else, add --map "HEADER=-"'
@@ -97,6 +104,7 @@ class Statement:
     given_on: date | None = None
     suppressions: frozenset[SuppressionReason] = frozenset()
     notes: tuple[Note, ...] = field(default=(), compare=False)
+    ip: str = ""
 
 
 def get_basis(text: str) -> Basis:
@@ -114,7 +122,13 @@ def get_basis(text: str) -> Basis:
 
 def read_statement(row: ImportRow, today: date) -> Statement:
     """What the rows of one contact say together."""
-    return _together([_read_cells(cells, row, today) for cells in row.permission or ((),)])
+    return _read_rows(row.permission, row.is_shifted, today)
+
+
+# Most rows of a file say what another one said.
+@lru_cache(maxsize=4_096)
+def _read_rows(permission: tuple[tuple[tuple[str, str], ...], ...], is_shifted: bool, today: date) -> Statement:  # noqa: FBT001 — the cache wants its arguments in their places
+    return _together([_read_cells(cells, today, is_shifted=is_shifted) for cells in permission or ((),)])
 
 
 def _together(statements: Sequence[Statement]) -> Statement:
@@ -127,6 +141,7 @@ def _together(statements: Sequence[Statement]) -> Statement:
         next((one.given_on for one in statements if one.given_on), None),
         suppressions,
         tuple(note for one in statements for note in one.notes),
+        next((one.ip for one in statements if one.ip), ""),
     )
 
 
@@ -140,6 +155,7 @@ class _Reading:
     unclear: bool = False
     basis: Basis | None = None
     given_on: date | None = None
+    ip: str = ""
     suppressions: set[SuppressionReason] = field(default_factory=set)
     notes: list[Note] = field(default_factory=list)
 
@@ -156,12 +172,18 @@ class _Reading:
                 self._consent(column, text)
             case "opted_out" | "bounced" | "complained" | "blocked":
                 self._way_out(column, text)
+            case "opted_out_because" | "bounced_because":
+                self._reason(column, text)
+            case "declined":
+                self._declined(column, text)
             case "allowed":
                 self._allowed(column, text)
             case "status":
                 self._status(column, text)
             case "consent_on":
                 self._date(text)
+            case "consent_ip":
+                self.ip = text if _is_ip(text) else self.ip
 
     def _consent(self, column: str, text: str) -> None:
         answer = read_yes_or_no(text)
@@ -169,7 +191,7 @@ class _Reading:
             self.no = True
         elif answer is True:
             self.yes = True
-        elif found := _BASES.get(word(text)):
+        elif found := next((basis for part in text.split(";") if (basis := _BASES.get(word(part)))), None):
             self.basis = self.basis or found
         else:
             # "unsubscribed" under "Newsletter" says what it says in a status column.
@@ -180,6 +202,23 @@ class _Reading:
         # A column such as "unsubscribed at" has a date for those who left, one such as "bounces" how often.
         if answer is True or (answer is None and (read_date(text) or text[:4].isdigit() or _is_count(column, text))):
             self.suppressions.add(_ENDS[column])
+        elif answer is None:
+            self._no_yes(column, text)
+
+    def _reason(self, column: str, text: str) -> None:
+        """Why somebody left or an address is dead: whoever has a reason did or is, but for a mailbox full today."""
+        if read_yes_or_no(text) is False:
+            return
+        if word(text).startswith(_FOR_NOW):
+            self.unclear = True
+        else:
+            self.suppressions.add(_ENDS[column.removesuffix("_because")])
+
+    def _declined(self, column: str, text: str) -> None:
+        """One kind of mail that somebody does not want, which is a no and leaves the others open."""
+        answer = read_yes_or_no(text)
+        if answer is True or (answer is None and read_date(text)):
+            self.no = True
         elif answer is None:
             self._no_yes(column, text)
 
@@ -219,22 +258,31 @@ class _Reading:
             self.given_on = max(day, self.given_on or day)
 
 
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_count(column: str, text: str) -> bool:
     return column != "opted_out" and text[0] in "123456789"
 
 
-def _read_cells(cells: Iterable[tuple[str, str]], row: ImportRow, today: date) -> Statement:
+def _read_cells(cells: Iterable[tuple[str, str]], today: date, *, is_shifted: bool) -> Statement:
     heard = _Reading(today)
     for column, text in cells:
         heard.hear(column, text)
     basis = heard.basis or (Basis.OPT_IN if heard.yes else None)
     # A status that is no yes weighs more than a ticked box beside it: "pending" has not confirmed yet.
-    has_basis = basis is not None and not heard.no and not heard.unclear and not row.is_shifted
+    has_basis = basis is not None and not heard.no and not heard.unclear and not is_shifted
     return Statement(
         heard.no,
-        not (heard.yes or heard.no or heard.basis or heard.unclear or heard.suppressions or row.is_shifted),
+        not (heard.yes or heard.no or heard.basis or heard.unclear or heard.suppressions or is_shifted),
         ((basis, heard.given_on),) if has_basis and basis else (),
         heard.given_on,
         frozenset(heard.suppressions),
         tuple(heard.notes),
+        heard.ip,
     )

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from nurture.contacts.cells import fold, read_text
 from nurture.contacts.doubt import may_say_no
 from nurture.contacts.fields import DeclaredField
+from nurture.contacts.providers import LEAVE_OUT, Export
 from nurture.errors import BadInput, did_you_mean
 
 #: What a column may say about permission; `consent.statements` reads the cells.
 PERMISSION = (
-    "opted_in", "opted_out", "allowed", "bounced", "complained", "blocked", "basis", "consent_on", "status",
+    "opted_in", "opted_out", "opted_out_because", "declined", "allowed", "bounced", "bounced_because", "complained",
+    "blocked", "basis", "consent_on", "consent_ip", "status",
 )  # fmt: skip
+#: What another system knows of somebody; `imports.Past` keeps it. Of several columns the latest day counts.
+PAST = ("last_open_on", "last_click_on", "last_reply_on", "last_contact_on", "bounce_count")
+_SEVERAL = frozenset((*PERMISSION, *PAST))
 
 _SYNONYMS: Mapping[str, str] = {
     "email": """email; email address; mail; mail address; primary email; work email; business email; contact email;
@@ -69,6 +74,11 @@ _SYNONYMS: Mapping[str, str] = {
         kontaktsperre; mailsperre; e-mail-sperre; désabonné; désabonné le; désabonnement; désinscrit; désinscrit le;
         désinscription; ne pas contacter; ne pas envoyer; pas de newsletter; pas d'e-mail; liste robinson;
         opposition; dado de baja; baja; fecha de baja; no contactar; no enviar; no enviar correos; lista robinson""",
+    "opted_out_because": """unsubscribe reason; unsub reason; unsubscription reason; opt-out reason; reason for opt-out;
+        reason for unsubscribing; abmeldegrund; motif de désabonnement; motivo de baja""",
+    "declined": """declined; refused mail; email declined""",
+    "bounced_because": """bounce reason; bounced reason; hard bounce reason; email bounce reason; email bounced reason;
+        email hard bounce reason; bouncegrund""",
     "bounced": """bounced; bounce; bounces; bounced at; bounced on; bounce date; email bounced; email bounced date;
         email bounce; hard bounce; hard bounced; hard bounces; hard-bounced at; email hard bounced; is email bounced;
         invalid email; invalid email address; email invalid; email is invalid; undeliverable; unreachable; unzustellbar;
@@ -89,24 +99,41 @@ _SYNONYMS: Mapping[str, str] = {
         subscribed at; subscription date; signup date; sign-up date; signed up at; basis date; basis on;
         einwilligung am; eingewilligt am; einwilligungsdatum; anmeldedatum; angemeldet am; date de consentement;
         date du consentement; date d'inscription; fecha de consentimiento; fecha de alta; fecha de suscripción""",
+    "consent_ip": """consent ip; opt-in ip; optin ip; confirm ip; confirmed ip; signup ip; sign-up ip; subscribed ip""",
     "status": """status; subscription status; subscriber status; email status; member status; marketing status;
         mailing status; email marketing status; newsletter-status; abo-status; statut; estado; estado de suscripción""",
+    "last_open_on": """last open; last opened; last open date; last opened at; last opened on; last email open; last open at;
+        last email open date; last email opened; last opened email date; last marketing email open date; zuletzt geöffnet;
+        zuletzt geöffnet am; letzte öffnung; dernière ouverture; última apertura""",
+    "last_click_on": """last click; last clicked; last click date; last clicked at; last clicked on; last email click;
+        last click at; last email click date; last email clicked; last marketing email click date; zuletzt geklickt;
+        zuletzt geklickt am; letzter klick; dernier clic; último clic""",
+    "last_reply_on": """last reply; last replied; last reply date; last replied at; last replied on; last email reply;
+        last reply at; last email reply date; last marketing email reply date; letzte antwort; letzte antwort am;
+        dernière réponse; última respuesta""",
+    "last_contact_on": """last contact; last contacted; last contact date; last contacted at; last contacted on;
+        last activity; last activity date; last activity on; last touch; last emailed; last email sent; last email sent date;
+        last sent; letzter kontakt; letzter kontakt am; zuletzt kontaktiert; zuletzt kontaktiert am; letzte aktivität;
+        dernier contact; dernière activité; último contacto; última actividad""",
+    "bounce_count": """bounce count; bounces count; number of bounces; soft bounces; soft bounce count; emails bounced;
+        marketing emails bounced; number of bounced emails; anzahl bounces""",
 }
 
 _FIELD_OF = {fold(name): field for field, names in _SYNONYMS.items() for name in (field, *names.split(";"))}
 
-#: How `--map` says that a column is left out.
-_LEAVE_OUT = "-"
-
 
 @dataclass(frozen=True)
 class Columns:
-    """Which field each column fills, by its place; `unknown` and `doubled` are left out and reported."""
+    """Which field each column fills, by its place; `unknown` and `doubled` are left out and reported.
+
+    `export` is the system that wrote the file, if we know it by its headers.
+    """
 
     headers: tuple[str, ...]
     fields: Mapping[int, str]
     unknown: tuple[str, ...] = ()
     doubled: tuple[tuple[str, str], ...] = ()  # header, and the header that counts instead
+    export: Export | None = None
 
     @property
     def email(self) -> int:
@@ -119,11 +146,17 @@ class Columns:
 
 
 def recognize(
-    headers: Sequence[str], declared: Mapping[str, DeclaredField], mapping: Mapping[str, str] | None = None
+    headers: Sequence[str],
+    declared: Mapping[str, DeclaredField],
+    mapping: Mapping[str, str] | None = None,
+    export: Export | None = None,
 ) -> Columns:
-    """Give every column its field. `mapping` (header to field) wins over what is recognized; "-" leaves a column out."""
+    """Give every column its field. `mapping` (header to field) wins over what is recognized; "-" leaves a column out.
+
+    Then come the fields of settings.toml, what the header means in the system that wrote the file, and the synonyms.
+    """
     names = tuple(read_text(header) for header in headers)
-    known = _known(declared)
+    own, known = _own(declared), known_fields(declared)
     told = _told(names, known, mapping or {})
     fields: dict[int, str] = {}
     unknown: list[str] = []
@@ -131,22 +164,23 @@ def recognize(
     # Columns that were mapped come first, so that a recognized one never takes their field.
     for place in sorted(range(len(names)), key=lambda place: (fold(names[place]) not in told, place)):
         folded = fold(names[place])
-        field = told.get(folded) or known.get(folded)
+        theirs = export.find_field(names[place]) if export else None
+        field = told.get(folded) or own.get(folded) or theirs or known.get(folded) or (export.rest if export else None)
         taken_by = next((names[other] for other, taken in fields.items() if taken == field), None)
-        if field == _LEAVE_OUT or not names[place]:
+        if field == LEAVE_OUT or not names[place]:
             continue
         if field is None:
             unknown.append(names[place])
-        elif taken_by is not None and field not in PERMISSION:
+        elif taken_by is not None and field not in _SEVERAL:
             doubled.append((names[place], taken_by))
         else:
             fields[place] = field
-    return Columns(names, dict(sorted(fields.items())), tuple(unknown), tuple(doubled))
+    return Columns(names, dict(sorted(fields.items())), tuple(unknown), tuple(doubled), export)
 
 
 def count_recognized(headers: Sequence[str], declared: Mapping[str, DeclaredField]) -> int:
     """How many of these headers mean something; tells a right delimiter from a wrong one."""
-    known = _known(declared)
+    known = known_fields(declared)
     return len({known[folded] for header in headers if (folded := fold(header)) in known})
 
 
@@ -179,21 +213,24 @@ def without_address(names: Sequence[str], sample: Sequence[Sequence[str]]) -> st
     return f'{found} Name the one that does with --map "COLUMN=email".'
 
 
-def _known(declared: Mapping[str, DeclaredField]) -> dict[str, str]:
+def known_fields(declared: Mapping[str, DeclaredField]) -> dict[str, str]:
     """Folded headers with their field; what settings.toml declares wins over the table."""
-    own = {
+    return {**_FIELD_OF, **_own(declared)}
+
+
+def _own(declared: Mapping[str, DeclaredField]) -> dict[str, str]:
+    return {
         fold(header): field.name
         for field in declared.values()
         for header in (field.name, field.label, *field.headers)
         if fold(header)
     }
-    return {**_FIELD_OF, **own}
 
 
 def _told(names: Sequence[str], known: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, str]:
     """The mapping by folded header, held against the file and the fields there are."""
     present = {fold(name) for name in names}
-    fields = sorted({*known.values(), _LEAVE_OUT})
+    fields = sorted({*known.values(), LEAVE_OUT})
     told = {}
     for header, field in mapping.items():
         if fold(header) not in present:

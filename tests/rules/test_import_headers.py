@@ -100,8 +100,8 @@ def test_a_no_is_known_by_the_names_other_systems_give_it(header: str, field: st
 @pytest.mark.parametrize(
     "header",
     [
-        "Opt status", "doNotEmailFlag", "Unsub reason", "Bounce reason", "Is blocked by", "Blacklist note", "Contact me",
-        "Spam score", "DNC since", "GDPR", "Erase on", "To delete", "Sperrgrund", "Werbung OK?", "Abmeldegrund",
+        "Opt status", "doNotEmailFlag", "Unsub code", "Bounce remark", "Is blocked by", "Blacklist note", "Contact me",
+        "Spam score", "DNC since", "GDPR", "Erase on", "To delete", "Sperrgrund", "Werbung OK?", "Abmeldetext",
         "Robinson 2024", "Newsletter B", "Mailing wanted", "Consent text", "Permission level", "Nicht mehr anschreiben",
     ],
 )  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_column_nobody_knows_that_may_say_no_refuses_the_file(header: str) -> 
 @pytest.mark.parametrize(
     "header",
     [
-        "Phone", "Contact ID", "Last contacted", "Mailing Street", "Mailing Zip/Postal Code", "Option", "Adoption date",
+        "Phone", "Contact ID", "Contact type", "Mailing Street", "Mailing Zip/Postal Code", "Option", "Adoption date",
         "Customer No.", "No", "Email 2", "Topic", "Industry", "Website",
     ],
 )  # fmt: skip
