@@ -14,7 +14,7 @@ from nurture.cli.output import say, table, warn
 if TYPE_CHECKING:
     from nurture.app import App
     from nurture.consent.arrivals import Summary, Terms
-    from nurture.consent.rules import ConsentTable
+    from nurture.consent.law.rules import ConsentTable
     from nurture.contacts.imports import RefusedRow, Survey
 
 REFUSED_FILE = "refused.csv"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nurture.app import App
     from nurture.campaigns.reading import Unit
     from nurture.consent.recording.rules import Recording
-    from nurture.consent.rules import ConsentTable
+    from nurture.consent.law.rules import ConsentTable
     from nurture.contacts.store import Contact, Operator
     from nurture.database.engine import Session
     from nurture.sequences.program import Sequence as Program

@@ -12,6 +12,7 @@ from typing import Any
 from nurture.consent import store
 from nurture.consent.holds import store as holds
 from nurture.consent.holds.store import Hold
+from nurture.consent.law.rules import ConsentTable, Who, end_of, rule, who_at
 from nurture.consent.recording.rules import STATES, Mode
 from nurture.consent.recording.store import forget_opens
 from nurture.consent.rhythms.rules import AtMost
@@ -20,12 +21,9 @@ from nurture.consent.rules import (
     NO_BASIS,
     Basis,
     ConsentPurpose,
-    ConsentTable,
     Pile,
     Proof,
-    end_of,
     proof_of,
-    rule,
 )
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
@@ -48,30 +46,34 @@ class Said:
     basis: Basis | None
     given_on: date | None
     how: Proof | str
+    domain: str = ""  # of their address; empty counts as a private person's
+
+    @property
+    def who(self) -> Who:
+        return who_at(self.domain)
 
 
 def record(session: Session, table: ConsentTable, said: Sequence[Said], now: datetime) -> None:
     """Write down what people said, in the ledger and as what holds now."""
     contacts.lock_contacts(session, sorted({one.contact_id for one in said}), exclusively=True)
-    store.save_consents(session, [_consent_row(table, one, now) for one in said])
-    store.insert_events(
-        session,
-        [
-            {
-                "id": new_id(), "contact_id": one.contact_id, "address_hash": one.address_hash, "topic": one.topic,
-                "purpose": ConsentPurpose.MAIL, "what": one.state, "basis": one.basis, "given_on": one.given_on,
-                "expires_at": end_of(rule(table, one.country, one.basis, one.given_on).until) if one.basis else None,
-                "recorded_at": now, **store.proof_columns(proof_of(one.how)),
-            }
-            for one in said
-            if one.state != "none"
-        ],
-    )  # fmt: skip
+    store.save_consents(session, [consent_row(table, one, now) for one in said])
+    store.insert_events(session, [event_row(table, one, now) for one in said if one.state != "none"])
     mark_changed(session, [one.contact_id for one in said], now)
 
 
-def _consent_row(table: ConsentTable, said: Said, now: datetime) -> dict[str, Any]:
-    ruling = rule(table, said.country, said.basis or NO_BASIS, said.given_on)
+def event_row(table: ConsentTable, said: Said, now: datetime) -> dict[str, Any]:
+    """The entry of the ledger about what somebody said."""
+    ends_on = rule(table, said.country, said.basis, said.given_on, said.who).until if said.basis else None
+    return {
+        "id": new_id(), "contact_id": said.contact_id, "address_hash": said.address_hash, "topic": said.topic,
+        "purpose": ConsentPurpose.MAIL, "what": said.state, "basis": said.basis, "given_on": said.given_on,
+        "expires_at": end_of(ends_on), "recorded_at": now, **store.proof_columns(proof_of(said.how)),
+    }  # fmt: skip
+
+
+def consent_row(table: ConsentTable, said: Said, now: datetime) -> dict[str, Any]:
+    """What holds from now on for what somebody said."""
+    ruling = rule(table, said.country, said.basis or NO_BASIS, said.given_on, said.who)
     is_no = said.state == "refused"
     return {
         "contact_id": said.contact_id,
@@ -89,12 +91,12 @@ def _consent_row(table: ConsentTable, said: Said, now: datetime) -> dict[str, An
 
 
 def judge_again(
-    session: Session, table: ConsentTable, consents: Sequence[tuple[store.Consent, str | None]], now: datetime
+    session: Session, table: ConsentTable, consents: Sequence[tuple[store.Consent, str | None, str]], now: datetime
 ) -> int:
-    """Hold consents against the table anew, each with its contact's country; how many came out differently."""
+    """Hold consents against the table anew, each with its contact's country and domain; how many came out differently."""
     differing = 0
-    for consent, country in consents:
-        ruling = rule(table, country, consent.basis or NO_BASIS, consent.given_on)
+    for consent, country, domain in consents:
+        ruling = rule(table, country, consent.basis or NO_BASIS, consent.given_on, who_at(domain))
         fresh = (ruling.pile, end_of(ruling.until), ruling.afterwards, ruling.law)
         if consent.state in {"given", "none"} and fresh != (
             consent.pile, consent.expires_at, consent.afterwards, consent.law,

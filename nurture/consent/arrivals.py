@@ -11,14 +11,12 @@ from datetime import date, datetime, timedelta
 
 from nurture.consent import store
 from nurture.consent.actions import Said, judge_again, record
+from nurture.consent.law.rules import ConsentTable, Who, end_of, rule, who_at
 from nurture.consent.rules import (
     STRENGTH,
     Basis,
-    ConsentTable,
     Pile,
-    end_of,
     pile_of,
-    rule,
 )
 from nurture.consent.statements import Statement, read_statement
 from nurture.consent.store import Consent
@@ -220,7 +218,7 @@ def _agree(session: Session, people: Sequence[_Person], terms: Terms, now: datet
     said = []
     for one, made in taken:
         consent = stored.get((made.contact_id, terms.topic))
-        news = _decide(consent, one.statement, terms, made.country, now)
+        news = _decide(consent, one.statement, terms, _Where(made.country, who_at(one.row.address.domain)), now)
         if news is not None:
             one.has_news = True
             said.append(
@@ -231,14 +229,23 @@ def _agree(session: Session, people: Sequence[_Person], terms: Terms, now: datet
                     terms.topic,
                     *news,
                     how=_how(terms, one.row),
+                    domain=one.row.address.domain,
                 )
             )
     record(session, terms.table, said, now)
     return {one.contact_id for one in said}
 
 
+@dataclass(frozen=True)
+class _Where:
+    """Which law is theirs: the country, and whether the address is a private person's."""
+
+    country: str | None
+    who: Who
+
+
 def _decide(
-    stored: Consent | None, statement: Statement, terms: Terms, country: str | None, now: datetime
+    stored: Consent | None, statement: Statement, terms: Terms, where: _Where, now: datetime
 ) -> tuple[str, Basis | None, date | None] | None:
     """State, basis and date as they are from now on; None when what is stored stays."""
     if stored is not None and stored.state not in {"given", "none"}:
@@ -252,7 +259,7 @@ def _decide(
     best = kept
     for basis, given_on in offered:
         offer = (basis, given_on or terms.given_on)
-        if best is None or _worth(offer, terms.table, country, now) > _worth(best, terms.table, country, now):
+        if best is None or _worth(offer, terms.table, where, now) > _worth(best, terms.table, where, now):
             best = offer
     if best == kept:
         return None if stored is not None else ("none", None, None)
@@ -260,10 +267,10 @@ def _decide(
 
 
 def _worth(
-    basis: tuple[Basis, date | None], table: ConsentTable, country: str | None, now: datetime
+    basis: tuple[Basis, date | None], table: ConsentTable, where: _Where, now: datetime
 ) -> tuple[int, int, date]:
     """Orders bases: by what may be sent on them today, then by how good a proof they are, then by date."""
-    ruling = rule(table, country, basis[0], basis[1])
+    ruling = rule(table, where.country, basis[0], basis[1], where.who)
     until = end_of(ruling.until)
     pile = ruling.afterwards if until is not None and until <= now else ruling.pile
     return -tuple(Pile).index(pile), -STRENGTH.index(basis[0]), basis[1] or date.min

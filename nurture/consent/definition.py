@@ -6,6 +6,7 @@ it. This is a starting point written by engineers, not legal advice.
 
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -22,15 +23,18 @@ from nurture.campaigns.reading import (
     read_definition,
 )
 from nurture.campaigns.starter import starter_folder
-from nurture.consent.rules import EEA, NO_BASIS, Basis, ConsentTable, Pile, Row
+from nurture.consent.law.changes import differences, says
+from nurture.consent.law.rules import EEA, ConsentTable, Row, Who
+from nurture.consent.rules import NO_BASIS, Basis, Pile
 from nurture.database.engine import Session
-from nurture.errors import did_you_mean
+from nurture.errors import BadInput, did_you_mean
 
 KIND = "consent"
 NAME = "consent"
 FILE = "consent.yaml"
 
 PileName = Literal["announce", "ask", "never"]
+WhoName = Literal["person", "company"]
 
 
 class RowDefinition(Definition):
@@ -38,11 +42,17 @@ class RowDefinition(Definition):
 
     country: list[str] = Field(description='ISO codes, "EEA" for the whole area, or "*" for every country listed.')
     basis: list[str] = Field(description='Bases, "none" for people without one, or "*".')
+    who: WhoName | None = Field(
+        None, description="person or company: an address at a free provider is a person's. Left out: both."
+    )
     then: PileName = Field(description="May get the announcement, must be asked first (not by us), or never.")
     within: int | None = Field(None, ge=1, description="Months since the basis began in which `then` holds.")
     otherwise: PileName = Field("never", description="What holds after that, or when the basis has no date.")
     law: str = Field(min_length=3, description="The law that says so.")
     checked_on: date = Field(description="The day somebody looked it up.")
+    because: str = Field(
+        "", description="Why this row decides otherwise than the one nurture ships; kept with every change."
+    )
 
     @field_validator("country")
     @classmethod
@@ -96,6 +106,7 @@ class ConsentKind:
         definition = read_definition(file, ConsentDefinition) if file else None
         if file is None or definition is None:
             return []
+        unit = Unit(KIND, NAME, file.name, definition.model_dump(mode="json"))
         for number, row in enumerate(definition.rows):
             if row.then == "announce" and ({NO_BASIS, "*"} & set(row.basis)):
                 file.complain(
@@ -104,14 +115,52 @@ class ConsentKind:
                     "nobody is mailed without a basis, so this row cannot say announce.",
                     "Write ask or never, and a row of its own for the bases you mean.",
                 )
-        return [Unit(KIND, NAME, file.name, definition.model_dump(mode="json"))]
+                return [unit]
+        _ask_why(file, definition)
+        return [unit]
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        rows = {f"row {' '.join(row['country'])} × {' '.join(row['basis'])}": row for row in content["rows"]}
+        rows = {_title(row): row for row in content["rows"]}
         return {**rows, "tracking": content["tracking"]}
 
     def count_people(self, session: Session, name: str) -> int:
         return 0
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    """How a plan calls a row; rows from before addresses were told apart are about everybody."""
+    who = f" × {row['who']}" if row.get("who") else ""
+    return f"row {' '.join(row['country'])} × {' '.join(row['basis'])}{who}"
+
+
+def _ask_why(file: YamlFile, definition: ConsentDefinition) -> None:
+    """A row that decides otherwise than the starter's says why."""
+    content = definition.model_dump(mode="json")
+    table = table_of(content)
+    numbers = {id(row): number for number, row in enumerate(table.rows)}
+    told: set[int] = set()
+    for one in differences(starter_table(), table):
+        number = numbers[id(one.after)] if one.after else None
+        if number is None or one.after is None or one.after.because.strip() or number in told:
+            continue
+        told.add(number)
+        file.complain(
+            "NS411",
+            ("rows", number),
+            f"{one.about}: {says(one.after)}, where the table of nurture says {says(one.before)}.",
+            'Add because: "…" and say who looked it up; it is kept with the change.',
+        )
+
+
+@cache
+def starter_table() -> ConsentTable:
+    """The table that nurture ships."""
+    problems = Problems()
+    path = starter_folder() / "campaigns" / FILE
+    definition = read_definition(YamlFile(path.name, path.read_text(encoding="utf-8"), problems), ConsentDefinition)
+    if definition is None:
+        raise BadInput(f"{path}: the table that nurture ships cannot be read; install nurture again.")
+    return table_of(definition.model_dump(mode="json"))
 
 
 def table_of(content: Mapping[str, Any]) -> ConsentTable:
@@ -124,6 +173,8 @@ def table_of(content: Mapping[str, Any]) -> ConsentTable:
                 countries=_expand(row.country, named),
                 bases=frozenset(row.basis),
                 then=Pile(row.then),
+                who=Who(row.who) if row.who else None,
+                because=row.because,
                 law=row.law,
                 checked_on=row.checked_on,
                 within_months=row.within,

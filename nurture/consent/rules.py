@@ -1,16 +1,14 @@
 """Who may be mailed: the pure rules.
 
-A *basis* is why we may write (double opt-in, customer, inquiry …), with its date. The consent table says, by country,
-basis and age, whether somebody may get an announcement, must be asked first, or is never written to; a country nobody
-looked up counts as the strictest one. `may_send` is the only judge; `consent.store.may_be_mailed` is the same rule in
-SQL, and a property test holds the two equal. This is not legal advice.
+A *basis* is why we may write (double opt-in, customer, inquiry …), with its date. What the law of a country makes of
+it is said by `consent.law`. `may_send` is the only judge; `consent.store.may_be_mailed` is the same rule in SQL, and a
+property test holds the two equal. This is not legal advice.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from enum import StrEnum
-from functools import cached_property, lru_cache
 
 from nurture.conditions import Argument, Predicate
 from nurture.consent.domains.rules import Mailbox
@@ -99,89 +97,6 @@ class Purpose(StrEnum):
     SERVICE = "service"
     INTERNAL = "internal"
     TEST = "test"
-
-
-_STRICTNESS = tuple(Pile)
-EEA = frozenset(
-    ["AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IS", "IE", "IT", "LV", "LI", "LT", "LU", "MT", "NL", "NO", "PL", "PT", "RO", "SK", "SI", "ES", "SE"]
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the consent table; `within_months` is the age up to which `then` holds, after it `otherwise`."""
-
-    countries: frozenset[str]
-    bases: frozenset[str]
-    then: Pile
-    law: str
-    checked_on: date
-    within_months: int | None = None
-    otherwise: Pile = Pile.NEVER
-
-
-@dataclass(frozen=True, eq=False)
-class ConsentTable:
-    """The rows in order, the first match decides; and where opens and clicks are recorded only after a yes.
-
-    Each is equal to itself only, so that rulings can be kept by table without comparing its rows.
-    """
-
-    rows: tuple[Row, ...]
-    ask_before_tracking: frozenset[str] = frozenset("*")
-    date_of_last_open: frozenset[str] = frozenset()  # where the day of the last open is kept of whoever said nothing
-
-    @cached_property
-    def countries(self) -> frozenset[str]:
-        """Every country that has a row of its own."""
-        return frozenset(country for row in self.rows for country in row.countries if len(country) == 2)
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """What the table says: `pile` until the end of `until`, `afterwards` later."""
-
-    pile: Pile
-    law: str
-    until: date | None = None
-    afterwards: Pile = Pile.NEVER
-
-
-@lru_cache(maxsize=4096)
-def rule(table: ConsentTable, country: str | None, basis: str, given_on: date | None) -> Ruling:
-    """What the consent table says about a person in `country` with this basis since `given_on`."""
-    if country in table.countries:
-        return _rule_in(table, str(country), basis, given_on)
-    # Nobody looked this country up: the strictest of all that were, ending the soonest.
-    rulings = [_rule_in(table, known, basis, given_on) for known in sorted(table.countries)]
-    strictest = max(rulings, key=_severity, default=Ruling(Pile.NEVER, "no row of the consent table fits"))
-    return Ruling(strictest.pile, f"country unknown, so the strictest row: {strictest.law}", strictest.until)
-
-
-def _severity(ruling: Ruling) -> tuple[int, float]:
-    return _STRICTNESS.index(ruling.pile), -(ruling.until or date.max).toordinal()
-
-
-def _rule_in(table: ConsentTable, country: str, basis: str, given_on: date | None) -> Ruling:
-    for row in table.rows:
-        if (country in row.countries or "*" in row.countries) and (basis in row.bases or "*" in row.bases):
-            if row.within_months is None:
-                return Ruling(row.then, row.law)
-            if given_on is None:
-                return Ruling(row.otherwise, f"{row.law}; a basis without a date counts as expired")
-            return Ruling(row.then, row.law, add_months(given_on, row.within_months), row.otherwise)
-    return Ruling(Pile.NEVER, "no row of the consent table fits")
-
-
-def add_months(day: date, months: int) -> date:
-    """The same day of a later month, or its last one."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
 
 
 @dataclass(frozen=True)
@@ -301,8 +216,3 @@ def _pile_by_law(standing: Standing, now: datetime) -> Pile:
     pile = Pile(standing.afterwards if standing.has_expired(now) else standing.pile)
     # Without a basis nobody is mailed, whatever a table says.
     return Pile.ASK if pile is Pile.ANNOUNCE and standing.state == "none" else pile
-
-
-def end_of(day: date | None) -> datetime | None:
-    """The instant from which a ruling that held until `day` no longer holds."""
-    return datetime.combine(day, time.max, tzinfo=UTC) if day else None

@@ -28,8 +28,13 @@ from nurture.consent.rules import (
     Standing,
 )
 from nurture.consent.silence.store import is_kept_back, kept_back
-from nurture.consent.suppressions.rules import STOPS_SERVICE
-from nurture.consent.suppressions.store import is_suppressed, suppressions_of
+from nurture.consent.suppressions.rules import STOPS_SERVICE, SuppressionReason
+from nurture.consent.suppressions.store import (
+    is_at_suppressed_domain,
+    is_suppressed,
+    suppressed_domains_of,
+    suppressions_of,
+)
 from nurture.contacts.newcomers.store import Newcomer, find_newcomer
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
@@ -120,7 +125,9 @@ def save_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 _CONSENTS = sa.select(Consent).where(
     in_list_of(Consent.contact_id, "ids"), col(Consent.purpose) == sa.bindparam("about")
 )
-_HASHES = sa.select(col(Contact.id), col(Contact.address_hash)).where(in_list_of(Contact.id, "ids"))
+_ADDRESSES = sa.select(col(Contact.id), col(Contact.address_hash), col(Contact.domain)).where(
+    in_list_of(Contact.id, "ids")
+)
 
 
 def consents_of(
@@ -140,9 +147,7 @@ def all_standings(
     session: Session, contact_ids: Sequence[int], topics: Iterable[str] = ()
 ) -> dict[int, dict[str, Standing]]:
     """The same by contact and topic: for these `topics`, and whatever else each of them said something about."""
-    hashes = dict(session.execute(_HASHES, {"ids": list(contact_ids)}).all())
-    suppressed = suppressions_of(session, hashes.values())
-    reasons = {contact_id: suppressed.get(address_hash, {}) for contact_id, address_hash in hashes.items()}
+    reasons = _reasons_of(session, contact_ids)
     held, unreached, back = (
         hands_off(session, contact_ids),
         in_the_way(session, contact_ids),
@@ -156,10 +161,24 @@ def all_standings(
         reason, last_sign_on = back.get(contact_id, (None, None))
         return replace(standing, mailbox=unreached.get(contact_id), kept_back=reason, last_sign_on=last_sign_on)
 
-    found = {contact_id: {topic: stand(contact_id, None) for topic in topics} for contact_id in hashes}
+    found = {contact_id: {topic: stand(contact_id, None) for topic in topics} for contact_id in reasons}
     for (contact_id, topic), consent in consents_of(session, contact_ids).items():
         found[contact_id][topic] = stand(contact_id, consent)
     return found
+
+
+def _reasons_of(session: Session, contact_ids: Sequence[int]) -> dict[int, dict[str, datetime]]:
+    """Why these contacts are never mailed, if they are not: for their address, or for where it is."""
+    addresses = session.execute(_ADDRESSES, {"ids": list(contact_ids)}).all()
+    suppressed = suppressions_of(session, [address_hash for _, address_hash, _ in addresses])
+    closed = suppressed_domains_of(session, [domain for _, _, domain in addresses])
+    return {
+        contact_id: {
+            **suppressed.get(address_hash, {}),
+            **({SuppressionReason.DOMAIN: closed[domain]} if domain in closed else {}),
+        }
+        for contact_id, address_hash, domain in addresses
+    }
 
 
 def _standing(suppressed: Mapping[str, datetime], consent: Consent | None, held: HandsOff | None) -> Standing:
@@ -190,10 +209,10 @@ def last_event(session: Session, address_hash: str, what: str) -> ConsentEvent |
     return session.scalars(statement.order_by(col(ConsentEvent.id).desc()).limit(1)).one_or_none()
 
 
-def list_to_judge(session: Session, contact_ids: Sequence[int]) -> list[tuple[Consent, str | None]]:
-    """Mail consents of these contacts with their country, to be held against the consent table."""
+def list_to_judge(session: Session, contact_ids: Sequence[int]) -> list[tuple[Consent, str | None, str]]:
+    """Mail consents of these contacts with their country and domain, to be held against the consent table."""
     statement = (
-        sa.select(Consent, col(Contact.country))
+        sa.select(Consent, col(Contact.country), col(Contact.domain))
         .join(Contact, col(Contact.id) == col(Consent.contact_id))
         .where(col(Consent.purpose) == ConsentPurpose.MAIL, col(Consent.contact_id).in_(contact_ids))
     )
@@ -227,7 +246,9 @@ def newcomer_may_be_served() -> ColumnElement[bool]:
 
 def is_subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
     """Clause on `contact`: `rules.is_subscribed` in SQL; who is on hold is subscribed all the same."""
-    return sa.and_(~is_suppressed(), _has_agreed(topic, now), ~is_kept_back(), ~takes_no_mail())
+    return sa.and_(
+        ~is_suppressed(), ~is_at_suppressed_domain(), _has_agreed(topic, now), ~is_kept_back(), ~takes_no_mail()
+    )
 
 
 def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:

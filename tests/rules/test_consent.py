@@ -1,72 +1,23 @@
-"""Who may be mailed: the table, the judge, and the piles."""
+"""Who may be mailed: the judge, and the piles."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
-from nurture.campaigns.starter import starter_folder
-from nurture.consent.definition import table_of
 from nurture.consent.rules import (
-    NO_BASIS,
     Basis,
     Pile,
     Purpose,
     Standing,
-    add_months,
     may_send,
     pile_of,
-    rule,
 )
 from nurture.consent.suppressions.rules import SuppressionReason
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 TODAY = NOW.date()
-TABLE = table_of(YAML(typ="safe").load((starter_folder() / "campaigns" / "consent.yaml").read_text()))
-
-
-@pytest.mark.parametrize(
-    ("country", "basis", "given_on", "pile"),
-    [
-        ("DE", "double-opt-in", None, Pile.ANNOUNCE),
-        ("XX", "opt-in", None, Pile.ANNOUNCE),
-        ("US", "met", None, Pile.ANNOUNCE),
-        ("US", NO_BASIS, None, Pile.ASK),
-        ("DE", "customer", date(2026, 1, 1), Pile.ANNOUNCE),
-        ("DE", "customer", None, Pile.ASK),  # a term, and no date to count it from
-        ("DE", "published", None, Pile.NEVER),
-        ("CA", "inquiry", date(2026, 1, 1), Pile.ANNOUNCE),
-        ("CA", "inquiry", None, Pile.NEVER),
-        ("SE", "met", None, Pile.ASK),  # by the row for the rest of the EEA
-        (None, "met", date(2026, 1, 1), Pile.ASK),
-        (None, "legitimate-interest", date(2026, 1, 1), Pile.NEVER),
-        ("ZZ", NO_BASIS, None, Pile.NEVER),
-    ],
-)
-def test_the_starter_table_says(country: str | None, basis: str, given_on: date | None, pile: Pile) -> None:
-    assert rule(TABLE, country, basis, given_on).pile is pile
-
-
-@given(st.sampled_from([*Basis, NO_BASIS]), st.none() | st.dates(date(2020, 1, 1), date(2026, 3, 1)))
-def test_an_unknown_country_is_never_treated_better_than_any_known_one(basis: str, given_on: date | None) -> None:
-    order = list(Pile)
-    unknown = order.index(rule(TABLE, None, basis, given_on).pile)
-    assert all(order.index(rule(TABLE, known, basis, given_on).pile) <= unknown for known in TABLE.countries)
-
-
-def test_a_basis_ends_on_the_day_the_law_says() -> None:
-    ruling = rule(TABLE, "CA", "inquiry", date(2025, 8, 31))
-    assert ruling.until == date(2026, 2, 28)
-    assert ruling.afterwards is Pile.NEVER
-
-
-@given(st.dates(date(2000, 1, 1), date(2050, 1, 1)), st.integers(0, 60))
-def test_months_later_is_the_same_day_or_the_last_of_its_month(day: date, months: int) -> None:
-    later = add_months(day, months)
-    assert (later.year * 12 + later.month) - (day.year * 12 + day.month) == months
-    assert later.day == day.day or (later.day < day.day and (later + timedelta(days=1)).day == 1)
 
 
 def standing(**known: object) -> Standing:

@@ -8,8 +8,8 @@ import pytest
 
 from nurture.app import language
 from nurture.conditions import ConditionError, depends_on_time, holds, parse
+from nurture.consent.law.rules import ConsentTable
 from nurture.consent.recording.rules import Mode, Recording, Word
-from nurture.consent.rules import ConsentTable
 from nurture.contacts.facts import ContactFacts
 from nurture.delivery.mailed.rules import Mailed
 from nurture.sequences.facts import PersonFacts

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.consent.recording.rules import STATES, Mode, Recording, Word, last_word, mode_of_state, strictest
-from tests.rules.test_consent import TABLE
+from tests.rules.test_consent_table import TABLE
 
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 HERE = Recording(TABLE)

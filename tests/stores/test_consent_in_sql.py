@@ -15,11 +15,11 @@ from nurture.consent.definition import CLOSED_TABLE
 from nurture.consent.domains import store as domains
 from nurture.consent.domains.rules import Spelling, Verdict
 from nurture.consent.holds.store import Hold
+from nurture.consent.law.rules import ConsentTable
 from nurture.consent.recording.rules import Mode, Recording, Word, is_tracked_for
 from nurture.consent.rules import (
     Basis,
     ConsentPurpose,
-    ConsentTable,
     Pile,
     Purpose,
     is_subscribed,
@@ -80,7 +80,8 @@ def test_the_judge_and_its_sql_agree(
 
 
 def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, object]) -> int:
-    contact = add_contact(session, hasher, f"p{number}@reader{number % 2}.example", NOW, topic=None)
+    below = "mail." if number % 3 == 0 else ""
+    contact = add_contact(session, hasher, f"p{number}@{below}reader{number % 2}.example", NOW, topic=None)
     if known["state"] is not None:
         row = {
             "contact_id": contact.id, "topic": "insights", "purpose": ConsentPurpose.MAIL, "state": known["state"],
@@ -91,6 +92,12 @@ def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, 
     reasons = known["reasons"]
     assert isinstance(reasons, list)
     for reason in reasons:
+        if reason is SuppressionReason.DOMAIN:
+            closed = contact.domain.removeprefix("mail.")  # below it, too
+            suppressions.suppress_domain(session, closed, "a test", NOW)
+            if known["is_lifted"]:
+                suppressions.lift_domain(session, closed, NOW)
+            continue
         suppressions.suppress(
             session, [{"address_hash": contact.address_hash, "reason": reason, "created_at": NOW, "how": "a test"}]
         )

@@ -11,7 +11,7 @@ from nurture.clock import SystemClock
 from nurture.conditions import FieldType
 from nurture.consent.arrivals import Summary, Terms
 from nurture.consent.imports import import_rows
-from nurture.consent.rules import ConsentTable
+from nurture.consent.law.rules import ConsentTable
 from nurture.contacts.fields import DeclaredField
 from nurture.contacts.imports import ImportRow, RefusedRow, read_rows, survey
 from nurture.contacts.intake import Desk

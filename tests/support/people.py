@@ -5,7 +5,8 @@ from typing import Any
 
 from nurture.consent.actions import Said, record
 from nurture.consent.definition import table_of
-from nurture.consent.rules import Basis, ConsentTable
+from nurture.consent.law.rules import ConsentTable
+from nurture.consent.rules import Basis
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import new_contact
 from nurture.contacts.addresses import read_address
@@ -45,6 +46,6 @@ def add_contact(
     assert contact is not None
     if topic is not None:
         state = "given" if basis else "none"
-        said = Said(contact.id, contact.address_hash, contact.country, topic, state, basis, now.date(), "a test")
+        said = Said(contact.id, contact.address_hash, contact.country, topic, state, basis, now.date(), "a test", contact.domain)
         record(session, TABLE, [said], now)
     return contact

@@ -38,9 +38,10 @@ CONSENT = """
 format: 1
 rows:
   - {country: ["*"], basis: [double-opt-in, opt-in], then: announce, law: consent, checked_on: 2026-01-01}
-  - {country: [US], basis: [customer], then: announce, within: 24, otherwise: ask, law: rule, checked_on: 2026-01-01}
+  - {country: [US], basis: [customer], then: announce, within: 24, otherwise: ask, law: rule, checked_on: 2026-01-01,
+     because: a test}
   - {country: [US, DE], basis: [customer, inquiry, met, published, legitimate-interest, none], then: never, law: rule,
-     checked_on: 2026-01-01}
+     checked_on: 2026-01-01, because: a test}
 tracking: {ask_first: [EEA, GB]}
 """
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nurture.consent.rules import ConsentTable
+from nurture.consent.law.rules import ConsentTable
 
 
 class Mode(StrEnum):

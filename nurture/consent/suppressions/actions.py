@@ -1,21 +1,28 @@
-"""What may be done about suppression: opt out, take that back, put an address on the list.
+"""What may be done about suppression: opt out, take that back, put an address or a domain on the list, lift an entry.
 
 An opt-out suppresses the address and leaves what was agreed per topic untouched, so that undoing it restores exactly
 what there was. Every action leaves a row in the ledger and locks the contact, so that nothing is sent in between.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from nurture.consent import store as consents
 from nurture.consent.rules import Proof, proof_of
 from nurture.consent.suppressions import store
-from nurture.consent.suppressions.rules import SAID_BY_A_PERSON, SuppressionReason
+from nurture.consent.suppressions.rules import LIFTED_BY_OPT_IN, SAID_BY_A_PERSON, SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.database.engine import Session
+from nurture.database.journal import note, note_later
 from nurture.errors import NotAllowed
 
 UNDO_WITHIN = timedelta(days=30)
+
+#: What the journal calls what happens to a domain.
+DOMAIN_CLOSED, DOMAIN_OPENED = "domain closed", "domain opened"
+#: So many people at a domain are looked at again at once; the others when they next change.
+_MARKED_AT_ONCE = 2000
 
 
 def opt_out(
@@ -69,6 +76,65 @@ def suppress(
     return bool(new)
 
 
+def suppress_domain(session: Session, domain: str, *, how: str, now: datetime) -> bool:
+    """Nobody at this domain, or at any below it, is mailed from now on; False when it was so."""
+    if not store.suppress_domain(session, domain, how, now):
+        return False
+    note(session, DOMAIN_CLOSED, now, domain=domain, how=how)
+    _look_again_at(session, domain, now)
+    return True
+
+
+def lift_domain(session: Session, domain: str, *, now: datetime) -> bool:
+    """Mail to this domain is possible again; False when it was not on the list."""
+    if not store.lift_domain(session, domain, now):
+        return False
+    note_later(session, DOMAIN_OPENED, now, domain=domain)
+    _look_again_at(session, domain, now)
+    return True
+
+
+def _look_again_at(session: Session, domain: str, now: datetime) -> None:
+    mark_changed(session, contacts.page_of_ids(session, 0, _MARKED_AT_ONCE, store.at_or_below(domain)), now)
+
+
+def lift(
+    session: Session, address_hash: str, reasons: Collection[str], *, how: Proof | str, now: datetime
+) -> list[SuppressionReason]:
+    """Take an address off the list for these reasons; those for which it stood there. What they agreed to holds again.
+
+    Only an operator with a reason may ask for all of them; who signs up anew themselves, for `LIFTED_BY_OPT_IN`.
+    """
+    contact = contacts.find_by_hash(session, address_hash)
+    if contact is not None:
+        contacts.lock_contacts(session, [contact.id], exclusively=True)
+    asked = [one for one in SuppressionReason if one in reasons]
+    lifted = [one for one in asked if store.lift_suppression(session, address_hash, one, now)]
+    for one in lifted:
+        consents.add_event(
+            session,
+            proof_of(how),
+            contact_id=contact.id if contact else None,
+            address_hash=address_hash,
+            what="lifted",
+            basis=one,
+            recorded_at=now,
+        )
+    if contact is not None and lifted:
+        mark_changed(session, [contact.id], now)
+    return lifted
+
+
+def lift_by_double_opt_in(
+    session: Session, address_hash: str, *, how: Proof | str, now: datetime
+) -> list[SuppressionReason]:
+    """They signed up and confirmed it from their own mailbox: an earlier no of theirs, or ours for them, is over.
+
+    No confirmation reaches an address that bounced, complained or was erased; that stands until an operator lifts it.
+    """
+    return lift(session, address_hash, LIFTED_BY_OPT_IN, how=how, now=now)
+
+
 def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> datetime | None:
     """Until when an opt-out may be taken back on the pages of that mail; None if it was not there that they left.
 
@@ -102,6 +168,25 @@ def undo_opt_out(
         contact_id=contact.id if contact else None,
         address_hash=address_hash,
         what="undone",
+        recorded_at=now,
+    )
+    if contact is not None:
+        mark_changed(session, [contact.id], now)
+    return True
+
+
+def come_back(session: Session, address_hash: str, *, how: Proof | str, now: datetime) -> bool:
+    """The owner's own new double opt-in lifts their opt-out, and nothing else; False if there is none."""
+    if not store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now):
+        return False
+    contact = contacts.find_by_hash(session, address_hash)
+    consents.add_event(
+        session,
+        proof_of(how),
+        contact_id=contact.id if contact else None,
+        address_hash=address_hash,
+        what="lifted",
+        basis=SuppressionReason.OPT_OUT,
         recorded_at=now,
     )
     if contact is not None:

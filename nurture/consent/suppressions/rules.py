@@ -11,6 +11,7 @@ class SuppressionReason(StrEnum):
     COMPLAINT = "complaint"
     MANUAL = "manual"
     ERASED = "erased"
+    DOMAIN = "domain"  # nobody at this domain, or below it
 
 
 #: What stops even the mail that a person just asked for (a confirmation, their own data).
@@ -21,6 +22,9 @@ SAID_BY_A_PERSON = frozenset(
     {SuppressionReason.OPT_OUT, SuppressionReason.COMPLAINT, SuppressionReason.MANUAL, SuppressionReason.ERASED}
 )
 
+#: What the person's own new double opt-in lifts: their earlier no, and one of us who put them on the list.
+LIFTED_BY_OPT_IN = frozenset({SuppressionReason.OPT_OUT, SuppressionReason.MANUAL})
+
 #: Each as `may_send` tells people.
 WORDS = {
     SuppressionReason.OPT_OUT: "opted out",
@@ -28,4 +32,11 @@ WORDS = {
     SuppressionReason.COMPLAINT: "complained",
     SuppressionReason.MANUAL: "put on the suppression list",
     SuppressionReason.ERASED: "asked to be erased",
+    SuppressionReason.DOMAIN: "nobody at this domain is mailed,",
 }
+
+
+def domains_above(domain: str) -> list[str]:
+    """A domain and everything it is below: an entry for any of them is about everybody there."""
+    labels = domain.split(".")
+    return [".".join(labels[nth:]) for nth in range(len(labels))]

@@ -3,7 +3,7 @@
 It knows addresses by keyed hash only, so that it outlives the contact, and answers for addresses nobody has as contact.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
+from nurture.consent.suppressions.rules import SuppressionReason, domains_above
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, instant_column
 from nurture.database.engine import Session
@@ -24,6 +25,17 @@ class Suppression(SQLModel, table=True):
 
     address_hash: str = Field(primary_key=True, max_length=32)
     reason: str = Field(primary_key=True)
+    created_at: datetime = instant_column()
+    how: str
+    lifted_at: datetime | None = instant_column(nullable=True)
+
+
+class SuppressedDomain(SQLModel, table=True):
+    """A domain where nobody is mailed, nor at any below it; a lifted one stays as history."""
+
+    __tablename__ = "suppressed_domain"
+
+    domain: str = Field(primary_key=True)
     created_at: datetime = instant_column()
     how: str
     lifted_at: datetime | None = instant_column(nullable=True)
@@ -67,3 +79,89 @@ def is_suppressed(reasons: Collection[str] | None = None, whose: Any = None) -> 
     is_theirs = col(Suppression.address_hash) == (col(Contact.address_hash) if whose is None else whose)
     found = sa.exists().where(is_theirs, col(Suppression.lifted_at).is_(None))
     return found if reasons is None else found.where(col(Suppression.reason).in_(reasons))
+
+
+def suppress_domain(session: Session, domain: str, how: str, now: datetime) -> bool:
+    """Put a domain on the list; False when it stands there."""
+    statement = insert(session, SuppressedDomain).values(domain=domain, created_at=now, how=how)
+    again = statement.on_conflict_do_update(
+        index_elements=["domain"],
+        set_={"lifted_at": None, "created_at": now, "how": how},
+        where=col(SuppressedDomain.lifted_at).is_not(None),
+    )
+    return changed_rows(session, again) == 1
+
+
+def lift_domain(session: Session, domain: str, now: datetime) -> bool:
+    """Take a domain off the list; False when it does not stand there."""
+    standing = sa.update(SuppressedDomain).where(
+        col(SuppressedDomain.domain) == domain, col(SuppressedDomain.lifted_at).is_(None)
+    )
+    return changed_rows(session, standing.values(lifted_at=now)) == 1
+
+
+def find_domain(session: Session, domain: str) -> SuppressedDomain | None:
+    """The entry of exactly this domain, lifted or not."""
+    return session.get(SuppressedDomain, domain)
+
+
+_DOMAINS = sa.select(col(SuppressedDomain.domain), col(SuppressedDomain.created_at)).where(
+    in_list_of(SuppressedDomain.domain, "domains"), col(SuppressedDomain.lifted_at).is_(None)
+)
+
+
+def suppressed_domains_of(session: Session, domains: Iterable[str]) -> dict[str, datetime]:
+    """Since when nobody is mailed at these domains, for those where it is so."""
+    above = {domain: domains_above(domain) for domain in set(domains)}
+    listed = dict(
+        session.execute(_DOMAINS, {"domains": sorted({one for all_ in above.values() for one in all_})}).all()
+    )
+    found = {domain: [listed[one] for one in names if one in listed] for domain, names in above.items()}
+    return {domain: min(dates) for domain, dates in found.items() if dates}
+
+
+def is_at_suppressed_domain(domain: Any = None) -> ColumnElement[bool]:
+    """Clause on `contact`, or on what has the column `domain`: nobody is mailed where they are."""
+    theirs = col(Contact.domain) if domain is None else domain
+    listed = col(SuppressedDomain.domain)
+    is_there = sa.or_(listed == theirs, theirs.like(sa.literal("%.").concat(listed)))
+    return sa.exists().where(col(SuppressedDomain.lifted_at).is_(None), is_there).correlate_except(SuppressedDomain)
+
+
+def at_or_below(domain: str) -> ColumnElement[bool]:
+    """Clause on `contact`: their address is at this domain or below it."""
+    return sa.or_(col(Contact.domain) == domain, col(Contact.domain).endswith(f".{domain}", autoescape=True))
+
+
+def standing_entries(session: Session) -> Iterator[tuple[str, str, datetime, str]]:
+    """Every address on the list: its hash, reason, since when, how we know; the newest first."""
+    statement = sa.select(
+        col(Suppression.address_hash), col(Suppression.reason), col(Suppression.created_at), col(Suppression.how)
+    ).where(col(Suppression.lifted_at).is_(None))
+    ordered = statement.order_by(col(Suppression.created_at).desc(), col(Suppression.address_hash))
+    for row in session.execute(ordered.execution_options(yield_per=1000)):
+        yield row.address_hash, row.reason, row.created_at, row.how
+
+
+def standing_domains(session: Session) -> list[SuppressedDomain]:
+    """Every domain on the list, by name."""
+    statement = sa.select(SuppressedDomain).where(col(SuppressedDomain.lifted_at).is_(None))
+    return list(session.scalars(statement.order_by(col(SuppressedDomain.domain))))
+
+
+def emails_of_hashes(session: Session, hashes: Iterable[str]) -> dict[str, str]:
+    """The addresses of those on the list who are contacts."""
+    statement = sa.select(col(Contact.address_hash), col(Contact.email)).where(
+        in_list_of(Contact.address_hash, "hashes")
+    )
+    return dict(session.execute(statement, {"hashes": list(hashes)}).all())
+
+
+def erased_contacts(session: Session, limit: int) -> list[int]:
+    """Contacts who asked to be erased and are still here: half erased, or back with a restored database."""
+    statement = (
+        sa.select(col(Contact.id))
+        .join(Suppression, col(Suppression.address_hash) == col(Contact.address_hash))
+        .where(col(Suppression.reason) == SuppressionReason.ERASED, col(Suppression.lifted_at).is_(None))
+    )
+    return list(session.scalars(statement.limit(limit)))

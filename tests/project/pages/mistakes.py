@@ -464,6 +464,11 @@ MISTAKES = (
         "the consent table lets people be mailed without any basis",
     ),
     Mistake(
+        "NS411", "Add `because: \"…\"` and say who looked it up; it is kept with the change.", CONSENT,
+        'format: 1\nrows:\n  - {country: [DE], basis: [customer], then: announce, law: "UWG § 7(3)", checked_on: 2026-01-31}\n',
+        "a row of the consent table decides otherwise than the one nurture ships, and does not say why",
+    ),
+    Mistake(
         "NT101", "Write the file, or mend its name; names begin below templates/.", MAIL,
         mail('{% include "parts/foter.mjml" %}'), beside={**_SENDING, "templates/parts/footer.mjml": "<mj-text>Us</mj-text>"},
     ),
