@@ -72,6 +72,8 @@ def _run_once(house: "App", *, as_json: bool) -> None:
         say(", ".join(f"{counts[word]:,} {word}" for word in words) + ".")
         if any(calls.values()):
             say(", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in calls.items() if count) + ".")
+    if done.caught_up:
+        warn(str(done.caught_up))
     for one in waiting:
         warn(str(one))
     if done.relay_down:

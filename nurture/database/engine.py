@@ -6,7 +6,7 @@ IMMEDIATE), so that it never fails half way for having read first; keep it under
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sqlmodel import Session, SQLModel
 
 from nurture.database.columns import NAMING
 from nurture.database.failing import place_of
+from nurture.database.journal import PASSING, Journal, notes_after, notes_before
 from nurture.errors import BadSettings
 
 __all__ = ["Database", "Session", "is_sqlite"]
@@ -32,8 +33,9 @@ _LOCK_WAIT_SECONDS = 30
 class Database:
     """One SQLite file or one PostgreSQL database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, journal: Journal | None = None) -> None:
         self.url = url
+        self.journal = journal
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _open_sqlite(url) if self.is_sqlite else _open_postgres(url)
         _say_where(self.engine, place_of(url))
@@ -52,11 +54,24 @@ class Database:
     def writing(self, *, durable: bool = False) -> Iterator[Session]:
         """Everything or nothing, committed at the end of the block."""
         engine = self._durable_writers if durable else self._writers
-        with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with self._turn, Session(engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+                if before := notes_before(session):
+                    session.flush()  # what the database refuses was never to happen
+                    self._write_down(before)
+            if after := notes_after(session):
+                self._write_down(after)
+
+    def _write_down(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Into the journal. What says no must outlast a power cut; of mails, the database itself knows the last ones."""
+        if self.journal is not None:
+            self.journal.append(entries, must_last=any(one["what"] not in PASSING for one in entries))
 
     def close(self) -> None:
         self.engine.dispose()
+        if self.journal is not None:
+            self.journal.close()
 
 
 def is_sqlite(session: Session) -> bool:

@@ -17,6 +17,7 @@ from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import store
 from nurture.delivery.openings import opening_from, window_json
+from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import (
     SETTLED,
     Circumstances,
@@ -85,10 +86,14 @@ def queue_deliveries(session: Session, intentions: Sequence[Intention], now: dat
     """Put mails into the outbox; what became of each key that is new: queued, held or refused with its reason kept."""
     permissions = _permissions(session, intentions, now)
     rows = [_row(one, permissions[one.key], now) for one in intentions]
+    # What the person got before the database was restored to an earlier state is not sent once more.
+    recalled = remembered.recall(session, [(one.key, one.contact_id, one.campaign, one.mail) for one in intentions])
+    rows = [row | recalled.values(row["key"], now) if row["key"] in recalled else row for row in rows]
     fresh = store.insert_deliveries(session, rows)
-    refused = [row for row in rows if row["key"] in fresh and row["status"] == Status.REFUSED]
-    # A refused mail of a sequence is settled at once, so the enrollment must look at it.
-    mark_changed(session, [row["contact_id"] for row in refused if row["enrollment_id"]], now)
+    remembered.forget(session, recalled, fresh)
+    settled = [row for row in rows if row["key"] in fresh and row["settled_at"] is not None]
+    # A mail of a sequence that is settled at once: the enrollment must look at it.
+    mark_changed(session, [row["contact_id"] for row in settled if row["enrollment_id"]], now)
     return {row["key"]: Status(row["status"]) for row in rows if row["key"] in fresh}
 
 
@@ -152,6 +157,7 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
         "closes_at": closes_at,
         "expires_at": one.expires_at,
         "attempts": 0,
+        "attempted_at": None,
         "reply": "",
         "settled_at": now if status in SETTLED else None,
         "facts": {"mail": dict(one.mail_facts)} if one.mail_facts else None,

@@ -28,6 +28,7 @@ from nurture.delivery.guard.granting import Granted, give_back, grant
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.mailer import Connection, Mailer, RelayDown
 from nurture.delivery.pacing import Pace
+from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import Boundary, Heard, Priority, Status, Stop
 from nurture.delivery.store import Delivery, release_claims
 from nurture.delivery.urls import message_id
@@ -94,6 +95,7 @@ class Sender:
         self._answered = answered
         self._limits: Limits | None = None
         self._coming: Mapping[int, datetime] = {}
+        self._hashes: Mapping[int, str] = {}
         self._granted: Granted | None = None
         self._pace = Pace(per_second)
         self._pool: list[Connection | None] = [None] * connections
@@ -164,7 +166,9 @@ class Sender:
             steps = [one.contact_id for one in claimed if one.priority == Priority.SEQUENCE]
             self._coming = self._coming_to(session, [one for one in steps if one is not None], now) if steps else {}
             people = composing.gather_people(session, [one.contact_id for one in claimed], self._answered)
-            return [self._prepare(session, delivery, people, declared, now) for delivery in claimed]
+            ready = [self._prepare(session, delivery, people, declared, now) for delivery in claimed]
+            self._hashes = {one.delivery.id: one.recipient.address_hash for one in ready if one.recipient}
+            return ready
 
     def _prepare(
         self, session: Session, delivery: Delivery, people: People, declared: Declared, now: datetime
@@ -276,7 +280,7 @@ class Sender:
             # Durable: after a power cut, what was being sent must still say so.
             with self._database.writing(durable=True) as session:
                 now = self._clock.now()
-                return exchange(
+                answers = exchange(
                     session,
                     self._worker,
                     ended,
@@ -286,6 +290,10 @@ class Sender:
                     coming=self._coming,
                     granted=self._granted,
                 )
+                begun = [one for one in wanted if answers[one.id] is None]
+                remembered.note_intents(session, begun, self._hashes, now)
+                remembered.note_outcomes(session, [(one.delivery, one.outcome) for one in ended], now)
+                return answers
 
         for left in reversed(range(_COMMIT_TRIES)):
             try:

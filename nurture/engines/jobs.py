@@ -26,6 +26,8 @@ from nurture.database.statements import ask_together
 from nurture.delivery import actions as delivery
 from nurture.delivery import store as deliveries
 from nurture.delivery.holds import follow_holds
+from nurture.forms import store as sign_ups
+from nurture.forms.actions import Desk, look_after
 from nurture.handoff import actions as handoff
 from nurture.handoff import store as hand_offs
 from nurture.newsletters import actions as newsletters
@@ -56,6 +58,7 @@ class Bench:
     language: Language
     settle_after: timedelta
     resend_uncertain: bool = False
+    desk: Desk | None = None  # without one nobody looks after sign-ups
 
     @property
     def surroundings(self) -> Surroundings:
@@ -88,6 +91,7 @@ _QUESTIONS = sa.select(
     scores.oldest_scored_at().label("scored"),
     enrollments.next_wake_at().label("wake"),
     first_move_at().label("follow"),
+    sign_ups.next_due_at().label("sign_ups"),
     *(contacts.first_changed_at(reader).label(reader) for reader in contacts.READERS),
 )
 
@@ -246,6 +250,11 @@ JOBS: tuple[Job, ...] = (
         "follow",
         lambda session, bench, now: moving.carry_on(session, now),
         lambda session, bench, answers, now: answers["follow"],
+    ),
+    Job(
+        "sign-ups",
+        lambda session, bench, now: look_after(session, bench.desk, now) if bench.desk else 0,
+        lambda session, bench, answers, now: answers["sign_ups"] if bench.desk else None,
     ),
     Job("advance", _advance, lambda session, bench, answers, now: answers["wake"], counts="advanced"),
     Job("announce", _announce, lambda session, bench, answers, now: answers["newsletters"]),

@@ -21,6 +21,7 @@ from nurture.clock import Clock
 from nurture.database.claiming import BEAT_EVERY_SECONDS, beat, end_worker, register_worker
 from nurture.database.engine import Database
 from nurture.delivery.sender import Sender
+from nurture.engines.catching_up import CaughtUp, catch_up
 from nurture.engines.jobs import Bench, next_mail_at, run_due, take_back
 from nurture.outgoing.calling import Caller
 
@@ -46,10 +47,11 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Done:
-    """What one run did, and why the relay could not be reached if it could not."""
+    """What one run did, why the relay could not be reached if it could not, and what came back from the journal."""
 
     counts: Counter[str]
     relay_down: str = ""
+    caught_up: CaughtUp = CaughtUp()
 
 
 def run_once(workshop: Workshop, now: datetime) -> Done:
@@ -72,6 +74,7 @@ async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     try:
         take_back(bench, now)
+        caught_up = await asyncio.to_thread(catch_up, workshop.database, now)
         while True:
             worked = (await asyncio.to_thread(run_due, bench, now)).done
             sent, relay_down = await sender.drain(now)
@@ -79,7 +82,7 @@ async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
             counts += worked + sent + called
             # What was sent may have moved a sequence on to something that is due at this very instant.
             if relay_down or sender.is_stopping or not (sum(worked.values()) or sum(sent.values())):
-                return Done(counts, relay_down)
+                return Done(counts, relay_down, caught_up)
     finally:
         await sender.close()
 
@@ -141,6 +144,8 @@ class LocalEngine:
         self._scheduler.add_job(lambda: self._tick(bench), "interval", seconds=_TICK_SECONDS, id="jobs")
         self._scheduler.add_job(lambda: self._take_back(bench), "interval", seconds=_TAKE_BACK_SECONDS, id="take back")
         self._take_back(bench)
+        if caught_up := catch_up(self._workshop.database, self._workshop.clock.now()):
+            log.warning("%s", caught_up)
         self._scheduler.start()
         self._sending.start()
         self._calling.start()

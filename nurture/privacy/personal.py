@@ -42,6 +42,9 @@ class Trace:
 
 
 _MAIL = {"contact_id": None, "newcomer_id": None, "facts": None, "reply": "", "domain": "", "test_address": None}
+_SIGN_UP = {
+    "contact_id": None, "newcomer_id": None, "address_hash": "", "said": {}, "page": "", "ip": "", "delivery_id": None,
+}  # fmt: skip
 _OURS = frozenset({"worker_id", "revision", "closes_at", "window", "priority", "version_id", "key"})
 
 #: Before the tables they point at.
@@ -57,6 +60,11 @@ PERSONAL: tuple[Trace, ...] = (
     Trace("step_visit", "which steps of a sequence you have passed", column="enrollment_id", via="enrollment"),
     Trace("outgoing", "calls to our other systems about you", hidden=_OURS | {"headers"}),
     Trace("delivery", "the mails we wrote to you", Erasing.EMPTY, emptied=_MAIL, hidden=_OURS),
+    Trace("sign_up", "forms you sent us and confirmed", Erasing.EMPTY, emptied=_SIGN_UP, hidden=_OURS),
+    Trace(
+        "sign_up", "forms that address was typed into and that nobody confirmed", Erasing.EMPTY,
+        column="newcomer_id", via="newcomer", emptied=_SIGN_UP, hidden=_OURS,
+    ),
     Trace(
         "delivery", "mails about what that address asked for", Erasing.EMPTY,
         column="newcomer_id", via="newcomer", emptied=_MAIL, hidden=_OURS,
@@ -76,6 +84,8 @@ PERSONAL: tuple[Trace, ...] = (
     Trace("rhythm", "how often you want mail at most"),
     Trace("last_open", "the day you last opened a mail of ours, where nothing else about that is kept"),
     Trace("hold", "when a colleague asked that nobody else writes to you"),
+    Trace("contact_past", "what your earlier mail system knew about you"),
+    Trace("announcement_turn", "whether it is your turn to get an announcement"),
     Trace("contact_tag", "words we filed you under"),
     Trace("list_member", "lists you are on"),
     Trace("consent", "what holds now: which mail we may send you, on which basis"),
@@ -86,6 +96,8 @@ PERSONAL: tuple[Trace, ...] = (
     Trace("contact_change", "every change of what we know about you"),
     Trace("changed_contact", "that something about you changed which nobody has looked at yet"),
     Trace("former_address", "addresses you had before, as hashes"),
+    Trace("personal_request", "what you asked for on our pages, and whether you confirmed it"),
+    Trace("remembered_mail", "mails that we wrote to you before we had to restore a backup", column="address_hash"),
     Trace("newcomer", "an address that asked for something and was not confirmed", column="address_hash"),
     Trace("contact", "what we know about you", column="id", hidden=frozenset({"address_hash", "address_key"})),
 )  # fmt: skip

@@ -26,12 +26,15 @@ import nurture.contacts.store
 import nurture.database.claiming
 import nurture.database.installation
 import nurture.delivery.guard.store
+import nurture.delivery.remembered.store
 import nurture.delivery.store
+import nurture.forms.store
 import nurture.handoff.accounts.store
 import nurture.handoff.store
 import nurture.inbound.store
 import nurture.newsletters.store
 import nurture.outgoing.store
+import nurture.privacy.requests.store
 import nurture.scoring.store
 import nurture.sequences.moving.store
 import nurture.sequences.store

@@ -36,6 +36,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_newcomer')),
     sa.UniqueConstraint('address_key', name=op.f('uq_newcomer_address_key'))
     )
+    op.create_table('remembered_mail',
+    sa.Column('delivery_id', sa.BigInteger(), nullable=False),
+    sa.Column('address_hash', sa.String(length=32), nullable=False),
+    sa.Column('campaign', sa.String(), nullable=False),
+    sa.Column('mail', sa.String(), nullable=False),
+    sa.Column('sent_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('delivery_id', name=op.f('pk_remembered_mail'))
+    )
+    with op.batch_alter_table('remembered_mail', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_remembered_mail_address_hash'), ['address_hash'], unique=False)
+
     op.create_table('suppressed_domain',
     sa.Column('domain', sa.String(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -117,6 +128,23 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('contact_id', name=op.f('pk_last_open')),
     sqlite_with_rowid=False
     )
+    op.create_table('personal_request',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+    sa.Column('contact_id', sa.BigInteger(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('newcomer_id', sa.BigInteger(), nullable=True),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('confirmed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('confirmed_new_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_personal_request_contact_id')),
+    sa.ForeignKeyConstraint(['newcomer_id'], ['newcomer.id'], name=op.f('fk_personal_request_newcomer_id'), ondelete='SET NULL'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_personal_request'))
+    )
+    with op.batch_alter_table('personal_request', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_personal_request_asked_at'), ['asked_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_personal_request_contact_id'), ['contact_id'], unique=False)
+
     op.create_table('rhythm',
     sa.Column('contact_id', sa.BigInteger(), nullable=False),
     sa.Column('at_most', sa.String(), nullable=False),
@@ -265,6 +293,11 @@ def downgrade() -> None:
 
     op.drop_table('sign_up')
     op.drop_table('rhythm')
+    with op.batch_alter_table('personal_request', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_personal_request_contact_id'))
+        batch_op.drop_index(batch_op.f('ix_personal_request_asked_at'))
+
+    op.drop_table('personal_request')
     op.drop_table('last_open')
     with op.batch_alter_table('former_address', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_former_address_contact_id'))
@@ -284,6 +317,10 @@ def downgrade() -> None:
 
     op.drop_table('target_account')
     op.drop_table('suppressed_domain')
+    with op.batch_alter_table('remembered_mail', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_remembered_mail_address_hash'))
+
+    op.drop_table('remembered_mail')
     op.drop_table('newcomer')
     with op.batch_alter_table('mail_domain', schema=None) as batch_op:
         batch_op.drop_index('ix_mail_domain_ask_at')

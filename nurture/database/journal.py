@@ -1,0 +1,163 @@
+"""The journal beside the database: every no and every mail that was about to be sent, append only.
+
+A database that is restored from a backup has forgotten who left since, and whom it has mailed. Both stand here: a line
+of JSON each, written *before* the commit they accompany (`note`; what gives permission back only after it, `note_later`),
+in `.nurture/journal/` of the workspace, whichever the database. Addresses stand here by hash only. `engines.catching_up`
+compares what is newer with the database at each start. Files are cut by size and go after their time; several processes
+may write at once.
+"""
+
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+#: What one mail more or less of is no harm: the commit they accompany is waited for, and the journal follows on its own.
+PASSING = frozenset({"sending", "unsent"})
+
+_MOST_BYTES = 16 * 2**20
+_ENDING = ".jsonl"
+_BEFORE, _AFTER = "journal before the commit", "journal after the commit"
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """How far into the journal: which file, and the byte in it."""
+
+    file: int = 0
+    offset: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.offset}"
+
+    @classmethod
+    def read(cls, text: str) -> "Place":
+        """The place a mark names; an empty one is the beginning."""
+        file, _, offset = text.partition(":")
+        return cls(int(file or 0), int(offset or 0))
+
+
+class Journal:
+    """The files of one workspace."""
+
+    def __init__(self, folder: Path, *, most_bytes: int = _MOST_BYTES) -> None:
+        self._folder = folder
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._open: tuple[int, int] | None = None  # number of the file, and its descriptor
+
+    @property
+    def name(self) -> str:
+        """Names this journal, wherever it is copied to; empty while nothing was ever written."""
+        try:
+            return (self._folder / "name").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
+
+    def append(self, entries: Sequence[Mapping[str, Any]], *, must_last: bool) -> None:
+        """Write entries in one piece; `must_last` waits until they would survive a power cut."""
+        # It begins with an end of line, so that what a process that died left unfinished spoils nothing behind it.
+        text = "\n" + "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in entries)
+        with self._lock:
+            descriptor = self._descriptor()
+            os.write(descriptor, text.encode())
+            if must_last:
+                os.fdatasync(descriptor)
+
+    def entries(self, since: Place) -> Iterator[tuple[dict[str, Any], Place]]:
+        """What was written after a place, each with the place after it; unfinished lines are passed over."""
+        for number in self._numbers():
+            if number < since.file:
+                continue
+            offset = since.offset if number == since.file else 0
+            with self._path(number).open("rb") as stream:
+                stream.seek(offset)
+                for line in stream:
+                    if not line.endswith(b"\n"):
+                        break  # somebody is writing it, or died over it
+                    offset += len(line)
+                    try:
+                        entry = json.loads(line)
+                    except ValueError:
+                        continue
+                    yield entry, Place(number, offset)
+
+    def forget(self, before: datetime) -> int:
+        """Delete files that nothing was written to since; how many. The one that is written to stays."""
+        old = [one for one in self._numbers()[:-1] if self._path(one).stat().st_mtime < before.timestamp()]
+        for number in old:
+            self._path(number).unlink(missing_ok=True)
+        return len(old)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._open is not None:
+                os.close(self._open[1])
+                self._open = None
+
+    def _descriptor(self) -> int:
+        """The file that is written to, a new one when it is full."""
+        number = self._open[0] if self._open else max(self._numbers(), default=0)
+        if self._open is None or os.fstat(self._open[1]).st_size >= self._most_bytes:
+            if self._open is not None:
+                os.close(self._open[1])
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.name:
+                (self._folder / "name").write_text(secrets.token_hex(8), encoding="ascii")
+            number = max(number, 1)
+            while self._path(number).exists() and self._path(number).stat().st_size >= self._most_bytes:
+                number += 1
+            # Appending is what lets several processes write: each piece goes to the end, whole.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._open = (number, os.open(self._path(number), flags, 0o600))
+        return self._open[1]
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(one.stem) for one in self._folder.glob(f"*{_ENDING}") if one.stem.isdigit())
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06d}{_ENDING}"
+
+
+def note(session: Session, what: str, at: datetime, **facts: Any) -> None:
+    """Have this written before the transaction commits."""
+    session.info.setdefault(_BEFORE, []).append(_entry(what, at, facts))
+
+
+def note_later(session: Session, what: str, at: datetime, **facts: Any) -> None:
+    """Have this written once the transaction has committed: should it get lost, we are stricter than we need be."""
+    session.info.setdefault(_AFTER, []).append(_entry(what, at, facts))
+
+
+def drop_notes(session: Session) -> None:
+    """Write nothing of what was noted: it comes from the journal."""
+    session.info.pop(_BEFORE, None)
+    session.info.pop(_AFTER, None)
+
+
+def notes_before(session: Session) -> list[dict[str, Any]]:
+    """What is to be written before the commit, handed out once."""
+    noted: list[dict[str, Any]] = session.info.pop(_BEFORE, [])
+    return noted
+
+
+def notes_after(session: Session) -> list[dict[str, Any]]:
+    """What is to be written after the commit, handed out once."""
+    noted: list[dict[str, Any]] = session.info.pop(_AFTER, [])
+    return noted
+
+
+def at_of(entry: Mapping[str, Any]) -> datetime:
+    """When what an entry says happened."""
+    return datetime.fromisoformat(entry["at"])
+
+
+def _entry(what: str, at: datetime, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {"at": at.astimezone(UTC).isoformat(), "what": what, **{k: v for k, v in facts.items() if v is not None}}
