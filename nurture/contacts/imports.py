@@ -38,9 +38,15 @@ class Survey:
     repeated: Mapping[int, int]
 
 
-def survey(path: Path, declared: Mapping[str, DeclaredField], mapping: Mapping[str, str] | None = None) -> Survey:
+def survey(
+    path: Path,
+    declared: Mapping[str, DeclaredField],
+    mapping: Mapping[str, str] | None = None,
+    *,
+    encoding: str = "",
+) -> Survey:
     """Look through a file once; nothing of it is kept but what its second reading needs."""
-    sheet = open_sheet(path, lambda headers: count_recognized(headers, declared))
+    sheet = open_sheet(path, lambda headers: count_recognized(headers, declared), encoding)
     columns = recognize(sheet.headers, declared, mapping, find_export(sheet.headers, path.name))
     if "email" not in columns.fields.values():
         raise BadInput(f"{path.name}: {without_address(columns.headers, sheet.sample())}")

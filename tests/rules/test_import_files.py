@@ -38,12 +38,26 @@ def file(tmp_path: Path) -> Path:
         (codecs.BOM_UTF8, "utf-8"),
         (codecs.BOM_UTF16_LE, "utf-16-le"),
         (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (b"", "utf-16-le"),
+        (b"", "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
         (b"", "cp1252"),
     ],
 )
 def test_every_usual_encoding_is_read(file: Path, prefix: bytes, encoding: str) -> None:
     _, people, _ = read(file, prefix + "email,Vorname\nana@reader.example,Jürgen Weiß\n".encode(encoding))
     assert people[0].values == {"first_name": "Jürgen Weiß"}
+
+
+def test_an_encoding_that_nothing_in_the_file_tells_can_be_named(file: Path) -> None:
+    file.write_bytes("email,company\nana@reader.example,Ростов\n".encode("cp1251"))
+    found = survey(file, DECLARED, encoding="windows-1251")
+    assert [row.values for row in read_rows(found, DECLARED) if isinstance(row, ImportRow)] == [{"company": "Ростов"}]
+    with pytest.raises(BadInput, match='--encoding: there is none called "klingon"'):
+        survey(file, DECLARED, encoding="klingon")
+    with pytest.raises(BadInput, match='--encoding: there is none called "base64"'):
+        survey(file, DECLARED, encoding="base64")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -93,7 +107,8 @@ def test_a_cell_without_end_stops_everything_too(file: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"\n \n\n", "the file is empty"),
-        (b"PK\x03\x04rest", "this is a workbook; save it as"),
+        (b"PK\x03\x04rest", "this is no workbook that can be read; save it as"),
+        (b"\xd0\xcf\x11\xe0rest", "this is a workbook of an old kind, or behind a password; save it as"),
         (b"town,street\nBonn,Main\n", "no column is known to hold e-mail addresses"),
     ],
 )

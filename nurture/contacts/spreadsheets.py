@@ -1,0 +1,121 @@
+"""Workbooks (.xlsx) read and written row by row: memory stays flat, and nothing in them is ever run.
+
+Macros are not looked at. Of a formula the result that was saved with it is read, never the formula. Dates are cells of
+their own kind and come out as 2026-01-31, whatever the workbook shows. Of several worksheets the one is read whose
+headers make most sense. Written, every text is a text: a workbook that came from here has no formulas.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from nurture.contacts.sheets import Sheet, with_headers
+from nurture.errors import BadInput
+
+#: What Excel itself can open.
+MAX_ROWS = 1_048_576
+#: Texts that cells share are all kept in memory; beyond this a file is no list of people.
+_MAX_TEXTS = 512 * 1024 * 1024
+
+_MIDNIGHT = time()
+
+
+@dataclass(frozen=True)
+class Worksheet(Sheet):
+    """One worksheet of a workbook; a line is the number that the program shows beside the row."""
+
+    title: str = ""
+    further: tuple[str, ...] = ()  # worksheets that are not read
+
+    @property
+    def format(self) -> str:
+        return "xlsx"
+
+    def lines(self) -> Iterator[tuple[int, list[str]]]:
+        with _opened(self.path) as book:
+            sheet = book[self.title]
+            sheet.reset_dimensions()  # some programs write a wrong one
+            for line, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+                if line > MAX_ROWS:
+                    raise BadInput(f"{self.path.name}: more than {MAX_ROWS:,} rows; export it as CSV.")
+                yield line, [_spell(value) for value in cells] if any(cell is not None for cell in cells) else []
+
+
+def open_workbook(path: Path, makes_sense: Callable[[Sequence[str]], int]) -> Worksheet:
+    """The worksheet with the best headers."""
+    with _opened(path) as book:
+        titles = [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    attempts = [
+        with_headers(Worksheet(path, "xlsx", "", 0, (), title, tuple(one for one in titles if one != title)))
+        for title in titles
+    ]
+    if not any(sheet.headers for sheet in attempts):
+        raise BadInput(f"{path.name}: the file is empty; export it once more.")
+    return max(attempts, key=lambda sheet: makes_sense(sheet.headers))
+
+
+def write_workbook(path: Path, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write headers and rows; how many rows there were. Texts must be guarded already."""
+    from openpyxl import Workbook
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Contacts")
+    sheet.freeze_panes = "A2"
+    sheet.append(list(headers))
+    count = 0
+    for row in rows:
+        sheet.append([ILLEGAL_CHARACTERS_RE.sub("", cell) if isinstance(cell, str) else cell for cell in row])
+        count += 1
+    if count >= MAX_ROWS:
+        raise BadInput(f"{count:,} contacts are more than a workbook holds; export them as CSV.")
+    book.save(path)
+    return count
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The workbook; whatever is wrong inside a file that somebody sends, it is the file."""
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(path) as parts:
+            sizes = {part.filename: part.file_size for part in parts.infolist()}
+        if sizes.get("xl/sharedStrings.xml", 0) > _MAX_TEXTS:
+            raise BadInput(f"{path.name}: too much text for a workbook of people; export it as CSV.")
+        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        try:
+            yield book
+        finally:
+            book.close()
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(
+            f"{path.name}: this is no workbook that can be read; save it as .xlsx or CSV once more."
+        ) from error
+
+
+def _spell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return "" if value.startswith("#") and value in _ERRORS else value
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case datetime():
+            return value.date().isoformat() if value.time() == _MIDNIGHT else value.isoformat(" ", "seconds")
+        case date():
+            return value.isoformat()
+    return str(value)
+
+
+#: What a cell holds whose formula failed.
+_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"})
