@@ -348,6 +348,18 @@ def stop_enrollments(session: Session, enrollment_ids: Sequence[int], because: s
     return changed_rows(session, stopped)
 
 
+def adopt_mails(session: Session, newcomer_id: int, contact_id: int) -> None:
+    """A newcomer became a contact: the mails they got are the contact's."""
+    theirs = sa.update(Delivery).where(col(Delivery.newcomer_id) == newcomer_id)
+    changed_rows(session, theirs.values(newcomer_id=None, contact_id=contact_id))
+
+
+def cancel_by_keys(session: Session, keys: Sequence[str], because: str, now: datetime) -> None:
+    """Take back what has not left and is not needed any more."""
+    ids = list(session.scalars(sa.select(col(Delivery.id)).where(col(Delivery.key).in_(keys))))
+    move(session, ids, Status.CANCELLED, now=now, because=because)
+
+
 def hold_for_recheck(session: Session, contact_id: int) -> int:
     """Something happened that may end a sequence: nothing of it leaves before `advance` has looked."""
     pending = sa.update(Delivery).where(

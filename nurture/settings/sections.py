@@ -127,6 +127,15 @@ class TrackingSettings(_Section):
     )
 
 
+class FormsSettings(_Section):
+    per_ip: int = Field(20, ge=1, description="Sign-ups taken from one address of the net within an hour.")
+    per_address: int = Field(3, ge=1, description="Sign-ups taken for one mail address within 24 hours.")
+    confirm_within: str = Field(
+        "7 days", description="How long the link in the mail that asks is good; then what was typed is deleted."
+    )
+    remind_after: str = Field("2 days", description="When to ask once more, and never again.")
+
+
 class ClockSettings(_Section):
     offset: str = Field("", description='Rehearse: "21 days" moves the present. Loopback relays only.')
 
@@ -173,6 +182,7 @@ class Settings(_Section):
     links: LinksSettings = LinksSettings()
     inbound: InboundSettings = InboundSettings()
     tracking: TrackingSettings = TrackingSettings()
+    forms: FormsSettings = FormsSettings()
     clock: ClockSettings = ClockSettings()
     log: LogSettings = LogSettings()
     operators: tuple[OperatorSettings, ...] = Field((), description="Who works here.")

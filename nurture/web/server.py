@@ -25,9 +25,20 @@ from starlette.types import ASGIApp
 from nurture.app import App
 from nurture.errors import BadInput
 from nurture.tracking.recorder import Recorder
-from nurture.web import answering, leaving, meet, overview, plain, preferences, viewing, wishes
+from nurture.web import (
+    answering,
+    confirm,
+    leaving,
+    meet,
+    overview,
+    plain,
+    preferences,
+    requests,
+    subscribe,
+    viewing,
+    wishes,
+)
 from nurture.web.front import Front
-from nurture.web.proxies import TrustedProxies
 from nurture.web.site import STYLE_PATH, Site
 from nurture.web.tracked import Tracked
 from nurture.web.visits import Refused, Visit, glance, read_visit
@@ -58,10 +69,15 @@ def make_asgi(
         *extra,
         route("/u/{token}", leaving.show, leaving.leave),
         route("/preferences/{token}", preferences.show, preferences.choose),
+        route("/request/{token}", requests.show, requests.act),
         route("/view/{token}", viewing.show),
         route("/wish/{token}/{kind}", wishes.ask, wishes.take_down),
         route("/meet/{token}", meet.ask, meet.choose),
         route("/answer/{token}/{number}", answering.ask, answering.take_down),
+        route("/subscribe/{form}", subscribe.show, subscribe.send),
+        route("/subscribe/{form}/{rep}", subscribe.show, subscribe.send),
+        route("/subscribe/{form}/for/{token}", subscribe.show, subscribe.send),
+        route("/confirm/{token}", confirm.show, confirm.agree),
         route("/healthz", plain.healthz),
         route("/robots.txt", plain.robots),
         route(STYLE_PATH, plain.style),
@@ -69,7 +85,7 @@ def make_asgi(
     ]
     pages = Starlette(routes=routes, exception_handlers={HTTPException: _refuse(site), Exception: _fail(site)})
     pages.router.redirect_slashes = False  # nothing here redirects but links of mails
-    tracked = Tracked(site, recorder, TrustedProxies.read(app.settings.web.trusted_proxies))
+    tracked = Tracked(site, recorder, site.proxies)
     return Front(pages, tracked, app.clock, routes)
 
 
@@ -79,7 +95,7 @@ def _endpoint(
     async def answer(request: Request) -> Response:
         page, limiter = (post, writers) if request.method == "POST" and post else (get, None)
         try:
-            visit = await read_visit(request)
+            visit = await read_visit(request, site.proxies)
             return await anyio.to_thread.run_sync(page, site, visit, limiter=limiter)
         except Refused as refused:
             # The rest of the body is not read, so the connection cannot be used again.

@@ -17,6 +17,7 @@ from nurture.campaigns.declared import Sender, find_declared
 from nurture.database.engine import Session
 from nurture.delivery.store import Delivery
 from nurture.timing import in_words
+from nurture.web.proxies import TrustedProxies
 from nurture.web.wording import Wording
 
 STYLE_PATH = "/static/nurture.css"
@@ -35,6 +36,11 @@ class Site:
     def root(self) -> str:
         """What stands before every path of ours when `web.base_url` lies below the top of its host."""
         return urlsplit(self.app.settings.web.base_url).path.rstrip("/")
+
+    @cached_property
+    def proxies(self) -> TrustedProxies:
+        """The reverse proxies whose word counts."""
+        return TrustedProxies.read(self.app.settings.web.trusted_proxies)
 
     @cached_property
     def origin(self) -> str:

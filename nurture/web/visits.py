@@ -13,6 +13,8 @@ from python_multipart.exceptions import FormParserError
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from nurture.web.proxies import TrustedProxies
+
 #: Our longest form is one topic a line; a body beyond this is not one of ours.
 MOST_BYTES = 64 * 1024
 _MOST_FIELDS = 200
@@ -36,6 +38,7 @@ class Visit:
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)  # what stands behind the question mark
     accept_language: str = ""  # the header as it came
+    ip: str = ""  # where it came from, as far as trusted proxies say
 
     def said(self, name: str) -> str:
         """The first value of a form field; empty when it is not there."""
@@ -49,9 +52,10 @@ def glance(request: Request) -> Visit:
     return Visit(request.method, names, asked=dict(request.query_params), accept_language=language)
 
 
-async def read_visit(request: Request) -> Visit:
+async def read_visit(request: Request, proxies: TrustedProxies) -> Visit:
     """Read a request; raises `Refused` for a body that is too large (413) or too slow (408)."""
-    visit = glance(request)
+    peer = request.client.host if request.client else ""
+    visit = replace(glance(request), ip=proxies.client(peer, request.headers.getlist("x-forwarded-for")))
     if request.method != "POST":
         return visit
     return replace(visit, form=await _read_form(request, await _read_body(request)))

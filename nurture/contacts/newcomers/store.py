@@ -25,9 +25,18 @@ class Newcomer(SQLModel, table=True):
     domain: str
     created_at: datetime = instant_column()
 
+    @property
+    def address(self) -> Address:
+        return Address(self.email, self.address_key, self.domain)
+
 
 def find_newcomer(session: Session, newcomer_id: int) -> Newcomer | None:
     return session.get(Newcomer, newcomer_id)
+
+
+def lock_newcomer(session: Session, newcomer_id: int) -> None:
+    """Hold the row until the commit: whoever else would make a contact of it waits."""
+    session.execute(sa.select(col(Newcomer.id)).where(col(Newcomer.id) == newcomer_id).with_for_update())
 
 
 def ensure_newcomer(session: Session, address: Address, hasher: AddressHasher, now: datetime) -> Newcomer:
