@@ -98,6 +98,12 @@ LETTERS: Mapping[str, Mapping[str, Any]] = {
         "days": 7,
         "is_reminder": False,
     },
+    "request": {
+        "kind": "address",
+        "url": "https://mail.acme.example/request/AbC123",
+        "address": "a…@sample.example",
+        "is_new": False,
+    },
 }
 #: The languages beside English that a letter may stand in.
 LANGUAGES = ("de", "fr", "es")

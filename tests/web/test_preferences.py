@@ -22,7 +22,7 @@ def test_the_page_shows_every_topic_with_its_label_and_what_holds_now(lite: Hous
     assert "Insights" in page
     assert "Events &lt;near you&gt;" in page
     assert "Two or three a year." in page
-    assert page.count(" checked") == 3  # two topics, and tracking, which is the default in this country
+    assert page.count(" checked") == 4  # two topics, as it comes, and tracking, which is the default in this country
     assert "ana@reader.example" not in page
 
 
@@ -168,4 +168,35 @@ def test_a_changed_token_is_not_found(lite: House, lite_mail: Mail) -> None:
     for at in range(len(token)):
         wrong = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
         assert lite.http.post(f"/preferences/{wrong}", data=SHOWN).status_code == 404
+    assert lite.everything() == before
+
+
+def test_less_often_is_one_choice_that_acts_at_once_and_is_kept_with_its_words(house: House, mail: Mail) -> None:
+    """GDPR 7(1) [85]: the exact text that was shown stands in the ledger."""
+    answer = house.http.post(mail.preferences, data={"frequency": "month"})
+    assert "You get one mail a month at most." in words(answer)
+    assert [row["at_most"] for row in house.rows("rhythm")] == ["month"]
+    event = house.rows("consent_event")[-1]
+    assert (event["how"], event["wording"], event["page"]) == (
+        "preferences page", "At most one mail a month", "/preferences",
+    )  # fmt: skip
+    assert 'value="month" checked' in house.http.get(mail.preferences).text
+    assert "Nothing changed" in house.http.post(mail.preferences, data={"frequency": "month"}).text
+    assert "as they come" in house.http.post(mail.preferences, data={"frequency": "any"}).text
+    assert house.rows("rhythm") == []
+
+
+def test_a_pause_of_a_month_is_one_press_and_another_ends_it(house: House, mail: Mail) -> None:
+    answer = house.http.post(mail.preferences, data={"pause": "month"})
+    assert "You get no mail until 9 April 2026." in words(answer)
+    assert house.rows("suppression") == []
+    assert "End the pause" in house.http.get(mail.preferences).text
+    assert "The pause is over" in words(house.http.post(mail.preferences, data={"pause": "end"}))
+    assert "Pause for a month" in house.http.get(mail.preferences).text
+
+
+@pytest.mark.parametrize("form", [{"frequency": "day"}, {"pause": "year"}, {"ask": "everything"}])
+def test_what_the_page_does_not_offer_changes_nothing(lite: House, lite_mail: Mail, form: dict[str, str]) -> None:
+    before = lite.everything()
+    assert "Nothing changed" in lite.http.post(lite_mail.preferences, data=form).text
     assert lite.everything() == before
