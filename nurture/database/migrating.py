@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from nurture.database.append_only import guard
 from nurture.database.engine import Database
 from nurture.database.failing import place_of
 from nurture.errors import SchemaMismatch
@@ -76,3 +77,4 @@ def upgrade(database: Database, to: str = "head") -> None:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7305)")
         config.attributes["connection"] = connection
         command.upgrade(config, to)
+        guard(connection)
