@@ -20,7 +20,7 @@ from sqlmodel import Session, SQLModel
 
 from nurture.database.columns import NAMING
 from nurture.database.failing import place_of
-from nurture.database.journal import PASSING, Journal, notes_after, notes_before
+from nurture.database.journal import PASSING, Journal, drop_notes, notes_after, notes_before
 from nurture.errors import BadSettings
 
 __all__ = ["Database", "Session", "is_sqlite"]
@@ -55,9 +55,11 @@ class Database:
         """Everything or nothing, committed at the end of the block."""
         engine = self._durable_writers if durable else self._writers
         with self._turn, Session(engine, expire_on_commit=False) as session:
-            with session.begin():
+            with session.begin() as transaction:
                 yield session
-                if before := notes_before(session):
+                if not transaction.is_active:  # a rehearsal: it was rolled back
+                    drop_notes(session)
+                elif before := notes_before(session):
                     session.flush()  # what the database refuses was never to happen
                     self._write_down(before)
             if after := notes_after(session):

@@ -11,17 +11,22 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
-from nurture.consent.suppressions.rules import SuppressionReason, domains_above
+from nurture.consent.suppressions.rules import domains_above
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, instant_column
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, in_list_of, insert
 
+_IS_ERASED = sa.text("reason = 'erased'")
+
 
 class Suppression(SQLModel, table=True):
     """An address that is not mailed, by keyed hash, for one reason; a lifted one stays as history."""
 
-    __table_args__ = KEY_IS_THE_ROW
+    __table_args__ = (
+        sa.Index("ix_suppression_erased", "address_hash", sqlite_where=_IS_ERASED, postgresql_where=_IS_ERASED),
+        KEY_IS_THE_ROW,
+    )
 
     address_hash: str = Field(primary_key=True, max_length=32)
     reason: str = Field(primary_key=True)
@@ -157,11 +162,11 @@ def emails_of_hashes(session: Session, hashes: Iterable[str]) -> dict[str, str]:
     return dict(session.execute(statement, {"hashes": list(hashes)}).all())
 
 
-def erased_contacts(session: Session, limit: int) -> list[int]:
-    """Contacts who asked to be erased and are still here: half erased, or back with a restored database."""
+def find_half_erased(session: Session) -> Contact | None:
+    """A contact who asked to be erased and is still here: in between, or back with a restored database."""
     statement = (
-        sa.select(col(Contact.id))
+        sa.select(Contact)
         .join(Suppression, col(Suppression.address_hash) == col(Contact.address_hash))
-        .where(col(Suppression.reason) == SuppressionReason.ERASED, col(Suppression.lifted_at).is_(None))
+        .where(col(Suppression.reason) == sa.literal_column("'erased'"), col(Suppression.lifted_at).is_(None))
     )
-    return list(session.scalars(statement.limit(limit)))
+    return session.scalars(statement.limit(1)).one_or_none()

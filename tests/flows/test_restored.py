@@ -1,0 +1,158 @@
+"""A database is restored from a backup: nobody is mailed twice, and whoever left since is still out."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from nurture.consent.actions import choose_pause, choose_topic, choose_tracking
+from nurture.consent.suppressions.actions import opt_out, suppress_domain
+from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.suppressions.store import suppressions_of
+from nurture.database.engine import Database
+from nurture.engines.catching_up import CaughtUp, catch_up
+from tests.flows.test_newsletter import FILES, FOLDER, issue
+from tests.support.schema import METADATA
+from tests.support.stories import Story, running_story
+
+MONDAY = datetime(2026, 3, 9, 8, 0, tzinfo=UTC)
+ISSUE_AT = datetime(2026, 3, 17, 8, 0, tzinfo=UTC)
+READERS = [f"reader{n}@firm{n}.example" for n in range(6)]
+
+Backup = dict[str, list[dict[str, Any]]] | sqlite3.Connection
+
+
+@pytest.fixture
+def story(database: Database, tmp_path: Path) -> Iterator[Story]:
+    files = {**FILES, f"{FOLDER}/one.md": issue(1, "One"), f"{FOLDER}/two.md": issue(2, "Two")}
+    with running_story(tmp_path / "house", database.url, MONDAY, files) as told:
+        for email in READERS:
+            told.add_contact(email)
+        yield told
+
+
+@pytest.fixture
+def lite(sqlite: Database, tmp_path: Path) -> Iterator[Story]:
+    with running_story(tmp_path / "house", sqlite.url, MONDAY, FILES) as told:
+        for email in READERS:
+            told.add_contact(email)
+        yield told
+
+
+def back_up(story: Story) -> Backup:
+    if not story.database.is_sqlite:
+        return {name: story.rows(name) for name in METADATA.tables}
+    kept = sqlite3.connect(":memory:")
+    with closing(sqlite3.connect(_file(story))) as there:
+        there.backup(kept)
+    return kept
+
+
+def _file(story: Story) -> str:
+    return str(make_url(story.database.url).database)
+
+
+def restore(story: Story, backup: Backup) -> CaughtUp:
+    """The database as it was then, and what a start of sending does first."""
+    if isinstance(backup, sqlite3.Connection):
+        with closing(sqlite3.connect(_file(story))) as there:
+            backup.backup(there)
+        return catch_up(story.database, story.now)
+    with story.database.engine.begin() as connection:
+        # As pg_restore does: no trigger and no reference is asked while the rows come back.
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for table in reversed(METADATA.sorted_tables):
+            connection.execute(sa.delete(table))
+        for table in METADATA.sorted_tables:
+            if backup[table.name]:
+                connection.execute(sa.insert(table), backup[table.name])
+    return catch_up(story.database, story.now)
+
+
+def is_out(story: Story, email: str) -> bool:
+    address_hash = story.contact(email).address_hash
+    with story.database.reading() as session:
+        return SuppressionReason.OPT_OUT in suppressions_of(session, [address_hash]).get(address_hash, {})
+
+
+def mails(story: Story) -> Counter[tuple[str, str]]:
+    return Counter((one.arrived.rcpt_to, one.subject) for one in story.post.letters if "reader" in one.arrived.rcpt_to)
+
+
+@pytest.mark.parametrize("is_queued", [False, True], ids=["before the issue was queued", "while the issue was queued"])
+def test_after_a_restore_nobody_is_mailed_twice_and_three_who_left_are_still_out(story: Story, is_queued: bool) -> None:
+    story.live_until(ISSUE_AT - timedelta(hours=1))
+    if is_queued:
+        story.stop_relay()
+        story.clock.step_to(ISSUE_AT)
+        story.settle()
+    backup = back_up(story)
+    if is_queued:
+        assert {row["status"] for row in story.rows("delivery") if row["issue_id"]} == {"queued"}
+        story.start_relay()
+    story.live_until(ISSUE_AT + timedelta(hours=2))
+    for email in READERS[:3]:
+        story.leave(story.letters_to(email)[-1])
+    assert len(mails(story)) == 2 * len(READERS), "everybody has the announcement and the first issue"
+
+    caught_up = restore(story, backup)
+
+    assert (caught_up.noes, caught_up.mails) == (3, len(READERS))
+    assert [is_out(story, email) for email in READERS] == [True] * 3 + [False] * 3
+    story.live(days=9)
+    assert max(mails(story).values()) == 1, "nobody gets a mail a second time"
+    assert {email for email, subject in mails(story) if subject == "Two"} == set(READERS[3:])
+    assert not catch_up(story.database, story.now), "the next start finds nothing"
+
+
+def test_a_start_without_a_restore_puts_nothing_back(lite: Story) -> None:
+    lite.live(days=1)
+    lite.leave(lite.letters_to(READERS[0])[0])
+    assert not catch_up(lite.database, lite.now)
+    assert not catch_up(lite.database, lite.now)
+
+
+def test_everything_that_says_no_comes_back(lite: Story) -> None:
+    backup = back_up(lite)
+    one, two, three, four = (lite.contact(email) for email in READERS[:4])
+    with lite.database.writing(durable=True) as session:
+        choose_topic(session, one, "insights", wanted=False, how="a page", now=lite.now)
+        choose_tracking(session, two, wanted=False, how="a page", now=lite.now)
+        choose_pause(session, three, lite.now + timedelta(days=30), how="a page", now=lite.now)
+        suppress_domain(session, four.domain, how="a test", now=lite.now)
+
+    assert restore(lite, backup).noes == 4
+
+    states = {(row["contact_id"], row["purpose"]): row["state"] for row in lite.rows("consent")}
+    assert states[one.id, "mail"] == "withdrawn"
+    assert states[two.id, "tracking"] == "withdrawn"
+    assert [row["contact_id"] for row in lite.rows("hold")] == [three.id]
+    assert [row["domain"] for row in lite.rows("suppressed_domain")] == [four.domain]
+    lite.live(days=2)
+    assert {email for email, _ in mails(lite)} == set(READERS) - {READERS[0], READERS[2], READERS[3]}
+
+
+def test_a_no_that_was_written_down_and_never_committed_holds_from_the_next_start_on(lite: Story) -> None:
+    """As after a power cut, or kill -9, between the journal and the commit."""
+    address_hash = lite.contact(READERS[0]).address_hash
+    with pytest.raises(ZeroDivisionError), lite.database.writing(durable=True) as session:
+        opt_out(session, address_hash, how="a page", now=lite.now)
+        _write_down_and_die(lite.database, session)
+    assert not is_out(lite, READERS[0])
+    assert catch_up(lite.database, lite.now).noes == 1
+    assert is_out(lite, READERS[0])
+
+
+def _write_down_and_die(database: Database, session: Any) -> None:
+    from nurture.database.journal import notes_before
+
+    assert database.journal is not None
+    database.journal.append(notes_before(session), must_last=True)
+    raise ZeroDivisionError
