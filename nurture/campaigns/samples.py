@@ -31,6 +31,8 @@ URLS = Urls(
     view=f"{_OURS}/view/{_TOKEN}",
     wish=lambda kind: f"{_OURS}/wish/{_TOKEN}/{kind}",
     answer=lambda number: f"{_OURS}/answer/{_TOKEN}/{number}",
+    form=lambda name: f"{_OURS}/subscribe/{name}/for/{_TOKEN}",
+    share=lambda name: f"{_OURS}/subscribe/{name}?from=referral",
 )
 
 _BY_NAME: Mapping[str, Value] = {

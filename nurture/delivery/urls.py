@@ -5,8 +5,10 @@ hash of the address, so that it works for good: after retention, after erasure, 
 says whether it stood in a header or in the body.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from urllib.parse import quote
 
 from nurture.rendering.compiling import Urls
 from nurture.rendering.links import Tag, as_authored
@@ -48,6 +50,7 @@ def make_urls(
     track = sign_delivery(keys, TokenPurpose.TRACK, delivery_id)
     wish = sign_delivery(keys, TokenPurpose.WISH, delivery_id)
     answer = sign_delivery(keys, TokenPurpose.ANSWER, delivery_id)
+    form = sign_delivery(keys, TokenPurpose.FORM, delivery_id)
     return Urls(
         is_tracked=is_tracked,
         open=f"{base}/o/{track}.gif",
@@ -59,7 +62,47 @@ def make_urls(
         tag=tag,
         has_pixel=is_tracked or has_pixel,
         answer=lambda number: f"{base}/answer/{answer}/{number}",
+        form=lambda name: f"{base}/subscribe/{name}/for/{form}",
+        share=lambda name: f"{base}/subscribe/{name}?from=referral",
     )
+
+
+def make_mail_urls(keys: TokenKeys, domain: str, delivery_id: int, address_hash: str) -> Urls:
+    """The same where no page of ours can be reached: every one is a mail to us, written but for the press of "send".
+
+    A mail to the way out takes its reader off at once; the others come back as a reply to this very mail.
+    """
+    leave = f"{leave_local_part(keys, delivery_id, address_hash)}@{domain}"
+    reply = f"{reply_local_part(keys, delivery_id)}@{domain}"
+    return Urls(
+        is_tracked=False,
+        open="",
+        click=lambda _: "",
+        leave=f"mailto:{leave}?subject=Unsubscribe",
+        preferences=_mailto(reply, "What I get from you"),
+        view=_mailto(reply, "Please send me this mail again"),
+        wish=lambda kind: _mailto(reply, _WISHES.get(kind, kind)),
+        answer=lambda number: _mailto(reply, f"My answer is number {number}"),
+    )
+
+
+_WISHES = {
+    "information": "Yes, send me more information",
+    "demonstration": "Yes, show me a demonstration",
+    "need": "Yes, I have a need, talk to me",
+}
+
+
+def meet_mailto(keys: TokenKeys, domain: str, delivery_id: int) -> Callable[[str], str]:
+    """The mail in which the reader of this one picks that time, or none, to meet."""
+    reply = f"{reply_local_part(keys, delivery_id)}@{domain}"
+    return lambda label: _mailto(reply, f"Let us meet on {label}" if label else "Let us meet at another time")
+
+
+def _mailto(address: str, words: str) -> str:
+    """A mail that says so in its subject and in its text: some people send one without looking at the other."""
+    said = quote(words, safe="")
+    return f"mailto:{address}?subject={said}&body={said}"
 
 
 def meet_url(keys: TokenKeys, base_url: str, delivery_id: int) -> str:

@@ -49,6 +49,10 @@ class NewsletterDefinition(FileDefinition):
     announce_in: AnnouncementWindow | None = Field(None, description="When it may leave; left out: at any time.")
     wait_after: Length = Field("5 working days", description="Time between somebody's announcement and first issue.")
     schedule: ScheduleDefinition = Field(description="When issues go out.")
+    sign_up: str = Field(
+        "",
+        description="The form of forms.yaml that somebody an issue is passed on to gets their own by; its last line.",
+    )
     layout: str = Field("newsletter", description="The layout of issues, below templates/layouts/.")
 
 

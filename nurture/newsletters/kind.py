@@ -163,7 +163,13 @@ def _unit(
         "newsletter": definition.newsletter,
         "front": front.model_dump(mode="json"),
         "mails": {place.stem: mail.to_json()},
-        "about": {"title": title, "kind": NEWSLETTER, "number": front.number, "subject": front.subject},
+        "about": {
+            "title": title,
+            "kind": NEWSLETTER,
+            "number": front.number,
+            "subject": front.subject,
+            **({"sign_up": definition.sign_up} if definition.sign_up else {}),
+        },
         "rests_on": rests_on([front.audience] if front.audience else [], workspace.words),
         **questions_asked(workspace, {place.stem: mail}),
     }
@@ -190,7 +196,7 @@ def _read_mail(
         )
         return None, None
     reading = read_markdown(workspace.templates, path, default_layout=layout)
-    about_mail = {"number": 1, "subject": "sample"} if model is IssueFrontMatter else {}
+    about_mail = {"number": 1, "subject": "sample", "sign_up": "newsletter"} if model is IssueFrontMatter else {}
     mail = take_mail(workspace, reading, problems, asked_at=(name, 1, 1), about_mail=about_mail)
     if mail is None:
         return None, None

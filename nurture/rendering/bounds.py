@@ -75,7 +75,7 @@ class Fields:
 
 
 class Sayings:
-    """`wish_url("demonstration")`, `answer_url(2)`: the addresses behind which a contact says something."""
+    """`wish_url("demonstration")`, `answer_url(2)`: addresses behind which somebody says something to us."""
 
     __slots__ = ("address", "given")
 

@@ -50,6 +50,8 @@ class Urls:
     wish: Callable[[str], str]
     tag: Tag = as_authored
     answer: Callable[[int], str] = lambda _: ""  # the page with that answer to the mail's question
+    form: Callable[[str], str] = lambda _: ""  # the form of that name, as this very reader gets it
+    share: Callable[[str], str] = lambda _: ""  # the same for whoever they pass the mail on to
     others: frozenset[str] = frozenset()  # of our own pages, in what the mail knows: not counted as clicks either
     has_pixel: bool = False
 
@@ -215,13 +217,12 @@ class CompiledMail:
         Raises RenderError when the template asks for something this contact has not got.
         """
         names = self._names(context, urls)
-        wishes: Sayings = names["wish_url"]
-        answers: Sayings = names["answer_url"]
+        said: list[Sayings] = [names[name] for name in ("wish_url", "answer_url", "form_url", "share_url")]
         own = urls.others | {urls.leave, urls.preferences, urls.view}
         click = urls.click if urls.is_tracked else None
 
         def clicks() -> Clicks:
-            return Clicks(len(self.links), click, lambda: own | wishes.given | answers.given, urls.tag)
+            return Clicks(len(self.links), click, lambda: own.union(*(one.given for one in said)), urls.tag)
 
         subject = _one_line(self._run(self._subject, names, context))
         if not subject:
@@ -279,7 +280,10 @@ class CompiledMail:
     def _names(self, context: Mapping[str, Any], urls: Urls) -> dict[str, Any]:
         roots = {root: Fields(root, context.get(root) or {}) for root in rules.ROOTS}
         addresses = {"leave_url": urls.leave, "preferences_url": urls.preferences, "view_url": urls.view}
-        return {**roots, **addresses, "wish_url": Sayings(urls.wish), "answer_url": Sayings(urls.answer)}
+        sayings: Mapping[str, Callable[[Any], str]] = {
+            "wish_url": urls.wish, "answer_url": urls.answer, "form_url": urls.form, "share_url": urls.share,
+        }  # fmt: skip
+        return {**roots, **addresses, **{name: Sayings(address) for name, address in sayings.items()}}
 
     def _run(self, template: jinja2.Template, names: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         try:

@@ -14,7 +14,9 @@ from typing import TypeAlias
 from nurture.rendering import markup
 
 #: Names in a template that lead to our own pages.
-OWN_ADDRESSES = frozenset({"leave_url", "preferences_url", "view_url", "wish_url", "answer_url"})
+OWN_ADDRESSES = frozenset(
+    {"leave_url", "preferences_url", "view_url", "wish_url", "answer_url", "form_url", "share_url"}
+)
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
 # Browsers ignore control characters and spaces in front of and inside a scheme, so they are no way around the check.

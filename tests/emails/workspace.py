@@ -49,6 +49,8 @@ def urls(*, is_tracked: bool = True, click: Callable[[int], str] | None = None) 
         view="https://n.example/view/T",
         wish=lambda wish: f"https://n.example/wish/T/{wish}",
         answer=lambda number: f"https://n.example/answer/T/{number}",
+        form=lambda name: f"https://n.example/subscribe/{name}/for/T",
+        share=lambda name: f"https://n.example/subscribe/{name}?from=referral",
     )
 
 

@@ -67,6 +67,8 @@ ADDRESSES: Mapping[str, str] = {
     "preferences_url": "The page to choose topics, and whether opens and clicks are recorded.",
     "view_url": "This mail in a browser.",
     "wish_url": "`{{ wish_url('demonstration') }}`: says what the reader wants: `information`, `demonstration` or `need`.",
+    "form_url": "`{{ form_url('benchmark-report') }}`: that form, asking its reader only what we do not know yet.",
+    "share_url": "`{{ share_url('newsletter') }}`: that form for whoever this mail is passed on to; says nothing about its reader.",
     "answer_url": "`{{ answer_url(2) }}`: the page with that answer to the mail's question; `parts/question.mjml` prints it.",
 }
 
@@ -77,6 +79,7 @@ MAIL: Mapping[str, str] = {
     "topic_label": "The topic, as contacts see it.",
     "number": "The number of an issue.",
     "subject": "The subject of an issue.",
+    "sign_up": "Of an issue: the form that newsletter.yaml names, if it does.",
     "meeting": "The times that an `offer_meeting` step offers: [see below](#times-to-meet).",
 }
 
