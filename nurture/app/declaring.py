@@ -25,8 +25,10 @@ def declared_of(settings: Settings) -> Declared:
         blackout=tuple(str(_day_span(text)) for text in settings.sending.blackout),
         blast_guard=settings.sending.blast_guard,
         company_domains=frozenset(domain.lower() for domain in settings.company.domains),
-        utm=_utm(settings),
-        tracking=settings.tracking.mode,
+        # Without pages of ours nothing can be recorded, and links stay as they are written.
+        utm=_utm(settings) if settings.web.way_out == "web" else None,
+        tracking=settings.tracking.mode if settings.web.way_out == "web" else "none",
+        assignment=tuple({"name": one.name, "when": one.when, "to": list(one.to)} for one in settings.assignment),
     )
 
 

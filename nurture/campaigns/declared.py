@@ -9,8 +9,9 @@ from typing import Any
 
 from nurture.campaigns import store, wording
 from nurture.campaigns.reading import Problem, Problems, Unit, Workspace
+from nurture.conditions import ConditionError, Words, parse, segments_in
 from nurture.database.engine import Session
-from nurture.errors import BadInput, NotFound
+from nurture.errors import BadInput, NotFound, did_you_mean
 from nurture.rendering.utm import Utm
 from nurture.timing import get_zone, parse_days, parse_hours
 
@@ -61,6 +62,8 @@ class Declared:
     company_domains: frozenset[str] = frozenset()  # of colleagues: they get mail, and are never scored or counted
     utm: Utm | None = None
     tracking: str = "full"  # the same for every topic
+    assignment: tuple[Mapping[str, Any], ...] = ()  # whose new contacts are: name, when, to; the first that holds
+    assignment_segments: Mapping[str, str] = field(default_factory=dict)  # the texts of the segments they name
 
     @property
     def postal_address(self) -> str:
@@ -78,6 +81,8 @@ class Declared:
             "blackout": list(self.blackout),
             "company_domains": sorted(self.company_domains),
             "utm": self.utm.to_json() if self.utm else None,
+            "assignment": [dict(one) for one in self.assignment],
+            "assignment_segments": dict(self.assignment_segments),
         }
 
     @classmethod
@@ -97,6 +102,8 @@ class Declared:
             blast_guard=content.get("blast_guard", 1000),
             company_domains=frozenset(content.get("company_domains", ())),
             utm=Utm.from_json(content["utm"]) if content.get("utm") else None,
+            assignment=tuple(content.get("assignment", ())),
+            assignment_segments=content.get("assignment_segments", {}),
             tracking=content.get("tracking", "full"),
         )
 
@@ -116,13 +123,31 @@ class DeclaredKind:
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         _Check(workspace, self._declared, self._built_in, self._topics, problems).run()
-        return [Unit(KIND, NAME, FILE, self._declared.to_content())]
+        named = _segments_of(self._declared, workspace)
+        return [Unit(KIND, NAME, FILE, replace(self._declared, assignment_segments=named).to_content())]
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         return content
 
     def count_people(self, session: Session, name: str) -> int:
         return 0
+
+
+def find_fault(condition: str, words: Words) -> ConditionError | None:
+    """What is wrong with a condition; None: nothing."""
+    try:
+        parse(condition, words)
+    except ConditionError as error:
+        return error
+    return None
+
+
+def _segments_of(declared: Declared, workspace: Workspace) -> dict[str, str]:
+    """The segments that the rules of assignment name, so that they mean the same for as long as this is published."""
+    texts = [str(one["when"]) for one in declared.assignment if one["when"]]
+    known = [text for text in texts if find_fault(text, workspace.words) is None]
+    names = {name for text in known for name in segments_in(text, workspace.words)}
+    return {name: workspace.words.segments[name] for name in sorted(names)}
 
 
 #: What stands in an operator's settings and must be understood, or no lead of theirs would ever be due.
@@ -146,6 +171,7 @@ class _Check:
         self._built_in = built_in
         self._topics = topics
         self._problems = problems
+        self._words = workspace.words
 
     def run(self) -> None:
         sender = self._declared.default_sender
@@ -174,6 +200,7 @@ class _Check:
             self._check_honesty(f"[senders.named.{name}]", named)
         self._check_operators()
         self._check_fields()
+        self._check_assignment()
 
     def _complain(self, code: str, section: str, message: str, hint: str = "", turn: int = 0) -> None:
         """Complain about a section; `turn` says which of several of that name."""
@@ -212,6 +239,26 @@ class _Check:
                 message = f"operators.email: {one['email']} works here already."
                 self._complain("NS004", "[[operators]]", message, "Keep one of the two.", number)
             seen.add(one["email"].lower())
+
+    def _check_assignment(self) -> None:
+        working = [one["email"].lower() for one in self._declared.operators]
+        names = [str(one["name"]) for one in self._declared.assignment]
+        for number, one in enumerate(self._declared.assignment):
+            fault = find_fault(str(one["when"]), self._words) if one["when"] else None
+            if fault is not None:
+                hint = fault.hint or "Write a condition as segments have it, or leave `when` out for everybody else."
+                self._complain("NS004", "[[assignment]]", f"assignment.when: {fault}", hint, number)
+            if not one["to"]:
+                message = f'assignment.to: nobody gets whom the rule "{one["name"]}" is about.'
+                self._complain("NS004", "[[assignment]]", message, "Name one operator or several by address.", number)
+            for taker in one["to"]:
+                if taker.lower() not in working:
+                    message = f"assignment.to: {taker} is no operator."
+                    hint = f"Name somebody of [[operators]].{did_you_mean(taker, working)}"
+                    self._complain("NS004", "[[assignment]]", message, hint, number)
+            if one["name"] in names[:number]:
+                message = f'assignment.name: "{one["name"]}" is another rule already.'
+                self._complain("NS004", "[[assignment]]", message, "The history names rules; give it its own.", number)
 
     def _check_fields(self) -> None:
         for name in self._declared.fields:

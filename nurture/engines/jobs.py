@@ -19,6 +19,7 @@ from nurture.consent.actions import judge_again
 from nurture.consent.definition import get_table
 from nurture.consent.holds import store as holds
 from nurture.contacts import store as contacts
+from nurture.contacts.assignment.actions import assign_owners
 from nurture.contacts.segments import Language
 from nurture.database.claiming import get_mark, hold_lock, set_mark
 from nurture.database.engine import Database, Session
@@ -122,8 +123,12 @@ def _published(session: Session) -> str:
 
 
 def _score(session: Session, bench: Bench, now: datetime) -> int:
-    """Look at contacts that changed, then at those whose points faded over night."""
+    """Look at contacts that changed, then at those whose points faded over night.
+
+    Whoever belongs to nobody is given to somebody before: who becomes sales-ready goes to their owner.
+    """
     changed = contacts.list_changed(session, "scoring", _CHUNK)
+    assign_owners(session, bench.language, list(changed), now)
     ids = list(changed) or scores.list_stale(session, _midnight(now), _CHUNK)
     model = find_model(session, bench.language)
     if model is not None and ids:

@@ -44,6 +44,10 @@ class WebSettings(_Section):
     base_url: WebAddress = Field(
         "http://127.0.0.1:8000", description="Where people reach this server; it stands in every mail, so use https."
     )
+    way_out: Literal["web", "mailto"] = Field(
+        "web",
+        description="How readers leave: on our pages, or by mail alone, where no server can be reached from outside.",
+    )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="The port to listen on.")
     trusted_proxies: Networks = Field((), description="Addresses of reverse proxies whose X-Forwarded-For is believed.")
@@ -156,6 +160,12 @@ class OperatorSettings(_Section):
     role: Literal["rep", "marketing", "admin"] = Field("rep", description="What they do here.")
 
 
+class AssignmentSettings(_Section):
+    name: Line = Field(description="What the history of a contact calls the rule.")
+    when: str = Field("", description="For whom it holds, as a condition; empty: for everybody else.")
+    to: Names = Field(description="The operators who take turns, by address; one who left is passed over.")
+
+
 class TopicSettings(_Section):
     name: Line = Field(description="How files and commands call it.")
     label: Line = Field(description="How contacts see it.")
@@ -186,6 +196,7 @@ class Settings(_Section):
     clock: ClockSettings = ClockSettings()
     log: LogSettings = LogSettings()
     operators: tuple[OperatorSettings, ...] = Field((), description="Who works here.")
+    assignment: tuple[AssignmentSettings, ...] = Field((), description="Whose new contacts are.")
     topics: tuple[TopicSettings, ...] = Field((), description="What contacts get mail about.")
     fields: dict[str, FieldSettings] = Field({}, description="What else is known about contacts.")
     secret: Names = Field((), description="Signs the links in mails; the first signs, all verify.", repr=False)

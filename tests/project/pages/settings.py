@@ -32,6 +32,7 @@ changes nobody's mail before `nurture publish`. All other settings count from th
 #: Sections that may come several times, or under a name of one's own, and how their header is written.
 _REPEATED = {
     "operators": "[[operators]]",
+    "assignment": "[[assignment]]",
     "topics": "[[topics]]",
     "fields": "[fields.NAME]",
     "senders.named": "[senders.named.NAME]",
