@@ -29,6 +29,7 @@ _FILES = {
     "questions": "campaigns/questions.yaml",
     "scoring": "campaigns/scoring.yaml",
     "handoff": "campaigns/handoff.yaml",
+    "forms": "campaigns/forms.yaml",
     "consent": "campaigns/consent.yaml",
     "behavior": "behavior.yaml",
 }
@@ -88,6 +89,7 @@ def make_schemas() -> dict[str, dict[str, Any]]:
     from nurture.consent.definition import ConsentDefinition
     from nurture.contacts.questions.kind import QuestionsDefinition
     from nurture.contacts.segments import SegmentsDefinition
+    from nurture.forms.definition import FormsDefinition
     from nurture.handoff.definition import HandoffDefinition
     from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
     from nurture.scoring.definition import ScoringDefinition
@@ -102,6 +104,7 @@ def make_schemas() -> dict[str, dict[str, Any]]:
         "questions": QuestionsDefinition,
         "scoring": ScoringDefinition,
         "handoff": HandoffDefinition,
+        "forms": FormsDefinition,
         "consent": ConsentDefinition,
         "behavior": BehaviorDefinition,
     }

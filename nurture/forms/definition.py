@@ -6,7 +6,9 @@ Every text may stand in several languages; a form speaks those in which its cons
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from nurture.campaigns.reading import Definition, FileDefinition
 from nurture.contacts.fields import SOURCES
@@ -52,6 +54,13 @@ class FieldDefinition(Definition):
     label: Text | None = Field(None, description="How the form calls it; left out: as settings.toml does.")
 
 
+class _OrName:
+    """Tells editors that a name alone will do."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, inner: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, inner(schema)]}
+
+
 def _as_field(value: object) -> object:
     """A name alone is a field that may stay empty."""
     return {"name": value} if isinstance(value, str) else value
@@ -61,7 +70,7 @@ def _as_field(value: object) -> object:
 Asked = Annotated[
     FieldDefinition,
     BeforeValidator(_as_field),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/FieldDefinition"}]}),
+    _OrName(),
 ]
 
 

@@ -6,6 +6,7 @@ that it was them: whatever was asked for waits until a link in a mail to that ad
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +29,9 @@ TRAP = "homepage"
 
 #: Those that forms and pages speak.
 LANGUAGES = ("en", "de", "fr", "es")
+
+#: Where a link stood, as its address says it.
+LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 #: Fields of every contact that a form may ask for. Where somebody stands with us is ours to say.
 MAY_BE_ASKED = ("first_name", "last_name", "company", "job_title", "country", "language", "timezone")

@@ -5,7 +5,6 @@ its owner, and only that link and a button there act. The link of a mail knows w
 not know yet, and shows of them no more than the masked address, since mails get forwarded.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,15 +20,13 @@ from nurture.database.engine import Session
 from nurture.delivery.store import Delivery, find_delivery
 from nurture.delivery.urls import read_delivery
 from nurture.forms.actions import Came, Outcome, find_form, find_worded, known_fields, sign_up
-from nurture.forms.rules import MOST_TEXT, TRAP, Faults, Form, is_machine, read_entry, rep_names
+from nurture.forms.rules import LABEL, MOST_TEXT, TRAP, Faults, Form, is_machine, read_entry, rep_names
 from nurture.forms.stamps import read_stamp, stamp
 from nurture.tokens import TokenPurpose
 from nurture.web.plain import cut_short, not_there
 from nurture.web.site import Site, sender_of
 from nurture.web.visits import Visit
 from nurture.web.wording import Wording, wording_for
-
-_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 #: How browsers know what to offer (HTML, autofill); WCAG 1.3.5 asks for it.
 AUTOCOMPLETE = {
@@ -140,7 +137,7 @@ def _open(site: Site, session: Session, visit: Visit, *, is_writing: bool = Fals
         form,
         _wording(visit, form),
         sender_of(session, None),
-        label=label if _LABEL.fullmatch(label) else "",
+        label=label if LABEL.fullmatch(label) else "",
         operator_id=operator_id,
     )
 
