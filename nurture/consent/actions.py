@@ -19,17 +19,20 @@ from nurture.consent.rhythms.rules import AtMost
 from nurture.consent.rhythms.store import find_rhythm, save_rhythm
 from nurture.consent.rules import (
     NO_BASIS,
+    STRENGTH,
     Basis,
     ConsentPurpose,
     Pile,
     Proof,
+    Purpose,
+    may_send,
     proof_of,
 )
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
-from nurture.errors import BadInput
+from nurture.errors import BadInput, NotAllowed
 
 LONGEST_PAUSE = timedelta(days=366)
 
@@ -88,6 +91,34 @@ def consent_row(table: ConsentTable, said: Said, now: datetime) -> dict[str, Any
         "law": ruling.law,
         "changed_at": now,
     }
+
+
+def give(
+    session: Session,
+    table: ConsentTable,
+    contact: contacts.Contact,
+    topic: str,
+    basis: Basis,
+    given_on: date,
+    *,
+    how: Proof | str,
+    now: datetime,
+) -> None:
+    """One of us writes down that somebody agreed; a no, and a better basis that still holds, give way to nothing."""
+    contacts.lock_contacts(session, [contact.id], exclusively=True)
+    standing = store.standings(session, [contact.id], topic)[contact.id]
+    if standing.suppressions or standing.state in {"refused", "withdrawn"}:
+        no = may_send(Purpose.CAMPAIGN, standing, now).because
+        raise NotAllowed(
+            f"{contact.email}: {no}. Nobody but they can take that back: on the page behind their mails, or by signing up."
+        )
+    kept = Basis(standing.basis) if standing.basis is not None and not standing.has_expired(now) else None
+    if kept is not None and STRENGTH.index(kept) < STRENGTH.index(basis):
+        raise NotAllowed(f"{contact.email} has a better basis already: {kept}. Nothing was changed.")
+    said = Said(
+        contact.id, contact.address_hash, contact.country, topic, "given", basis, given_on, how, domain=contact.domain
+    )  # fmt: skip
+    record(session, table, [said], now)
 
 
 def judge_again(
