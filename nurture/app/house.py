@@ -41,7 +41,7 @@ from nurture.delivery.mailed import rules as mailed_rules
 from nurture.delivery.mailed import store as mailed
 from nurture.delivery.notices import ServiceKind
 from nurture.delivery.owners import ask_owners
-from nurture.delivery.rules import Boundary
+from nurture.delivery.rules import MOST_BY_MAIL_ALONE, Boundary
 from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
 from nurture.engines.local import Workshop
@@ -55,6 +55,7 @@ from nurture.newsletters.actions import list_coming_issues
 from nurture.newsletters.kind import IssueKind, NewsletterKind
 from nurture.outgoing.calling import Caller, Exchange
 from nurture.outgoing.rules import Outskirts
+from nurture.privacy.retention.rules import Retention
 from nurture.scoring.definition import ScoringKind
 from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
@@ -100,7 +101,7 @@ class App:
 
     @cached_property
     def house(self) -> House:
-        return House(self.keys, self.settings.web.base_url, self.settings.inbound.domain)
+        return House(self.keys, self.settings.web.base_url, self.settings.inbound.domain, self.is_by_mail_alone)
 
     @cached_property
     def boundary(self) -> Boundary:
@@ -109,7 +110,14 @@ class App:
             base_url=self.settings.web.base_url,
             only_to=frozenset(domain.lower() for domain in self.settings.sending.only_to),
             test_domains=frozenset(domain.lower() for domain in self.settings.senders.test_domains),
+            is_by_mail_alone=self.is_by_mail_alone,
+            inbound_domain=self.settings.inbound.domain,
         )
+
+    @property
+    def is_by_mail_alone(self) -> bool:
+        """Whether readers leave by mail, because nobody outside can reach a page of ours."""
+        return self.settings.web.way_out == "mailto"
 
     @cached_property
     def settle_after(self) -> timedelta:
@@ -203,7 +211,21 @@ class App:
 
     def bench(self, worker: int) -> Bench:
         """What the recurring jobs work with."""
-        return Bench(self.database, worker, self.language, self.settle_after, self.resends_uncertain, desk=self.desk)
+        return Bench(
+            self.database,
+            worker,
+            self.language,
+            self.settle_after,
+            self.resends_uncertain,
+            self.retention,
+            desk=self.desk,
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long what is known about people is kept."""
+        kept = self.settings.privacy
+        return Retention(**{name: _length(f"privacy.{name}", text) for name, text in kept.model_dump().items()})
 
     def sender(self, worker: int) -> MailSender:
         """The sending half of a worker."""
@@ -234,6 +256,7 @@ class App:
             values_per_ask=declared.values_per_ask,
             blackout=tuple(parse_day_span(text) for text in declared.blackout),
             blast_guard=declared.blast_guard,
+            most_per_day=MOST_BY_MAIL_ALONE if self.is_by_mail_alone else 0,
         )
 
     def caller(self, worker: int) -> Caller:

@@ -90,7 +90,11 @@ def warn_of_pause(session: "Session") -> None:
 
 
 def _say_boundary(house: "App") -> None:
+    from nurture.delivery.rules import MOST_BY_MAIL_ALONE
+
     boundary = house.boundary
+    if boundary.is_by_mail_alone:
+        say(f"Readers leave by mail, so at most {MOST_BY_MAIL_ALONE:,} marketing mails leave in 24 hours.")
     if boundary.relay_is_loopback:
         say(f"The relay {house.relay.host}:{house.relay.port} is on this machine; nothing leaves it.")
     elif not boundary.only_to:

@@ -99,6 +99,8 @@ def _links(house: "App") -> Finding:
     from nurture.delivery.rules import is_public_https
 
     url = house.settings.web.base_url
+    if house.is_by_mail_alone:
+        return _way_out_by_mail(house)
     if is_public_https(url):
         return Finding("links", True, f"mails link to {url}")
     if house.boundary.relay_is_loopback:
@@ -106,6 +108,18 @@ def _links(house: "App") -> Finding:
     return Finding(
         "links", False, f"mails would link to {url}, where no reader could opt out",
         'set web.base_url to your public address, such as "https://news.example.com"',
+    )  # fmt: skip
+
+
+def _way_out_by_mail(house: "App") -> Finding:
+    from nurture.delivery.rules import MOST_BY_MAIL_ALONE, is_public_domain
+
+    domain = house.settings.inbound.domain
+    if is_public_domain(domain):
+        return Finding("links", True, f"readers leave by mail to {domain}; at most {MOST_BY_MAIL_ALONE:,} mails a day")
+    return Finding(
+        "links", False, 'web.way_out is "mailto", and no mail from outside reaches us, so no reader could opt out',
+        "set inbound.domain to a domain whose mail is handed to inbound.host and inbound.port",
     )  # fmt: skip
 
 

@@ -71,6 +71,7 @@ class Limits:
     resend_uncertain: bool = False
     values_per_ask: int = 3
     blackout: tuple[DaySpan, ...] = ()
+    most_per_day: int = 0  # marketing mails of the whole house in 24 hours; 0: as many as there are
     blast_guard: int = 0  # people a day and campaign that nobody has to allow; 0: no guard
 
 

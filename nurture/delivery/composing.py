@@ -25,9 +25,19 @@ from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery import headers
 from nurture.delivery.asking import choose_for, read_asked, words_of
-from nurture.delivery.offering import addresses_of, make_offer, read_offer
+from nurture.delivery.offering import Offer, addresses_of, make_offer, read_offer
 from nurture.delivery.store import Delivery
-from nurture.delivery.urls import Via, leave_local_part, leave_url, make_urls, meet_url, message_id, reply_local_part
+from nurture.delivery.urls import (
+    Via,
+    leave_local_part,
+    leave_url,
+    make_mail_urls,
+    make_urls,
+    meet_mailto,
+    meet_url,
+    message_id,
+    reply_local_part,
+)
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
 from nurture.rendering.links import Tag, as_authored
 from nurture.rendering.message import Headers, build_message
@@ -43,6 +53,7 @@ class House:
     keys: TokenKeys
     base_url: str
     inbound_domain: str = ""
+    is_by_mail_alone: bool = False  # readers leave by mail: no link leads to a page of ours
 
 
 @dataclass(frozen=True)
@@ -183,11 +194,20 @@ def render(mail: CompiledMail, delivery: Delivery, house: House, recipient: Reci
     """Subject, HTML and text as this person gets them; `email` is what `contact.email` stands for."""
     context, urls = context_of(delivery, email), urls_of(delivery, house, recipient)
     if (offer := read_offer(delivery.facts)) is not None:
-        meeting = addresses_of(offer, meet_url(house.keys, house.base_url, delivery.id))
+        meeting = _meeting_of(offer, delivery, house)
         context["mail"] = {**context["mail"], "meeting": meeting}
         # Who follows them has not clicked: they lead to a page of ours, tracked or not.
         urls = replace(urls, others=frozenset({meeting["url"], *(slot["url"] for slot in meeting["slots"])}))
     return mail.render(context, urls)
+
+
+def _meeting_of(offer: Offer, delivery: Delivery, house: House) -> dict[str, Any]:
+    """What `mail.meeting` is: links to the page where a time is picked, or mails that say which."""
+    if not house.is_by_mail_alone:
+        return addresses_of(offer, meet_url(house.keys, house.base_url, delivery.id))
+    write = meet_mailto(house.keys, house.inbound_domain, delivery.id)
+    slots = [{"label": slot["label"], "url": write(slot["label"])} for slot in addresses_of(offer, "")["slots"]]
+    return {"url": write(""), "slots": slots}
 
 
 def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
@@ -209,6 +229,8 @@ def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
 
 def urls_of(delivery: Delivery, house: House, recipient: Recipient) -> Urls:
     facts: dict[str, Any] = delivery.facts or {}
+    if house.is_by_mail_alone:
+        return make_mail_urls(house.keys, house.inbound_domain, delivery.id, recipient.address_hash)
     return make_urls(
         house.keys,
         house.base_url,
@@ -262,7 +284,9 @@ def compose(mail: CompiledMail, delivery: Delivery, house: House, recipient: Rec
                     delivery.campaign,
                     list_domain=sender.domain,
                     list_title=facts["mail"].get("title", ""),
-                    leave_url=leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash),
+                    leave_url=None
+                    if house.is_by_mail_alone
+                    else leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash),
                     leave_mail=leave_mail,
                 ),
             ),

@@ -4,7 +4,7 @@ from nurture.consent.rules import Purpose
 
 
 def by_kind(
-    purpose: str, campaign: str, *, list_domain: str, list_title: str, leave_url: str, leave_mail: str | None
+    purpose: str, campaign: str, *, list_domain: str, list_title: str, leave_url: str | None, leave_mail: str | None
 ) -> tuple[tuple[str, str], ...]:
     """The headers beyond those every message has, in order.
 
@@ -12,10 +12,11 @@ def by_kind(
     silence from auto-responders: that somebody is away is worth knowing before the next step.
     """
     kind, _, name = campaign.partition(":")
-    leave = (
-        ("List-Unsubscribe", f"<{leave_url}>" + (f", <mailto:{leave_mail}>" if leave_mail else "")),
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-    )
+    ways = [f"<{leave_url}>"] if leave_url else []
+    ways += [f"<mailto:{leave_mail}>"] if leave_mail else []
+    leave: tuple[tuple[str, str], ...] = (("List-Unsubscribe", ", ".join(ways)),) if ways else ()
+    # Only a page of ours can take one click.
+    leave += (("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),) if leave_url else ()
     newsletter = (
         ("List-Id", f"{_phrase(list_title)} <{name}.{list_domain}>".strip()),
         ("Precedence", "bulk"),

@@ -62,6 +62,7 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
         "text": "Thank you. Could you show us how this works with three plants?",
         "mail": "report",
     },
+    "touch": {"first_name": "Luis", "subject": "Our talk on Tuesday"},
     "notify": {
         "first_name": "Luis",
         "subject": "Ana Sample has not signed in since Monday",

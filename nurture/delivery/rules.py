@@ -98,6 +98,7 @@ class HeldBecause(StrEnum):
     CAP = "cap"
     ISSUE_FIRST = "issue first"  # a newsletter's mail to the same person is about to leave and needs the cap
     ASK_BUDGET = "ask budget"  # too few mails of value since the last ask
+    FULL = "day is full"  # without pages of ours the house sends so many a day and no more
     GUARD = "blast guard"  # the campaign is about to mail far more people than planned, and nobody said yes
     RECHECK = "recheck"  # something happened that may end the sequence; `advance` looks first
     HOLD = "hold"  # a colleague keeps hands off this person for now
@@ -130,6 +131,9 @@ class Settling:
     status: Status
     due_at: datetime | None = None
 
+
+#: Marketing mails a day of a house whose readers can leave by mail alone; whoever sends more needs one-click (RFC 8058).
+MOST_BY_MAIL_ALONE = 1000
 
 #: How long before a newsletter's mail a step of a sequence to the same person waits for it.
 ISSUE_GOES_FIRST = timedelta(days=1)
@@ -186,6 +190,7 @@ class Circumstances:
     values_since_ask: int = 0  # mails of value that may have arrived since the last ask, from any campaign
     has_asked_us: bool = False  # said that they want a demonstration or have a need
     guard: str = ""  # why the campaign mails nobody more for now
+    full_until: datetime | None = None  # when the house may send the next, if it has sent as many as it may in a day
     is_issue: bool = False  # of a newsletter: what comes too soon is not sent later, for the next one is better
     at_most: AtMost | None = None  # they asked for no more than one mail in so long
     last_at: datetime | None = None  # of the last mail that may have arrived, for whoever asked for less
@@ -218,7 +223,13 @@ def find_stop(circumstances: Circumstances, now: datetime) -> Stop | None:
         return Stop(Status.HELD, HeldBecause.BLACKOUT, here.next_opens_at)
     if here.closes_at is not None and here.closes_at <= now:
         return Stop(Status.HELD, HeldBecause.WINDOW, here.next_opens_at)
-    return _too_often(here, now) or _over_cap(here, now) or _ask_too_early(here, now) or _stopped_by_guard(here)
+    return (
+        _too_often(here, now)
+        or _over_cap(here, now)
+        or _ask_too_early(here, now)
+        or _house_is_full(here)
+        or _stopped_by_guard(here)
+    )
 
 
 def _too_often(here: Circumstances, now: datetime) -> Stop | None:
@@ -254,6 +265,13 @@ def _ask_too_early(here: Circumstances, now: datetime) -> Stop | None:
     return Stop(Status.HELD, HeldBecause.ASK_BUDGET, now + LOOK_AT_ASK_AFTER)
 
 
+def _house_is_full(here: Circumstances) -> Stop | None:
+    if here.full_until is None:
+        return None
+    because = f'{HeldBecause.FULL}: with web.way_out = "mailto" {MOST_BY_MAIL_ALONE:,} mails leave in 24 hours'
+    return Stop(Status.HELD, because, here.full_until)
+
+
 def _stopped_by_guard(here: Circumstances) -> Stop | None:
     return Stop(Status.HELD, here.guard) if here.guard else None
 
@@ -278,15 +296,22 @@ class Boundary:
     base_url: str
     only_to: frozenset[str]
     test_domains: frozenset[str]
+    is_by_mail_alone: bool = False
+    inbound_domain: str = ""
 
     def find_objection(self, domain: str) -> str | None:
         """Why nothing may be handed over for this domain, with the line to change; None when it may."""
         if self.relay_is_loopback or domain in self.test_domains:
             return None
-        if not is_public_https(self.base_url):
+        if self.is_by_mail_alone and not is_public_domain(self.inbound_domain):
+            return (
+                'web.way_out is "mailto", but no mail from outside reaches us, so no reader could opt out; set '
+                "inbound.domain to the domain whose mail is handed to inbound.host and inbound.port"
+            )
+        if not self.is_by_mail_alone and not is_public_https(self.base_url):
             return (
                 f"web.base_url is {self.base_url}, where no reader could opt out; set it to your public https address, "
-                "or write to senders.test_domains only"
+                'or let readers leave by mail (web.way_out = "mailto"), or write to senders.test_domains only'
             )
         if domain not in self.only_to and "*" not in self.only_to:
             return f'sending.only_to does not name {domain}; add it in settings.toml, or ["*"] for everybody'
@@ -303,6 +328,11 @@ def is_public_https(url: str) -> bool:
         return ipaddress.ip_address(host).is_global
     except ValueError:
         return "." in host
+
+
+def is_public_domain(domain: str) -> bool:
+    """Whether mail from anywhere could be addressed to it."""
+    return "." in domain and not domain.endswith((".localhost", ".local", ".invalid"))
 
 
 def is_loopback(host: str) -> bool:

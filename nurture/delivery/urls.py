@@ -35,6 +35,13 @@ class WayOut:
     address_hash: str
 
 
+@dataclass(frozen=True)
+class OwnBox:
+    """An operator's own address of ours, for the BCC of mails they write themselves."""
+
+    operator_id: int
+
+
 def make_urls(
     keys: TokenKeys,
     base_url: str,
@@ -126,6 +133,11 @@ def reply_local_part(keys: TokenKeys, delivery_id: int) -> str:
     return f"reply+{keys.sign_in_address(TokenPurpose.REPLY, delivery_id.to_bytes(_DELIVERY_BYTES))}"
 
 
+def own_local_part(keys: TokenKeys, operator_id: int) -> str:
+    """The local part of an operator's own address, which nobody else can make up."""
+    return f"bcc+{keys.sign_in_address(TokenPurpose.TOUCH, operator_id.to_bytes(_DELIVERY_BYTES))}"
+
+
 def message_id(keys: TokenKeys, delivery_id: int, domain: str) -> str:
     """The Message-ID of a delivery: the same on every try, and recognized in what quotes it."""
     token = keys.sign_in_address(TokenPurpose.MESSAGE, delivery_id.to_bytes(_DELIVERY_BYTES))
@@ -149,17 +161,20 @@ def read_way_out(keys: TokenKeys, token: str) -> WayOut | None:
 
 def is_handed_out(local_part: str) -> bool:
     """Whether this looks like an address that stands in our mails; only its token says whether it is one."""
-    return local_part.lower().startswith(("leave+", "reply+"))
+    return local_part.lower().startswith(("leave+", "reply+", "bcc+"))
 
 
-def read_local_part(keys: TokenKeys, local_part: str) -> WayOut | int | None:
-    """What an address of ours that mail arrived at means: a way out, the delivery replied to, or nothing."""
+def read_local_part(keys: TokenKeys, local_part: str) -> WayOut | OwnBox | int | None:
+    """What an address of ours that mail arrived at means: a way out, the delivery replied to, an operator's own box."""
     word, _, token = local_part.lower().partition("+")
     if word == "leave":
         return _read_way_out(keys.read_in_address(TokenPurpose.LEAVE, token))
     if word == "reply":
         payload = keys.read_in_address(TokenPurpose.REPLY, token)
         return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
+    if word == "bcc":
+        payload = keys.read_in_address(TokenPurpose.TOUCH, token)
+        return OwnBox(int.from_bytes(payload)) if payload is not None and len(payload) == _DELIVERY_BYTES else None
     return None
 
 

@@ -140,6 +140,20 @@ class FormsSettings(_Section):
     remind_after: str = Field("2 days", description="When to ask once more, and never again.")
 
 
+class PrivacySettings(_Section):
+    activities: str = Field(
+        "1095 days", description="How long opens, clicks and words of people are kept; 0 days: for ever."
+    )
+    ip_addresses: str = Field("30 days", description="How long the address and browser of an open or click are kept.")
+    proof_ip_addresses: str = Field("1095 days", description="How long the address from which somebody agreed is kept.")
+    inbound_mail: str = Field("180 days", description="How long the text of a mail that came back is kept.")
+    mail_facts: str = Field(
+        "400 days", description="How long what a mail took from a contact is kept; then its view page ends."
+    )
+    history: str = Field("1095 days", description="How long the changes of a contact are kept.")
+    journal: str = Field("90 days", description="How long the journal goes back: no less than your oldest backup.")
+
+
 class ClockSettings(_Section):
     offset: str = Field("", description='Rehearse: "21 days" moves the present. Loopback relays only.')
 
@@ -193,6 +207,7 @@ class Settings(_Section):
     inbound: InboundSettings = InboundSettings()
     tracking: TrackingSettings = TrackingSettings()
     forms: FormsSettings = FormsSettings()
+    privacy: PrivacySettings = PrivacySettings()
     clock: ClockSettings = ClockSettings()
     log: LogSettings = LogSettings()
     operators: tuple[OperatorSettings, ...] = Field((), description="Who works here.")

@@ -23,8 +23,10 @@ import nurture.consent.suppressions.store
 import nurture.contacts.history.store
 import nurture.contacts.newcomers.store
 import nurture.contacts.store
+import nurture.database.audit
 import nurture.database.claiming
 import nurture.database.installation
+import nurture.delivery.daily.store
 import nurture.delivery.guard.store
 import nurture.delivery.remembered.store
 import nurture.delivery.store

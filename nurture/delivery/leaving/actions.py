@@ -21,6 +21,7 @@ from nurture.database.installation import get_pause
 from nurture.delivery import actions
 from nurture.delivery import store as deliveries
 from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.daily import store as daily
 from nurture.delivery.guard import rules as guard_rules
 from nurture.delivery.guard.granting import Granted
 from nurture.delivery.leaving import store
@@ -55,12 +56,17 @@ def exchange(
     for one in wanted:
         issue_at = coming.get(one.contact_id or 0) if one.priority == Priority.SEQUENCE else None
         is_full = granted is not None and granted.is_used_up(one)
-        if not is_full and begin(session, worker, one, limits, now, is_issue_coming=issue_at is not None):
+        is_counted = bool(limits.most_per_day) and one.purpose == Purpose.CAMPAIGN and not one.attempts
+        full_until = daily.take_place(session, limits.most_per_day, now) if is_counted and not is_full else None
+        may_begin = not is_full and full_until is None
+        if may_begin and begin(session, worker, one, limits, now, is_issue_coming=issue_at is not None):
             answers[one.id] = None
             if granted is not None:
                 granted.use(one)
-        else:
-            answers[one.id] = _stop(session, one, limits, now, issue_at=issue_at, is_full=is_full)
+            continue
+        if is_counted and may_begin:
+            daily.give_back(session, now)
+        answers[one.id] = _stop(session, one, limits, now, issue_at=issue_at, is_full=is_full, full_until=full_until)
     return answers
 
 
@@ -110,11 +116,12 @@ def _stop(
     *,
     issue_at: datetime | None = None,
     is_full: bool = False,
+    full_until: datetime | None = None,
 ) -> Stop:
     """Find out why a row may not leave and move it where it belongs."""
     circumstances = _circumstances(session, delivery, limits, now, issue_at=issue_at)
     guarded = guard_rules.because(delivery.campaign) if is_full else ""
-    stop = find_stop(replace(circumstances, guard=guarded), now)
+    stop = find_stop(replace(circumstances, guard=guarded, full_until=full_until), now)
     if stop is None:
         # Cancelled, held for a recheck or taken back between the claim and now: it is not ours any more.
         return Stop(Status.CANCELLED, "no longer claimed by this worker")

@@ -26,6 +26,11 @@ def upgrade() -> None:
     with op.batch_alter_table('mail_domain', schema=None) as batch_op:
         batch_op.create_index('ix_mail_domain_ask_at', ['ask_at'], unique=False)
 
+    op.create_table('mailed_hour',
+    sa.Column('begins_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('mails', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('begins_at', name=op.f('pk_mailed_hour'))
+    )
     op.create_table('newcomer',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
     sa.Column('email', sa.String(), nullable=False),
@@ -233,6 +238,9 @@ def upgrade() -> None:
                existing_type=sa.BIGINT(),
                nullable=True)
 
+    with op.batch_alter_table('suppression', schema=None) as batch_op:
+        batch_op.create_index('ix_suppression_erased', ['address_hash'], unique=False, sqlite_where=sa.text("reason = 'erased'"), postgresql_where=sa.text("reason = 'erased'"))
+
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.add_column(sa.Column('domain', sa.String(), nullable=True))
         batch_op.alter_column('contact_id',
@@ -251,6 +259,9 @@ def downgrade() -> None:
                existing_type=sa.BIGINT(),
                nullable=False)
         batch_op.drop_column('domain')
+
+    with op.batch_alter_table('suppression', schema=None) as batch_op:
+        batch_op.drop_index('ix_suppression_erased', sqlite_where=sa.text("reason = 'erased'"), postgresql_where=sa.text("reason = 'erased'"))
 
     with op.batch_alter_table('hold', schema=None) as batch_op:
         batch_op.alter_column('operator_id',
@@ -322,6 +333,7 @@ def downgrade() -> None:
 
     op.drop_table('remembered_mail')
     op.drop_table('newcomer')
+    op.drop_table('mailed_hour')
     with op.batch_alter_table('mail_domain', schema=None) as batch_op:
         batch_op.drop_index('ix_mail_domain_ask_at')
 
