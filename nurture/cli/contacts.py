@@ -1,35 +1,17 @@
 """`nurture contacts`: bring people in, look at them, tag them, take them out again as a file."""
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nurture.cli.files import export, import_file
+from nurture.cli.options import ConsentBasis, ConsentOn, Email, Json, ListName, Source, TopicName, Where, clause_of
 from nurture.cli.output import emit, say, table, warn
 from nurture.cli.told import did
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
     from nurture.app import App
-    from nurture.database.conditions import Clause
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Email = Annotated[str, typer.Argument(help="The contact's address.")]
-TopicName = Annotated[str, typer.Option("--topic", help="The topic; needed if settings.toml declares several.")]
-ConsentBasis = Annotated[
-    str,
-    typer.Option(
-        "--consent",
-        metavar="BASIS",
-        help="On which basis people who state none may be written to: "
-        "opt-in, double-opt-in, customer, inquiry, met, published or legitimate-interest.",
-    ),
-]
-ConsentOn = Annotated[str, typer.Option(metavar="DATE", help="Since when that basis holds, such as 2026-01-31.")]
-ListName = Annotated[str, typer.Option("--list", help="Put them on this list.")]
-Source = Annotated[str, typer.Option(help="Where they come from, if nobody knows yet: trade show, referral, crm …")]
-Where = Annotated[str, typer.Option(help="Only those for whom this condition holds, such as 'country == \"DE\"'.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,55 +24,6 @@ def register(app: typer.Typer) -> None:
     contacts.command("did")(did)
     contacts.command("export")(export)
     app.add_typer(contacts, name="contacts")
-
-
-def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a line of column headers.")],
-    topic: TopicName = "",
-    consent: ConsentBasis = "",
-    consent_on: ConsentOn = "",
-    list_name: ListName = "",
-    source: Source = "",
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="COLUMN=FIELD", help='Which field a column fills; "COLUMN=-" leaves it out.'),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Bring in the contacts of a CSV file; importing it again changes nothing.
-
-    Headers are recognized in English, German, French and Spanish, whatever the encoding and delimiter. A column nobody
-    knows whose header may speak of permission refuses the file, until --map says what it is. Refused rows
-    are written to refused.csv with their reasons. Nobody who opted out comes back, a no in the file beats every flag,
-    and without a basis people come in but get no mail. Exits 0 with refused rows, 1 if nothing could be read.
-
-    Example: nurture contacts import customers.csv --consent customer --consent-on 2026-01-31 --list customers
-    """
-    import gc
-
-    from nurture.cli.importing import Done, Given, as_document, mapping_of, progress, report, terms_of, write_refused
-    from nurture.consent.imports import import_rows
-    from nurture.contacts.imports import read_rows, survey
-
-    with opened() as house:
-        began, now = house.clock.elapsed(), house.clock.now()
-        given = Given(topic, consent, consent_on, list_name, source)
-        found = survey(file, house.fields, mapping_of(mapping or []))
-        terms = terms_of(house, given, origin=f"import of {file.name}", now=now, is_rehearsal=dry_run)
-        # What is loaded by now stays; a full collection over it takes 70 ms, and would while the lock is held.
-        gc.freeze()
-        rows = read_rows(found, house.fields)
-        with progress(found.rows, file.name) as show_rows:
-            for summary in import_rows(house.database, rows, terms, house.clock, now, is_rehearsal=dry_run):
-                show_rows(summary.read)
-        summary.refused.sort(key=lambda row: row.line)
-        refused_file = None if dry_run else write_refused(found, summary, Path.cwd())
-        done = Done(found, summary, terms.topic, house.clock.elapsed() - began, dry_run, refused_file)
-    if as_json:
-        emit(as_document(done))
-    else:
-        report(done)
 
 
 def add(
@@ -180,7 +113,7 @@ def list_people(
         raise BadInput("--announce, --ask and --never are three piles; choose one, or none for all of them.")
     with opened() as house:
         about = topic_of(house, topic)
-        people = walk(house, about, _clause(house, where), chosen[0] if chosen else None)
+        people = walk(house, about, clause_of(house, where), chosen[0] if chosen else None)
         found = list(islice(people, limit + 1 if limit else None))
     has_more, found = bool(limit) and len(found) > limit, found[: limit or None]
     if as_json:
@@ -222,52 +155,6 @@ def tag(
         emit({"email": contact.email, "tags": tags})
     else:
         say(f"{contact.email} has {'the tags ' + ', '.join(sorted(tags)) if tags else 'no tags'}.")
-
-
-def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to; default: stdout.")] = None,
-    where: Where = "",
-    topic: TopicName = "",
-) -> None:
-    """Write contacts as CSV: what is known about them, their consent to a topic, and who opted out.
-
-    Spreadsheets take no cell for a formula, and `contacts import` reads the file back without changing anybody.
-
-    Example: nurture contacts export germans.csv --where 'country == "DE"'
-    """
-    from nurture.cli.importing import topic_of
-    from nurture.consent.exports import export_headers, export_rows
-    from nurture.contacts.exports import write_csv
-
-    with opened() as house:
-        about, clause = topic_of(house, topic), _clause(house, where)
-        with house.database.reading() as session:
-            headers, rows = export_headers(house.fields), export_rows(session, about, house.fields, clause)
-            if file is None:
-                write_csv(sys.stdout, headers, rows)
-                return
-            # Written beside and then moved, so that nobody finds half a file.
-            part = file.with_name(f"{file.name}.part")
-            with part.open("w", encoding="utf-8", newline="") as stream:
-                count = write_csv(stream, headers, rows)
-            part.replace(file)
-    warn(f"{file}: {count:,} contacts.")
-
-
-def _clause(house: "App", where: str) -> "Clause | None":
-    """The condition in SQL, None if there is none."""
-    from nurture.conditions import ConditionError, parse
-    from nurture.errors import BadInput
-
-    if not where:
-        return None
-    words = house.workspace().words
-    try:
-        condition = parse(where, words)
-    except ConditionError as error:
-        raise BadInput(f"--where: column {error.column}: {error}{f'; {error.hint}' if error.hint else ''}") from None
-    with house.database.reading() as session:
-        return house.language.clause_of(session, condition, words, house.clock.now())
 
 
 def _known(house: "App", email: str) -> dict[str, Any]:

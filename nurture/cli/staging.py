@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from nurture.app import App
     from nurture.campaigns.reading import Unit
-    from nurture.consent.recording.rules import Recording
     from nurture.consent.law.rules import ConsentTable
+    from nurture.consent.recording.rules import Recording
     from nurture.contacts.store import Contact, Operator
     from nurture.database.engine import Session
     from nurture.sequences.program import Sequence as Program
@@ -128,7 +128,7 @@ def people_of_file(house: "App", stage: Stage, path: "Path", now: "datetime") ->
 
     Whom it leaves out is told on stderr, so that nobody takes fewer people for all of them.
     """
-    from nurture.cli.importing import why_refused
+    from nurture.cli.refused import why_refused
     from nurture.contacts.actions import new_contact
     from nurture.contacts.imports import RefusedRow, read_rows, survey
     from nurture.contacts.store import COLUMN_FIELDS, Contact, list_operators

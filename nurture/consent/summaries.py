@@ -6,6 +6,7 @@ them.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 from nurture.consent.rules import Pile
 from nurture.contacts.history.rules import Change
@@ -17,13 +18,14 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Told:
-    """What became, or would become, of one contact of the file."""
+    """What became, or would become, of one contact of the file; `known_on` is the latest day the file tells of them."""
 
     line: int
     email: str
     outcome: Outcome
     changes: tuple[Change, ...] = ()
     is_opted_out: bool = False
+    known_on: date | None = None
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,8 @@ def recognize(
     declared: Mapping[str, DeclaredField],
     mapping: Mapping[str, str] | None = None,
     export: Export | None = None,
+    *,
+    told_in: str = "--map",
 ) -> Columns:
     """Give every column its field. `mapping` (header to field) wins over what is recognized; "-" leaves a column out.
 
@@ -157,7 +159,7 @@ def recognize(
     """
     names = tuple(read_text(header) for header in headers)
     own, known = _own(declared), known_fields(declared)
-    told = _told(names, known, mapping or {})
+    told = _told(names, known, mapping or {}, told_in)
     fields: dict[int, str] = {}
     unknown: list[str] = []
     doubled: list[tuple[str, str]] = []
@@ -227,7 +229,7 @@ def _own(declared: Mapping[str, DeclaredField]) -> dict[str, str]:
     }
 
 
-def _told(names: Sequence[str], known: Mapping[str, str], mapping: Mapping[str, str]) -> dict[str, str]:
+def _told(names: Sequence[str], known: Mapping[str, str], mapping: Mapping[str, str], told_in: str) -> dict[str, str]:
     """The mapping by folded header, held against the file and the fields there are."""
     present = {fold(name) for name in names}
     fields = sorted({*known.values(), LEAVE_OUT})
@@ -235,12 +237,12 @@ def _told(names: Sequence[str], known: Mapping[str, str], mapping: Mapping[str, 
     for header, field in mapping.items():
         if fold(header) not in present:
             raise BadInput(
-                f'--map "{header}={field}": the file has no such column.{did_you_mean(header, names)} '
+                f'{told_in} "{header}={field}": the file has no such column.{did_you_mean(header, names)} '
                 f"Its columns: {_quoted(names)}."
             )
         if field not in fields:
             raise BadInput(
-                f'--map "{header}={field}": there is no field "{field}".{did_you_mean(field, fields)} '
+                f'{told_in} "{header}={field}": there is no field "{field}".{did_you_mean(field, fields)} '
                 "Fields of your own are declared in settings.toml below [fields.NAME]."
             )
         told[fold(header)] = field

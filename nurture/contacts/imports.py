@@ -44,10 +44,11 @@ def survey(
     mapping: Mapping[str, str] | None = None,
     *,
     encoding: str = "",
+    told_in: str = "--map",
 ) -> Survey:
     """Look through a file once; nothing of it is kept but what its second reading needs."""
     sheet = open_sheet(path, lambda headers: count_recognized(headers, declared), encoding)
-    columns = recognize(sheet.headers, declared, mapping, find_export(sheet.headers, path.name))
+    columns = recognize(sheet.headers, declared, mapping, find_export(sheet.headers, path.name), told_in=told_in)
     if "email" not in columns.fields.values():
         raise BadInput(f"{path.name}: {without_address(columns.headers, sheet.sample())}")
     refuse_doubtful(path.name, columns)

@@ -40,7 +40,8 @@ class RowReader:
         """The row with the key of its address, which is equal for rows of one mailbox."""
         place = self._email
         cell = cells[place] if place < len(cells) else ""
-        address = read_plain_address(cell)
+        # An apostrophe may belong to an address, or have been put before it.
+        address = None if cell.startswith("'") else read_plain_address(cell)
         if address is not None:
             return _digest(address.key), self._read_cells(line, address, cells)
         key = key_of(cell)

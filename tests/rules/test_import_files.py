@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from nurture.conditions import FieldType
 from nurture.contacts.fields import DeclaredField
-from nurture.contacts.imports import ImportRow, RefusedRow, Survey, read_rows, survey
+from nurture.contacts.headers import recognize
+from nurture.contacts.imports import ImportRow, RefusedRow, Survey, read_cell_address, read_rows, survey
+from nurture.contacts.reading import RowReader
 from nurture.errors import BadInput, NotFound
 
 DECLARED = {"company_size": DeclaredField("company_size", FieldType.NUMBER, "Company size")}
@@ -194,3 +196,20 @@ def test_no_row_is_lost_whatever_the_cells(
     assert found.rows == len(cells) + 1
     assert sum(1 + len(row.further_lines) for row in people) + len(refused) == found.rows
     assert people[-1].address.email == "last@reader.example"
+
+
+@given(
+    st.tuples(
+        st.sampled_from(["", "'", "+", "'+", " ", "Ana <", "-", "=", "\u200b", "mailto:"]),
+        st.sampled_from(["ana", "O'Neill", "INFO", "a.b+c", "ü"]),
+        st.sampled_from(["@reader.example", "@Reader.EXAMPLE", "@xn--bcher-kva.example", "@x", "@a@b.example", ""]),
+        st.sampled_from(["", " ", ">", ".", "'", "; eva@reader.example"]),
+    ).map("".join)
+)
+def test_the_address_of_a_row_is_that_of_its_cell(cell: str) -> None:
+    _, row = RowReader(recognize(["email"], {}), {}).read(2, [cell])
+    try:
+        expected: str | None = read_cell_address(cell).email
+    except BadInput:
+        expected = None
+    assert (row.address.email if isinstance(row, ImportRow) else None) == expected
