@@ -142,7 +142,7 @@ def sign_up(session: Session, desk: Desk, form: Form, entry: Entry, came: Came, 
     for twin in store.pending_twins(session, form.name, person.address_hash):
         # Whoever was reminded once is not reminded again because the form came twice.
         row.reminded_at = row.reminded_at or twin.reminded_at
-        store.settle(session, twin.id, State.REPLACED)
+        store.settle(session, twin.id, State.REPLACED, ip=twin.ip)
     if row.reminded_at is not None:
         row.due_at = next_look_at(now, is_reminded=True, terms=desk.terms)
     session.add(row)

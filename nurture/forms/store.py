@@ -99,7 +99,7 @@ def empty_replaced(session: Session, form: str, address_hash: str) -> None:
     replaced = sa.update(SignUp).where(
         col(SignUp.form) == form, col(SignUp.address_hash) == address_hash, col(SignUp.state) == State.REPLACED
     )
-    changed_rows(session, replaced.values(address_hash="", page="", contact_id=None, delivery_id=None))
+    changed_rows(session, replaced.values(address_hash="", page="", ip="", contact_id=None, delivery_id=None))
 
 
 def waits_for_newcomer(session: Session, newcomer_id: int) -> bool:
