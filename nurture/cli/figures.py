@@ -90,7 +90,8 @@ def say_outcome(found: "Outcome", judged: "Sequence[Judgement]", tests: "Mapping
     table(("sender domain", "mails"), list(found.by_sender.items()), empty="No mail leaves.")
     table(("recipient domain", "mails"), list(found.by_recipient.items()), empty="No mail leaves.")
     say(
-        f"{found.people:,} people, {found.tracked:,} of them tracked: only theirs are the opens and clicks that are seen."
+        f"{found.people:,} people, {found.tracked:,} of them tracked and {found.people - found.tracked:,} not: only the "
+        "opens and clicks of the tracked are seen."
     )
     if found.came_in_over:
         say(f"They come in over {in_words(found.came_in_over)}, so the days above are more than each is looked at.")

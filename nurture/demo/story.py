@@ -199,7 +199,8 @@ class Play:
         if result.sent:
             self._tell(
                 f"issue {number} “{issue.replace('-', ' ')}”   {result.sent:,} sent · "
-                f"{result.opened:,} of {result.tracked:,} tracked opened · {result.clicked:,} clicked · "
+                f"{result.opened:,} of {result.tracked:,} tracked opened · {result.clicked:,} clicked "
+                f"({result.not_tracked:,} are not tracked) · "
                 f"{len(self.readers.left) - self.left_told:,} left",
                 slot_at,
             )

@@ -44,6 +44,11 @@ class MailResult:
     opened: int
     clicked: int
 
+    @property
+    def not_tracked(self) -> int:
+        """Of how many readers nobody may know what they did."""
+        return self.sent - self.tracked
+
 
 def totals(session: Session) -> Totals:
     """What the house did and what came of it."""

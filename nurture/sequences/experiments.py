@@ -1,11 +1,14 @@
 """A/B tests that run: counted once an hour, ended by the rule their file gives, for everybody who comes later.
 
-Colleagues go through them like everybody and decide nothing.
+Colleagues go through them like everybody and decide nothing; where the goal reads opens or clicks, only those count of
+whom we would know.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nurture.campaigns.declared import colleague_domains
+from nurture.consent.recording.store import get_recording
+from nurture.consent.store import is_tracked_for
 from nurture.contacts.segments import Language
 from nurture.database.engine import Session
 from nurture.sequences import store
@@ -43,8 +46,13 @@ def _look(session: Session, language: Language, here: Open, step: Split, now: da
     if rule is None or began_at is None:
         return False
     goal = language.clause_of(session, from_outside(rule.goal, here.name), here.entrance.words, now)
-    counted = store.count_arms(session, here.name, step.id, goal, now - rule.after, colleague_domains(session))
-    arms = {arm.name: Score(*counted.get(arm.name, (0, 0))) for arm in step.arms}
+    colleagues, by = colleague_domains(session), now - rule.after
+    tracked = is_tracked_for(timedelta(0), get_recording(session), now) if rule.reads_recorded else None
+    counted = store.count_arms(session, here.name, step.id, goal, by, colleagues, tracked)
+    arms = {}
+    for arm in step.arms:
+        people, hits, others = counted.get(arm.name, (0, 0, 0))
+        arms[arm.name] = Score(people, hits, others if rule.reads_recorded else None)
     test = store.find_test(session, here.name, step.id, step.signature)
     test = test or SplitTest(sequence=here.name, step=step.id, signature=step.signature)
     ended = judge(rule, arms, running_for=now - began_at, looks_done=test.looks)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from nurture.conditions import Asks, Condition, walk
 from nurture.timing import Duration, Moment, Window
+from nurture.tracking.rules import RECORDED
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ class WinnerRule:
     at_least: int = 100
     confidence: float = 95
     up_to: timedelta | None = None
+
+    @property
+    def reads_recorded(self) -> bool:
+        """Whether the goal reads opens and clicks: then only those count of whom we would know."""
+        return any(isinstance(part, Asks) and part.predicate in RECORDED for part in walk(self.goal))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class Score:
 
     people: int
     hits: int
+    not_tracked: int | None = None  # left out of `people`, when the goal is one that only tracked people can reach
 
     @property
     def share(self) -> float:
@@ -64,4 +65,6 @@ def chance_of_luck(better: Score, other: Score) -> float:
 
 
 def _told(name: str, arms: Mapping[str, Score]) -> str:
-    return f'"{name}" {100 * arms[name].share:.1f} % of {arms[name].people:,}'
+    arm = arms[name]
+    whom = "" if arm.not_tracked is None else f" tracked readers ({arm.not_tracked:,} are not tracked)"
+    return f'"{name}" {100 * arm.share:.1f} % of {arm.people:,}{whom}'

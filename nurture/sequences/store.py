@@ -274,21 +274,34 @@ def list_tests(session: Session, sequence: str) -> list[SplitTest]:
 
 
 def count_arms(
-    session: Session, sequence: str, step: str, goal: Clause, until: datetime, colleagues: Collection[str]
-) -> dict[str, tuple[int, int]]:
-    """By arm of a split: how many people went that way by then, and for how many of them the goal holds.
+    session: Session,
+    sequence: str,
+    step: str,
+    goal: Clause,
+    until: datetime,
+    colleagues: Collection[str],
+    among: Clause | None = None,
+) -> dict[str, tuple[int, int, int]]:
+    """By arm of a split: how many people went that way by then, for how many the goal holds, how many are not counted.
 
-    `colleagues` are the domains of those who work here: what they do decides nothing.
+    `colleagues` are the domains of those who work here: what they do decides nothing. `among` says who counts.
     """
+    counts = sa.true() if among is None else among
     statement = (
-        sa.select(col(StepVisit.way), sa.func.count(), sa.func.sum(sa.case((goal, 1), else_=0)))
+        sa.select(
+            col(StepVisit.way),
+            sa.func.sum(sa.case((counts, 1), else_=0)),
+            sa.func.sum(sa.case((sa.and_(counts, goal), 1), else_=0)),
+            sa.func.sum(sa.case((counts, 0), else_=1)),
+        )
         .join(EnrollmentRow, col(EnrollmentRow.id) == col(StepVisit.enrollment_id))
         .join(Contact, col(Contact.id) == col(EnrollmentRow.contact_id))
         .where(col(EnrollmentRow.sequence) == sequence, col(StepVisit.step) == step, col(StepVisit.passed_at) <= until)
         .where(works_elsewhere(col(Contact.id), colleagues))
         .group_by(col(StepVisit.way))
     )
-    return {way: (people, int(hits or 0)) for way, people, hits in session.execute(statement)}
+    rows = session.execute(statement)
+    return {way: (int(people), int(hits), int(others)) for way, people, hits, others in rows}
 
 
 def first_visit_at(session: Session, sequence: str, step: str) -> datetime | None:

@@ -28,6 +28,10 @@ class ActivityKind(StrEnum):
     ANSWERED = "answer"  # answered the question of a mail; its place is the question's name, its label the answer
 
 
+#: Predicates that read opens and clicks: true of nobody of whom they may not be recorded.
+RECORDED = frozenset({"opened", "clicked", "visited"})
+
+
 class Actor(StrEnum):
     """Who did it, as far as anybody can tell."""
 

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from nurture.conditions import ALWAYS
+from nurture.conditions import ALWAYS, Field, FieldType, Words, parse
 from nurture.sequences.engine import draw
 from nurture.sequences.program import WinnerRule
 from nurture.sequences.splits import Score, chance_of_luck, judge, looks
+from nurture.tracking.rules import PREDICATES
 
 RULE = WinnerRule(ALWAYS, "a test", timedelta(days=7), at_least=100, up_to=timedelta(days=90))
 DAY = timedelta(days=1)
@@ -58,6 +59,25 @@ def test_a_test_that_lasted_too_long_ends_without_a_winner_and_says_so() -> None
     assert ended is not None
     assert ended.arm is None
     assert ended.because == 'no arm was better for sure: "a" 10.0 % of 50, "b" 12.0 % of 50'
+
+
+def test_a_goal_that_only_tracked_people_can_reach_names_its_base() -> None:
+    arms = {"a": Score(214, 37, 84), "b": Score(220, 12, 90)}
+    ended = judge(RULE, arms, running_for=DAY, looks_done=0)
+    assert ended is not None
+    assert ended.because == (
+        '"a" 17.3 % of 214 tracked readers (84 are not tracked) against '
+        '"b" 5.5 % of 220 tracked readers (90 are not tracked)'
+    )
+
+
+@pytest.mark.parametrize(
+    ("goal", "reads"),
+    [("clicked()", True), ("replied() or opened()", True), ("replied()", False), ("score > 3", False)],
+)
+def test_a_goal_reads_what_is_recorded_if_it_asks_for_opens_or_clicks(goal: str, reads: bool) -> None:
+    words = Words(fields={"score": Field(FieldType.NUMBER)}, predicates=PREDICATES)
+    assert WinnerRule(parse(goal, words), goal, DAY).reads_recorded is reads
 
 
 @pytest.mark.parametrize(("better", "other", "chance"), [((60, 100), (40, 100), 0.0047), ((5, 10), (5, 10), 1.0)])

@@ -11,6 +11,11 @@ import sqlalchemy as sa
 from nurture.app import App
 from nurture.campaigns.declared import colleague_domains
 from nurture.campaigns.store import find_current_version
+from nurture.consent.actions import choose_tracking
+from nurture.consent.law.rules import ConsentTable
+from nurture.consent.recording.rules import Recording
+from nurture.consent.store import is_tracked_for
+from nurture.contacts import store as contacts
 from nurture.contacts.store import everybody
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
@@ -92,7 +97,20 @@ def test_colleagues_decide_no_test(house: App) -> None:
         on_the_way(session, house, "dana@acme.example", "rest", test="short")
         goal, until = everybody(), NOW + timedelta(days=1)
         counted = count_arms(session, "evaluators", "test", goal, until, colleague_domains(session))
-        assert counted == {"short": (1, 1)}
+        assert counted == {"short": (1, 1, 0)}
+
+
+def test_where_only_tracked_people_can_reach_the_goal_only_they_are_counted_and_the_others_named(house: App) -> None:
+    with house.database.writing() as session:
+        on_the_way(session, house, "ana@reader.example", "rest", test="short")
+        on_the_way(session, house, "bea@reader.example", "rest", test="short")
+        bea = contacts.find_contact(session, "bea@reader.example")
+        assert bea is not None
+        choose_tracking(session, bea, wanted=False, how="a test", now=NOW)
+        tracked = is_tracked_for(timedelta(0), Recording(ConsentTable((), frozenset())), NOW)
+        by = NOW + timedelta(days=1)
+        counted = count_arms(session, "evaluators", "test", everybody(), by, frozenset(), tracked)
+        assert counted == {"short": (1, 1, 1)}
 
 
 def test_of_many_the_latest_are_counted(house: App) -> None:

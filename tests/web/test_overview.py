@@ -103,7 +103,7 @@ def test_opens_and_clicks_count_people_and_have_the_tracked_mails_as_their_base(
     assert (last.mails, last.people, last.tracked, last.opened, last.clicked) == (44, 44, 40, 10, 4)
     assert (last.machine_opens, last.machine_clicks, last.unsettled) == (20, 10, 3)
     page = words(office.http.get("/"))
-    assert "25.0 % (14.2–40.2 %), 10 of 40 tracked mails" in page
+    assert "25.0 % (14.2–40.2 %), 10 of 40 tracked mails; 4 are not tracked" in page
     assert "Machines, not counted: 20 opens and 10 clicks." in page
     assert "Waiting for their verdict, not counted either: 3 hits." in page
 
@@ -112,7 +112,7 @@ def test_under_thirty_it_is_too_few_to_tell(office: House) -> None:
     people = [office.add_contact(f"reader{number}@reader.example") for number in range(3)]
     mails = add_mails(office, people, ago(office, days=2))
     add_hits(office, mails[:1], ActivityKind.OPENED, ago(office, days=1))
-    assert "1 of 3 (too few to tell) tracked mails" in words(office.http.get("/"))
+    assert "1 of 3 (too few to tell) tracked mails; 0 are not tracked" in words(office.http.get("/"))
 
 
 def test_what_is_older_than_four_weeks_or_never_left_is_not_counted(office: House) -> None:

@@ -16,9 +16,7 @@ from nurture.sequences.program import Branch, GivePoints, Sequence, Split, WaitF
 from nurture.sequences.remarks.possible import Possible
 from nurture.sequences.remarks.ways import Way, Ways
 from nurture.sequences.steps import IfStep, SplitStep, WaitForStep
-
-#: What we only see of people whose opens and clicks we may record.
-RECORDED = frozenset({"opened", "clicked", "visited"})
+from nurture.tracking.rules import RECORDED
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from nurture.conditions import AllOf, AnyOf, Asks, Condition, Not, walk
 from nurture.sequences.numbering import Numbered
 from nurture.sequences.program import HandOver, Send, Split
-from nurture.sequences.remarks.judged import RECORDED, Judged, Question, of_somebody_not_recorded
+from nurture.sequences.remarks.judged import Judged, Question, of_somebody_not_recorded
 from nurture.sequences.remarks.possible import Possible
 from nurture.sequences.remarks.ways import Ways
 from nurture.sequences.steps import EndStep, IfStep, LeaveDefinition, ListStep, SetStep, UntagStep, WaitForStep
+from nurture.tracking.rules import RECORDED
 
 _HINT = "Let something else lead there too: replied(), booked(), an interest they state, or time alone."
 
@@ -27,7 +28,7 @@ def only_recorded(judged: Judged) -> None:
             judged.remark("NS308", one.place, f"{message}{_share(judged)}.", _HINT)
     for one in judged.questions:
         if isinstance(judged.program.steps[one.step or ""], Split) and judged.is_only_for_recorded(one.when):
-            message = "only people whose clicks we may record can reach this goal; the others count as if they had not"
+            message = "only people whose clicks we may record can reach this goal; the others are not counted"
             hint = 'Let an answer count as well: or replied("…").'
             judged.remark("NS308", one.place, f"{message}{_share(judged)}.", hint)
 

@@ -6,6 +6,7 @@ which comes to the same and is faster.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -124,12 +125,19 @@ class Trial:
         if self.ended is not None or not self._entered:
             return
         counted = [(arm, life) for at, arm, life in self._entered if at <= now - self.rule.after]
+        untracked = Counter(arm for arm, life in counted if life.tracked_since is None)
+        if self.rule.reads_recorded:
+            counted = [(arm, life) for arm, life in counted if life.tracked_since is not None]
         people = {arm.name: sum(taken == arm.name for taken, _ in counted) for arm in self.split.arms}
         fewest, running_for = min(people.values()), now - self._entered[0][0]
         is_decided_now = fewest >= self.rule.at_least * 2**self.looks_done
         if not is_decided_now and (self.rule.up_to is None or running_for < self.rule.up_to):
             return
-        arms = {arm: Score(count, self._hits(arm, counted, rehearsal, now)) for arm, count in people.items()}
+        others = untracked if self.rule.reads_recorded else None
+        arms = {
+            arm: Score(count, self._hits(arm, counted, rehearsal, now), others[arm] if others is not None else None)
+            for arm, count in people.items()
+        }
         self.ended = judge(self.rule, arms, running_for=running_for, looks_done=self.looks_done)
         self.looks_done = max(self.looks_done, looks(self.rule, fewest))
         if self.ended is not None and self.ended.arm is not None:
