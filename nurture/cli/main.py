@@ -9,6 +9,7 @@ import typer
 
 from nurture import __version__
 from nurture.cli import (
+    accounts,
     agreeing,
     allowing,
     booking,
@@ -27,8 +28,10 @@ from nurture.cli import (
     publishing,
     running,
     schemas,
+    segments,
     simulating,
     tasks,
+    touching,
     trying,
 )
 from nurture.cli.usage import keep_examples_whole, sentence_of
@@ -67,11 +70,14 @@ def main(
 for module in (
     house,
     contacts,
+    segments,
     checking,
     schemas,
     publishing,
     people,
     consenting,
+    accounts,
+    touching,
     holding,
     agreeing,
     trying,

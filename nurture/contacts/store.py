@@ -256,6 +256,14 @@ def lock_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
     return {contact.address_key: contact for contact in session.scalars(statement.with_for_update(key_share=True))}
 
 
+_KEYS = sa.select(col(Contact.address_key)).where(in_list_of(Contact.address_key, "keys"))
+
+
+def keys_among(session: Session, keys: Sequence[str]) -> set[str]:
+    """Which of these normalized addresses somebody has."""
+    return set(session.scalars(_KEYS, {"keys": list(keys)}))
+
+
 def page_of_contacts(
     session: Session, after: int, limit: int, where: ColumnElement[bool] | None = None
 ) -> list[Contact]:
@@ -268,6 +276,17 @@ def page_of_ids(session: Session, after: int, limit: int, where: ColumnElement[b
     """The same, identifiers only."""
     statement = sa.select(col(Contact.id)).where(col(Contact.id) > after, where).order_by(col(Contact.id)).limit(limit)
     return list(session.scalars(statement))
+
+
+def count_contacts(session: Session, where: ColumnElement[bool]) -> int:
+    """How many contacts there are of whom the clause is true."""
+    return session.scalar(sa.select(sa.func.count()).select_from(Contact).where(where)) or 0
+
+
+def sample_contacts(session: Session, where: ColumnElement[bool], size: int) -> list[Contact]:
+    """Some of them, from wherever they stand, and always the same: identifiers count up, so they are taken by a remainder."""
+    chosen = sa.select(Contact).where(where).order_by(col(Contact.id) % 9973, col(Contact.id)).limit(size)
+    return list(session.scalars(chosen))
 
 
 def everybody() -> ColumnElement[bool]:
