@@ -155,7 +155,8 @@ def _say_columns(file: "Survey") -> None:
             f'([fields.NAME]) and import again, or say which field it is: --map "{file.columns.unknown[0]}=FIELD".'
         )
     for header, instead in file.columns.doubled:
-        say(f'Left out: "{header}" means the same as "{instead}", which comes first or was mapped.')
+        same = f'a further column "{header}"' if header == instead else f'"{header}" means the same as "{instead}"'
+        say(f"Left out: {same}; the first, or the one that was mapped, counts.")
 
 
 def _say_notes(notes: Mapping[tuple[str, str], Any]) -> None:
