@@ -12,7 +12,7 @@ from datetime import datetime
 from starlette.responses import Response
 
 from nurture.campaigns.declared import Sender
-from nurture.consent.rules import Purpose
+from nurture.consent.rules import Proof, Purpose
 from nurture.consent.suppressions.actions import opt_out, undo_opt_out, undo_until
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.consent.suppressions.store import suppressions_of
@@ -72,7 +72,7 @@ def leave(site: Site, visit: Visit) -> Response:
         opt_out(
             session,
             way_out.address_hash,
-            how="one-click header" if is_one_click else "page",
+            how=_proof(visit, "one-click header" if is_one_click else "page"),
             now=site.app.clock.now(),
             delivery_id=way_out.delivery_id,
         )
@@ -86,6 +86,10 @@ def leave(site: Site, visit: Visit) -> Response:
     return _show(site, visit, standing, has_just_left=True)
 
 
+def _proof(visit: Visit, how: str) -> Proof:
+    return Proof(how, page="/u", ip=visit.ip)
+
+
 def _undo(site: Site, visit: Visit, way_out: WayOut) -> Response:
     """Take the opt-out back within 30 days: a new event in the ledger, never lifting a bounce or a complaint."""
     try:
@@ -93,7 +97,7 @@ def _undo(site: Site, visit: Visit, way_out: WayOut) -> Response:
             undo_opt_out(
                 session,
                 way_out.address_hash,
-                how="undo on the page",
+                how=_proof(visit, "undo on the page"),
                 now=site.app.clock.now(),
                 delivery_id=way_out.delivery_id,
             )

@@ -122,7 +122,7 @@ def _topics(
     news = []
     for topic in choices.topics:
         is_wanted = topic.name in wanted
-        how = _proof(topic.label)
+        how = _proof(visit, topic.label)
         if topic.name in shown and choose_topic(session, contact, topic.name, wanted=is_wanted, how=how, now=now):
             key = "preferences.topic_on" if is_wanted else "preferences.topic_off"
             news.append(wording.say(key, topic=topic.label))
@@ -134,7 +134,7 @@ def _frequency(session: Session, contact: Contact, visit: Visit, wording: Wordin
     if said not in {"any", *AtMost}:
         return []
     at_most = AtMost(said) if said != "any" else None
-    how = _proof(wording.say(f"preferences.frequency_{said}"))
+    how = _proof(visit, wording.say(f"preferences.frequency_{said}"))
     if not choose_frequency(session, contact, at_most, how=how, now=now):
         return []
     return [wording.say(f"preferences.frequency_changed_{said}")]
@@ -145,7 +145,7 @@ def _pause(session: Session, contact: Contact, visit: Visit, wording: Wording, n
     if said not in {"month", "end"}:
         return []
     until = now + _PAUSE if said == "month" else None
-    how = _proof(wording.say("preferences.pause_button" if until else "preferences.pause_end"))
+    how = _proof(visit, wording.say("preferences.pause_button" if until else "preferences.pause_end"))
     if not choose_pause(session, contact, until, how=how, now=now):
         return []
     if until is None:
@@ -159,14 +159,14 @@ def _tracking(
     wanted = visit.said("tracking") == "yes"
     if not visit.said("shown_tracking") or wanted == choices.is_tracked or not choices.may_be_tracked:
         return []
-    how = _proof(wording.say("preferences.tracking_choice"))
+    how = _proof(visit, wording.say("preferences.tracking_choice"))
     choose_tracking(session, contact, wanted=wanted, how=how, now=now)
     return [wording.say("preferences.tracking_on" if wanted else "preferences.tracking_off")]
 
 
-def _proof(wording: str) -> Proof:
+def _proof(visit: Visit, wording: str) -> Proof:
     """What the ledger keeps: the words beside the box or on the button, as they were shown."""
-    return Proof("preferences page", wording=str(wording), page="/preferences")
+    return Proof("preferences page", wording=str(wording), page="/preferences", ip=visit.ip)
 
 
 def _show(site: Site, visit: Visit, choices: Choices | None, news: News | None = None) -> Response:

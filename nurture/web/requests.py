@@ -4,23 +4,30 @@ GET shows one button and changes nothing; the press does it. A link is good for 
 shows masked addresses only, since it may be opened by whoever holds the mail.
 """
 
+import json
 from datetime import datetime
 
 from starlette.responses import Response
 
+from nurture.consent.rules import Proof
 from nurture.contacts import store as contacts
 from nurture.contacts.addresses import mask
 from nurture.contacts.newcomers.store import find_newcomer
 from nurture.contacts.store import Contact
+from nurture.database import audit
 from nurture.database.engine import Session
 from nurture.errors import NotAllowed
+from nurture.privacy import erasing
+from nurture.privacy.knowing import everything_about
 from nurture.privacy.requests.actions import confirm, move_to_new_address, read_request
-from nurture.privacy.requests.rules import Side, Standing
+from nurture.privacy.requests.rules import Kind, Side, Standing
 from nurture.privacy.requests.store import PersonalRequest, find_request
 from nurture.web.plain import cut_short, gone
 from nurture.web.site import Site, sender_of
 from nurture.web.visits import Visit
 from nurture.web.wording import Wording, wording_for
+
+_HOW = "the preferences page, confirmed by mail"
 
 
 def show(site: Site, visit: Visit) -> Response:
@@ -67,10 +74,37 @@ def act(site: Site, visit: Visit) -> Response:
         over = _why_over(site, wording, request, side, now)
         if over is not None:
             return over
-        is_complete = confirm(session, request, side, now)
-        if not is_complete:
+        if not confirm(session, request, side, now):
             return _say(site, wording, "request.address_half", "request.address_half_line")
-        return _change_address(site, session, wording, contact, request, now)
+        kind, contact_id = Kind(request.kind), contact.id
+        match kind:
+            case Kind.ADDRESS:
+                return _change_address(site, session, wording, contact, request, now)
+            case Kind.ERASE:
+                erasing.begin(session, contact.address_hash, proof=_proof(visit, wording, kind), now=now)
+            case Kind.DOWNLOAD:
+                audit.log(session, audit.EXPORTED, who="the person", at=now, about=contact.address_hash, because=_HOW)
+    if kind is Kind.ERASE:
+        erasing.finish(site.app.database, now)
+        return _say(site, wording, "request.erase_done", "request.erase_done_line")
+    return _hand_out(site, visit, contact_id, now)
+
+
+def _hand_out(site: Site, visit: Visit, contact_id: int, now: datetime) -> Response:
+    with site.app.database.reading() as session:
+        contact = session.get(Contact, contact_id)
+        if contact is None:
+            return gone(site, visit, "plain.gone_person")
+        found = everything_about(session, contact, site.app.language, now)
+    return Response(
+        json.dumps(found, ensure_ascii=False, indent=2),
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="your-data.json"'},
+    )
+
+
+def _proof(visit: Visit, wording: Wording, kind: Kind) -> Proof:
+    return Proof(_HOW, wording=str(wording.say(f"request.{kind}_button")), page="/request", ip=visit.ip)
 
 
 def _change_address(

@@ -121,6 +121,33 @@ def test_the_letter_is_in_the_language_of_the_page(lite: House, lite_mail: Mail)
     assert {row["mail"] for row in letters(lite)} == {"request.fr"}
 
 
+def test_the_data_are_handed_out_once_and_only_to_the_address_on_file(house: House, mail: Mail) -> None:
+    """GDPR 15, 20 [88]: machine-readable, with everything; [94] and one line in the log of who exported."""
+    assert "We are writing to a…@reader.example." in ask(house, mail, ask="download")
+    (link,) = links(house)
+    assert "Get everything we know about you?" in words(house.http.get(link))
+    answer = house.http.post(link)
+    assert answer.headers["content-disposition"] == 'attachment; filename="your-data.json"'
+    assert answer.json()["email"] == "ana@reader.example"
+    assert {one["table"] for one in answer.json()["kept"]} >= {"contact", "consent_event", "delivery", "activity"}
+    again = house.http.post(link)
+    assert (again.status_code, "used already" in words(again)) == (410, True)
+    assert [row["what"] for row in house.rows("audit_entry")] == ["exported"]
+
+
+def test_everything_about_somebody_is_deleted_only_after_the_mail_to_them(house: House, mail: Mail) -> None:
+    """GDPR 17 [87]: only the hash stays, so that the address is never mailed again."""
+    assert "We are writing to a…@reader.example." in ask(house, mail, ask="erase")
+    assert len(house.rows("contact")) == 1
+    (link,) = links(house)
+    assert "Delete everything about a…@reader.example?" in words(house.http.get(link))
+    assert "Everything about you is deleted" in words(house.http.post(link))
+    assert house.rows("contact") == []
+    assert [(one, reason) for one, reason, _ in house.suppressions()] == [(mail.address_hash, "erased")]
+    assert house.http.get(link).status_code == 410
+    assert house.http.post(link).status_code == 410
+
+
 def test_a_changed_token_opens_nothing(lite: House, lite_mail: Mail) -> None:
     ask(lite, lite_mail, ask="address", address=NEW)
     link = links(lite)[0]

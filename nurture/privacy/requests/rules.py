@@ -12,6 +12,8 @@ MOST_A_DAY = 4
 class Kind(StrEnum):
     """What is asked for."""
 
+    DOWNLOAD = "download"
+    ERASE = "erase"
     ADDRESS = "address"
 
 
