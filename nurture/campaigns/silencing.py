@@ -37,6 +37,7 @@ REMARKS: Mapping[str, str] = {
     "NS334": "an arm that hardly anybody takes",
     "NS335": "a sequence that takes the place of no other",
     "NS336": "a condition about a sequence that is not there",
+    "NS341": "a list that no file asks about, and one that is called nearly the same",
     "NS337": "a question whose answer changes nothing",
 }
 _OF_TEMPLATES = frozenset({"NT205", "NT303", "NT401", "NT404", "NT405", "NT406"})

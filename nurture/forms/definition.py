@@ -22,8 +22,15 @@ Source = Literal[
 assert {*Source.__args__, "purchased"} == set(SOURCES)  # type: ignore[attr-defined]  # of a Literal, which mypy hides
 
 
+_TICKED = frozenset({"checked", "ticked", "default", "selected", "on"})
+
+
 def _in_languages(value: object) -> object:
     """A text alone is English."""
+    if isinstance(value, dict) and (ticked := _TICKED & value.keys()):
+        raise ValueError(
+            f'"{min(ticked)}" cannot stand here: no box is ticked beforehand, people tick it themselves; take it out.'
+        )
     return {"en": value} if isinstance(value, str) else value
 
 

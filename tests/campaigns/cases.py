@@ -30,6 +30,7 @@ PLACES = {
     "scoring": "campaigns/scoring",
     "handoff": "campaigns/handoff",
     "consent": "campaigns/consent",
+    "forms": "campaigns/forms",
     "template": "templates/report",
     "settings": "settings",
 }
@@ -127,6 +128,8 @@ class House:
 def _around(files: tuple[Case, ...]) -> dict[str, str]:
     """What else a workspace needs for these files to mean something."""
     around = {"settings.toml": SETTINGS + FIELDS, "campaigns/segments.yaml": SEGMENTS}
+    if any(file.kind == "forms" for file in files):
+        around["campaigns/segments.yaml"] = SEGMENTS + '  readers: in_list("benchmark-report")\n'
     if {file.kind for file in files} & {"newsletter", "issue", "announcement"}:
         around["campaigns/newsletters/weekly/newsletter.yaml"] = NEWSLETTER
         around["campaigns/newsletters/weekly/announcement.md"] = ANNOUNCEMENT

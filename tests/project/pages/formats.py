@@ -17,6 +17,7 @@ from nurture.campaigns.reading import Definition
 from nurture.consent.definition import ConsentDefinition
 from nurture.contacts.questions.kind import QuestionsDefinition
 from nurture.contacts.segments import SegmentsDefinition
+from nurture.forms.definition import FormsDefinition
 from nurture.handoff.definition import HandoffDefinition
 from nurture.newsletters.definition import AnnouncementFrontMatter, IssueFrontMatter, NewsletterDefinition
 from nurture.scoring.definition import ScoringDefinition
@@ -61,6 +62,7 @@ FORMATS = (
     Format("Segments", "campaigns/segments.yaml", SegmentsDefinition, "campaigns/segments.yaml"),
     Format("Questions", "campaigns/questions.yaml", QuestionsDefinition, "campaigns/questions.yaml"),
     Format("Scoring", "campaigns/scoring.yaml", ScoringDefinition, "campaigns/scoring.yaml"),
+    Format("Forms", "campaigns/forms.yaml", FormsDefinition, "campaigns/forms.yaml"),
     Format("Hand-off", "campaigns/handoff.yaml", HandoffDefinition, "campaigns/handoff.yaml"),
     Format("Consent", "campaigns/consent.yaml", ConsentDefinition, "campaigns/consent.yaml"),
     Format("Behavior, for `nurture simulate`", "any file, named with --behavior", BehaviorDefinition),

@@ -27,6 +27,7 @@ ANNOUNCEMENT = "campaigns/newsletters/weekly/announcement.md"
 SCORING = "campaigns/scoring.yaml"
 HANDOFF = "campaigns/handoff.yaml"
 CONSENT = "campaigns/consent.yaml"
+FORMS = "campaigns/forms.yaml"
 MAIL = "templates/report.mjml"
 #: The day on which the examples are looked at, so that the page is the same tomorrow.
 _TODAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -53,6 +54,14 @@ class Mistake:
 def sequence(steps: str, above: str = "") -> str:
     """A sequence around some steps."""
     return f"format: 1\nsequence: welcome\ntopic: insights\n{above}steps:\n{steps}"
+
+
+def form(lines: str) -> str:
+    """A form with some lines more."""
+    return (
+        "format: 1\nforms:\n  newsletter:\n    title: The letter\n    topics: [insights]\n"
+        f'    consent: "Yes, send me the letter."\n{lines}'
+    )
 
 
 def mail(line: str) -> str:
@@ -459,12 +468,36 @@ MISTAKES = (
         sequence(_SEND + "  - wait: 3 days\n  - if: company_size > 50\n"),
     ),
     Mistake(
+        "NS340", "Ask for what stands below `[fields]` in settings.toml, or for a name, a company, a country. The address is always asked.",
+        FORMS, form("    fields: [shoe_size]\n"), "a form asks for something that is no field, or for the address",
+    ),
+    Mistake(
+        "NS341", "Spell it as the condition does that asks for it.", FORMS, form("    list: benchmark-reprot\n"),
+        beside={"campaigns/segments.yaml": 'format: 1\nsegments:\n  readers: in_list("benchmark-report")\n'},
+    ),
+    Mistake(
+        "NS342", "A form speaks the languages its consent is worded in, all of it. Write the missing text, or take the language out.",
+        FORMS, form("    button: {de: Schicken}\n"), "a text of a form is missing in a language, or nobody reads it",
+    ),
+    Mistake(
+        "NS343", "Name a page at a domain of `senders.domains`, `company.domains` or `web.base_url`, with https.", FORMS,
+        form("    thanks: {url: https://elsewhere.example}\n"), "a form would send people on to somebody else",
+    ),
+    Mistake(
+        "NS344", "Write that form into campaigns/forms.yaml, or name one that is there.", "templates/report.md",
+        "---\nsubject: Your report\nlayout: plain\n---\n[Sign up]({{ share_url('newsleter') }})\n",
+        "a mail or a newsletter leads to a form that is not there", beside={**_SENDING, **_LAYOUT_AND_MAIL, FORMS: form("")},
+    ),
+    Mistake(
+        "NS345", "Name it once.", FORMS, form("    fields: [company, company]\n"), "a form names a field or a topic twice",
+    ),
+    Mistake(
         "NS410", "Write `ask` or `never`, and a row of its own for the bases you mean.", CONSENT,
         'format: 1\nrows:\n  - {country: [US], basis: ["*"], then: announce, law: CAN-SPAM, checked_on: 2026-01-31}\n',
         "the consent table lets people be mailed without any basis",
     ),
     Mistake(
-        "NS411", "Add `because: \"…\"` and say who looked it up; it is kept with the change.", CONSENT,
+        "NS411", 'Add `because: "…"` and say who looked it up; it is kept with the change.', CONSENT,
         'format: 1\nrows:\n  - {country: [DE], basis: [customer], then: announce, law: "UWG § 7(3)", checked_on: 2026-01-31}\n',
         "a row of the consent table decides otherwise than the one nurture ships, and does not say why",
     ),
