@@ -14,7 +14,7 @@ from functools import lru_cache
 from nurture.consent.rules import Basis
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts.cells import read_date, read_yes_or_no, word
-from nurture.contacts.imports import ImportRow, Note
+from nurture.contacts.imports import ImportRow, Note, Past
 from nurture.errors import BadInput, did_you_mean
 
 _NOTHING = frozenset({"none", "null", "nil", "na", "unknown", "unbekannt", "notset", "notapplicable", "k.a."})
@@ -129,6 +129,11 @@ def read_statement(row: ImportRow, today: date) -> Statement:
 @lru_cache(maxsize=4_096)
 def _read_rows(permission: tuple[tuple[tuple[str, str], ...], ...], is_shifted: bool, today: date) -> Statement:  # noqa: FBT001 — the cache wants its arguments in their places
     return _together([_read_cells(cells, today, is_shifted=is_shifted) for cells in permission or ((),)])
+
+
+def known_on(past: Past, statement: Statement) -> date | None:
+    """The latest day that a file tells of somebody."""
+    return max((day for day in (past.last_sign_on, past.last_contact_on, statement.given_on) if day), default=None)
 
 
 def _together(statements: Sequence[Statement]) -> Statement:

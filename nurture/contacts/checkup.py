@@ -33,10 +33,11 @@ class Checkup:
         self.people += 1
         self.roles += is_role_account(email)
         domain = email[email.rfind("@") + 1 :]
-        if is_disposable(domain):
-            _count(self.disposable, domain)
-        elif misspelt(domain):
+        if misspelt(domain):
+            # Somebody bought gmial.com, and it is on the lists of throw-away domains, too.
             _count(self.misspelt, domain)
+        elif is_disposable(domain):
+            _count(self.disposable, domain)
         if known_on is None:
             return
         age = self.today - known_on
