@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nurture.cli import knowing, person
 from nurture.cli.files import export, import_file
 from nurture.cli.options import ConsentBasis, ConsentOn, Email, Json, ListName, Source, TopicName, Where, clause_of
 from nurture.cli.output import emit, say, table, warn
+from nurture.cli.privacy import erase
 from nurture.cli.told import did
 from nurture.cli.workspace import opened
 
@@ -23,6 +25,9 @@ def register(app: typer.Typer) -> None:
     contacts.command("tag")(tag)
     contacts.command("did")(did)
     contacts.command("export")(export)
+    contacts.command("erase")(erase)
+    person.register(contacts)
+    knowing.register(contacts)
     app.add_typer(contacts, name="contacts")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from nurture.cli.options import ConsentBasis, ConsentOn, Json, ListName, Source, TopicName, Where, clause_of
 from nurture.cli.output import emit, warn
+from nurture.cli.privacy import note_export, note_import, write_everything
 from nurture.cli.workspace import opened
 
 
@@ -89,6 +90,8 @@ def import_file(
             ):
                 show_rows(summary.read)
         refused_file = refusals.finish()
+        if not dry_run:
+            note_import(house, file, summary)
         seconds = house.clock.elapsed() - began
         done = Done(found, summary, refusals, refused_file, checkup, difference, terms.topic, seconds)
     if as_json:
@@ -98,7 +101,10 @@ def import_file(
 
 
 def export(
-    file: Annotated[Path | None, typer.Argument(help="Where to; default: stdout.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="Where to; default: stdout. With --all: whose.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything about one person, named by address, as JSON.")
+    ] = False,
     where: Where = "",
     topic: TopicName = "",
     form: Annotated[
@@ -109,16 +115,26 @@ def export(
 
     Spreadsheets take no cell for a formula, and `contacts import` reads the file back without changing anybody.
 
+    With --all it writes one JSON document for one person: every table, the consents with their wording, and how the score
+    comes about.
+
     Example: nurture contacts export germans.xlsx --where 'country == "DE"'
     """
     from nurture.cli.importing import topic_of
     from nurture.consent.exports import export_headers, export_rows
     from nurture.contacts.exports import format_of, write_csv, write_file
+    from nurture.errors import BadInput
 
+    if everything:
+        if file is None:
+            raise BadInput("say whose: nurture contacts export ana@reader.example --all")
+        write_everything(str(file))
+        return
     chosen = format_of(file, form)
     with opened() as house:
         about, clause = topic_of(house, topic), clause_of(house, where)
         with house.database.reading() as session:
+            note_export(house, file, where)
             headers, rows = export_headers(house.fields), export_rows(session, about, house.fields, clause)
             if file is None:
                 write_csv(sys.stdout, headers, rows, "\t" if chosen == "tsv" else ",")

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 #: By table, what may change all the same: whom a row is about, who may be erased or merged, and a text that is kept for
 #: a while only, to the empty one.
-MAY_CHANGE: Mapping[str, tuple[str, ...]] = {"consent_event": ("contact_id", "ip")}
+MAY_CHANGE: Mapping[str, tuple[str, ...]] = {"consent_event": ("contact_id", "ip"), "audit_entry": ()}
 
 # It names no column, so that a migration may change them.
 _POSTGRES = """

@@ -33,6 +33,9 @@ from nurture.handoff import actions as handoff
 from nurture.handoff import store as hand_offs
 from nurture.newsletters import actions as newsletters
 from nurture.outgoing import actions as outgoing
+from nurture.privacy import erasing
+from nurture.privacy.retention import actions as retention
+from nurture.privacy.retention.rules import Retention
 from nurture.scoring import store as scores
 from nurture.scoring.actions import rescore
 from nurture.scoring.definition import find_model
@@ -59,6 +62,7 @@ class Bench:
     language: Language
     settle_after: timedelta
     resend_uncertain: bool = False
+    retention: Retention | None = None
     desk: Desk | None = None  # without one nobody looks after sign-ups
 
     @property
@@ -198,6 +202,20 @@ def _announce(session: Session, bench: Bench, now: datetime) -> int:
     return queued or -len(changed)
 
 
+def _let_go(session: Session, bench: Bench, now: datetime) -> int:
+    """Once a day, what is older than it may be."""
+    assert bench.retention is not None  # else it is never due
+    count = retention.let_go_of_some(session, bench.retention, now)
+    if retention.is_done_for(session, now) and bench.database.journal and bench.retention.journal:
+        bench.database.journal.forget(now - bench.retention.journal)
+    return count
+
+
+def _let_go_due(session: Session, bench: Bench, answers: Answers, now: datetime) -> datetime | None:
+    """Nothing waits for midnight: the first look of a day finds it due."""
+    return None if bench.retention is None or retention.is_done_for(session, now) else now
+
+
 def _midnight(at: datetime) -> datetime:
     """When the UTC day of that instant began.
 
@@ -268,6 +286,7 @@ JOBS: tuple[Job, ...] = (
         lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now),
         lambda session, bench, answers, now: newsletters.next_due_at(session),
     ),
+    Job("retention", _let_go, _let_go_due),
 )
 
 
@@ -289,6 +308,7 @@ class Rest:
 def run_due(bench: Bench, now: datetime) -> Rest:
     """Run every job until nothing is due at `now`."""
     done: Counter[str] = Counter()
+    erasing.finish(bench.database, now)
     while True:
         with bench.database.reading() as session:
             answers = ask_together(session, _QUESTIONS)

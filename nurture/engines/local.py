@@ -11,7 +11,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -51,7 +51,7 @@ class Done:
 
     counts: Counter[str]
     relay_down: str = ""
-    caught_up: CaughtUp = CaughtUp()
+    caught_up: CaughtUp = field(default_factory=CaughtUp)
 
 
 def run_once(workshop: Workshop, now: datetime) -> Done:

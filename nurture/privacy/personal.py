@@ -42,7 +42,7 @@ class Trace:
 
 
 _MAIL = {"contact_id": None, "newcomer_id": None, "facts": None, "reply": "", "domain": "", "test_address": None}
-_SIGN_UP = {
+_SIGN_UP: dict[str, Any] = {
     "contact_id": None, "newcomer_id": None, "address_hash": "", "said": {}, "page": "", "ip": "", "delivery_id": None,
 }  # fmt: skip
 _OURS = frozenset({"worker_id", "revision", "closes_at", "window", "priority", "version_id", "key"})

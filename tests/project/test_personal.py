@@ -1,5 +1,8 @@
 """Whatever names a contact is in the one list of personal tables: nothing about anybody is forgotten when they are erased."""
 
+import subprocess
+import sys
+
 from nurture.privacy.personal import KEPT, PERSONAL, Erasing
 from tests.support.schema import METADATA
 
@@ -24,6 +27,14 @@ def test_the_list_speaks_of_tables_and_columns_that_there_are() -> None:
         assert {trace.column, *trace.emptied} <= set(columns), trace.table
         assert bool(trace.emptied) is (trace.erasing is Erasing.EMPTY), trace.table
         assert not trace.via or trace.via in {other.table for other in PERSONAL}, trace.table
+
+
+def test_whoever_erases_knows_every_table_of_the_list() -> None:
+    """A process that imports no more than this: a table is known once its store is."""
+    said = "from nurture.privacy.store import _TABLES; from nurture.privacy.personal import PERSONAL;"
+    said += "print({one.table for one in PERSONAL} - _TABLES.keys())"
+    told = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()", "import its store in nurture/privacy/store.py"
 
 
 def test_what_points_at_a_row_goes_before_it() -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
+from nurture.consent.suppressions.lists import checksums_of
 from nurture.consent.suppressions.rules import domains_above
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, instant_column
@@ -160,6 +161,15 @@ def emails_of_hashes(session: Session, hashes: Iterable[str]) -> dict[str, str]:
         in_list_of(Contact.address_hash, "hashes")
     )
     return dict(session.execute(statement, {"hashes": list(hashes)}).all())
+
+
+def contacts_by_checksum(session: Session, sums: Collection[str]) -> dict[str, str]:
+    """Those of these plain checksums that are of a contact's address, with its hash on this list."""
+    found: dict[str, str] = {}
+    keys = sa.select(col(Contact.address_key), col(Contact.address_hash)).execution_options(yield_per=5000)
+    for address_key, address_hash in session.execute(keys):
+        found |= {one: address_hash for one in checksums_of(address_key) if one in sums}
+    return found
 
 
 def find_half_erased(session: Session) -> Contact | None:

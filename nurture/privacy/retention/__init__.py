@@ -1,0 +1,1 @@
+"""Retention: nothing about people is kept for ever. `rules` says what goes when, and the daily job does it."""
