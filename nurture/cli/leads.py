@@ -65,7 +65,8 @@ def leads(
 
 
 def _lines(story: dict[str, Any]) -> list[str]:
-    return [story["who"], story["why_now"], *story["reads"], story["came_in"], story["agreed"]]
+    ability = filter(None, [story.get("ability")])  # leads from before it was told have none
+    return [story["who"], story["why_now"], *ability, *story["reads"], story["came_in"], story["agreed"]]
 
 
 def _due(verdict: str, due_at: datetime, now: datetime) -> str:

@@ -11,8 +11,10 @@ from nurture.cli.tasks import as_document
 if TYPE_CHECKING:
     from nurture.contacts.store import Contact
     from nurture.database.engine import Session
+    from nurture.tracking.touches.store import Quiet
 
 _LAST_ACTIVITIES = 10
+_LAST_TOUCHES = _LAST_CHANGES = 5
 
 
 def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str], now: datetime) -> dict[str, Any]:
@@ -21,8 +23,11 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
     from nurture.consent.holds.store import hands_off
     from nurture.consent.rules import Purpose, may_send
     from nurture.contacts import store as contacts
+    from nurture.contacts.fields import ABILITIES
+    from nurture.contacts.questions.rules import abilities_told
     from nurture.handoff.store import list_tasks
     from nurture.tracking.store import list_activities
+    from nurture.tracking.touches.store import quiet_of
 
     kept = {topic: consent for (_, topic), consent in consents.consents_of(session, [contact.id]).items()}
     topics = list(dict.fromkeys((*declared, *kept)))
@@ -34,6 +39,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
     owner = contacts.list_operators(session).get(contact.owner_id or 0)
     held = hands_off(session, [contact.id]).get(contact.id)
     held = held if held and held.until > now else None
+    quiet = quiet_of(session, [contact.id], now).get(contact.id)
     return {
         "email": contact.email,
         "mailable": bool(allowed),
@@ -45,9 +51,13 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
         "held_until": held.until if held else None,
         "held_because": f"{held.by}: {held.because}" if held else None,
         "away_until": contact.away_until if contact.away_until and contact.away_until > now else None,
+        "quiet_until": quiet.until if quiet else None,
+        "quiet_because": _quiet_because(quiet) if quiet else None,
         "stage": contact.stage,
         "interest": contact.interest,
         "interest_at": contact.interest_at,
+        "ability": {name: {"is": getattr(contact, name), **contact.ability_said.get(name, {})} for name in ABILITIES},
+        "ability_told": abilities_told(contact),
         "score": contact.score,
         "fit": contact.fit,
         "topics": allowed,
@@ -56,6 +66,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
         **{name: getattr(contact, name) for name in contacts.COLUMN_FIELDS},
         "owner": owner.email if owner else None,
         "owner_text": contact.owner_text,
+        **_around(session, contact),
         "fields": contact.fields,
         "created_at": contact.created_at,
         "consents": [
@@ -88,6 +99,43 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
     }  # fmt: skip
 
 
+def _quiet_because(quiet: "Quiet") -> str:
+    from nurture.tracking.touches.rules import WORDS, TouchKind
+
+    return f"{quiet.by} {WORDS[TouchKind(quiet.kind)]}"
+
+
+def _around(session: "Session", contact: "Contact") -> dict[str, Any]:
+    """Where they work, why they are whose they are, their links, what we did with them, and what changed last."""
+    from nurture.contacts.companies import company_of
+    from nurture.contacts.history.rules import CREATED
+    from nurture.contacts.history.store import last_change, list_changes
+    from nurture.tracking.touches.store import touches_of
+
+    why = last_change(session, contact.id, ["owner", CREATED]) if contact.owner_id else None
+    touches = touches_of(session, [contact.id])
+    return {
+        "company_domain": company_of(contact.domain),
+        "owner_because": " ".join(part for part in (why.by, why.how) if part) if why else None,
+        "links": contact.links,
+        "introduced_by": next((through.email for _, _, _, through in touches if through is not None), None),
+        "touches": [
+            {
+                "occurred_at": touch.occurred_at, "kind": touch.kind, "by": by.name, "note": touch.note or None,
+                "through": through.email if through else None, "quiet_until": touch.quiet_until,
+            }
+            for touch, _, by, through in touches[:_LAST_TOUCHES]
+        ],
+        "changes": [
+            {
+                "changed_at": one.changed_at, "field": one.field, "before": one.before, "after": one.after,
+                "by": one.by or None, "how": one.how or None,
+            }
+            for one in list_changes(session, contact.id, _LAST_CHANGES)
+        ],
+    }  # fmt: skip
+
+
 def show_portrait(known: Mapping[str, Any]) -> None:
     """The same for people."""
     name = " ".join(part for part in (known["first_name"], known["last_name"]) if part)
@@ -101,8 +149,15 @@ def show_portrait(known: Mapping[str, Any]) -> None:
     facts = {
         "hands off until": f"{known['held_until']:%Y-%m-%d}, {known['held_because']}" if known["held_until"] else None,
         "away until": f"{known['away_until']:%Y-%m-%d}, says their auto-reply" if known["away_until"] else None,
+        "sequences stand still until": (
+            f"{known['quiet_until']:%Y-%m-%d}: {known['quiet_because']}" if known["quiet_until"] else None
+        ),
         "wants": known["interest"],
-        "owner": known["owner"] or (f"{known['owner_text']} (does not work here)" if known["owner_text"] else None),
+        **known["ability_told"],
+        "company": known["company_domain"],
+        "owner": _owner(known),
+        "introduced by": known["introduced_by"],
+        **dict(sorted(known["links"].items())),
         "source": known["source"],
         "language": known["language"],
         "time zone": known["timezone"],
@@ -121,7 +176,14 @@ def show_portrait(known: Mapping[str, Any]) -> None:
     for one in known["tasks"]:
         say(f"To do for {one['owner'] or 'nobody yet'} until {shown(one['due_at'])} UTC: {one['what']}")
     show_past(known)
+    _show_around(known)
     _show_history(known)
+
+
+def _owner(known: Mapping[str, Any]) -> str | None:
+    if known["owner"]:
+        return f"{known['owner']} ({known['owner_because']})" if known["owner_because"] else str(known["owner"])
+    return f"{known['owner_text']} (does not work here)" if known["owner_text"] else None
 
 
 def _basis(known: Mapping[str, Any], topic: str) -> str:
@@ -129,6 +191,23 @@ def _basis(known: Mapping[str, Any], topic: str) -> str:
     since = f" since {consent['given_on']}" if consent["given_on"] else ""
     until = f", until {consent['expires_at']:%Y-%m-%d}" if consent["expires_at"] else ""
     return f": {consent['basis']}{since}{until} ({consent['law']})"
+
+
+def _show_around(known: Mapping[str, Any]) -> None:
+    if known["touches"]:
+        table(
+            ("what we did", "who", "kind", "about", "through"),
+            [(one["occurred_at"], one["by"], one["kind"], one["note"], one["through"]) for one in known["touches"]],
+            empty="",
+        )
+    table(
+        ("last changes", "what", "before", "after", "who", "from where"),
+        [
+            (one["changed_at"], one["field"], one["before"], one["after"], one["by"], one["how"])
+            for one in known["changes"]
+        ],
+        empty="Nothing about them has changed since they came in.",
+    )
 
 
 def _show_history(known: Mapping[str, Any]) -> None:

@@ -52,6 +52,7 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
         "points": ["+30  asked for a demonstration", "+15  clicked what it costs", "+10  clicked the report"],
         "came_in": "Came in through the benchmark report on 24 February 2026.",
         "agreed": "We may write to them as opt-in, since 24 February 2026.",
+        "ability": "Budget: yes, they said so on 3 March 2026.",
         "lead": "195964323924347425",
         "due": "Wednesday 11 March, 12:00 (America/New_York)",
     },

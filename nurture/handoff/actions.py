@@ -10,6 +10,7 @@ from nurture.consent import store as consents
 from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import move_stage
+from nurture.contacts.questions.rules import abilities_told
 from nurture.contacts.segments import Language
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Session
@@ -160,6 +161,7 @@ def _story(session: Session, contact: Contact, reason: Reason, parts: Sequence[P
         came_in_at=contact.created_at,
         basis=basis.basis if basis else None,
         basis_on=basis.given_on if basis else None,
+        abilities=abilities_told(contact),
     )
 
 

@@ -1,8 +1,9 @@
 """The story a rep gets with a lead: who, why now, what they read, how they came in, what they agreed to. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from nurture.handoff.rules import WORDS, Reason
@@ -28,12 +29,13 @@ class Story:
     points: tuple[str, ...]
     came_in: str
     agreed: str
+    ability: str = ""  # whether they can buy, as far as somebody said so
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "reads": list(self.reads), "points": list(self.points)}
 
     def lines(self) -> list[str]:
-        return [self.who, self.why_now, *self.reads, self.came_in, self.agreed]
+        return [self.who, self.why_now, *filter(None, [self.ability]), *self.reads, self.came_in, self.agreed]
 
 
 _MOST_READS = 8
@@ -55,6 +57,7 @@ def tell(
     came_in_at: datetime,
     basis: str | None,
     basis_on: date | None,
+    abilities: Mapping[str, str] = MappingProxyType({}),
 ) -> Story:
     """Put together what is known; what is not known is left out, never guessed."""
     work = " at ".join(part for part in (job_title, company) if part)
@@ -71,6 +74,7 @@ def tell(
         points=tuple(f"{part.points:+g}  {part.activity or part.rule}" for part in parts[:_MOST_READS]),
         came_in=f"Came in through {source or 'an unknown source'} on {came_in_at:%-d %B %Y}.",
         agreed=_agreed(basis, basis_on),
+        ability=" ".join(f"{name.capitalize()}: {told}." for name, told in abilities.items()),
     )
 
 

@@ -17,8 +17,10 @@ from nurture.consent.rhythms.store import find_rhythm, save_rhythm
 from nurture.consent.rules import ConsentPurpose, Proof
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import changes_of, get_contact, mark_changed, set_values
+from nurture.contacts.fields import ABILITIES
 from nurture.contacts.history import actions as history
-from nurture.contacts.history.rules import MERGED, Author, Change
+from nurture.contacts.history.rules import MERGED, Author, Change, change_of
+from nurture.contacts.questions.actions import take_over_abilities
 from nurture.contacts.segments import Language
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
@@ -38,8 +40,6 @@ from nurture.scoring.definition import find_model
 from nurture.sequences.store import EnrollmentRow
 
 _MERGED = "merged"
-#: Of these the later date, or the larger count, holds.
-_LATEST = ("contact_past", "last_open")
 
 
 @dataclass
@@ -74,7 +74,7 @@ def merge(
     _fill(session, done, keep, other, now, author)
     _sequences(session, done, keep, other, now)
     _mails(session, keep, other, now)
-    store.latest_rows(session, keep.id, other_id, _LATEST)
+    store.latest_rows(session, keep.id, other_id)
     _rhythm(session, keep.id, other_id, now)
     done.moved = store.move_rows(session, keep.id, other_id)
     store.delete_contact(session, other_id)
@@ -157,6 +157,8 @@ def _fill(session: Session, done: Merged, keep: Contact, other: Contact, now: da
     if other.interest is not None and (keep.interest_at is None or (other.interest_at or now) > keep.interest_at):
         keep.interest, keep.interest_at = other.interest, other.interest_at
         keep.interest_because = other.interest_because
+    before = {name: getattr(keep, name) for name in ABILITIES}
+    done.changes += [change_of(name, before[name], getattr(keep, name)) for name in take_over_abilities(keep, other)]
     keep.away_until = max((one for one in (keep.away_until, other.away_until) if one is not None), default=None)
     keep.created_at = min(keep.created_at, other.created_at)
     keep.changed_at = now

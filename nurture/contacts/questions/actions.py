@@ -7,13 +7,10 @@ from nurture.contacts.actions import change_contact, mark_changed
 from nurture.contacts.fields import ABILITIES, ABILITY_WORDS
 from nurture.contacts.history import actions as history
 from nurture.contacts.history.rules import Author, change_of
-from nurture.contacts.questions.rules import Answer, Question
+from nurture.contacts.questions.rules import THEMSELVES, Answer, Question
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.errors import BadInput, did_you_mean
-
-#: Who said so when it was the person, and no colleague on their behalf.
-THEMSELVES = "themselves"
 
 
 def take_answer(session: Session, contact: Contact, question: Question, answer: Answer, now: datetime) -> None:
@@ -33,6 +30,20 @@ def read_ability(text: str) -> tuple[str, str]:
     if word not in ABILITY_WORDS:
         raise BadInput(f'"{text}": {name} is yes, no or unknown.{did_you_mean(word, ABILITY_WORDS)}')
     return name, word
+
+
+def take_over_abilities(keep: Contact, other: Contact) -> list[str]:
+    """Of two contacts who are one person, what was said last counts; the names of those that changed."""
+    taken = {
+        name: entry
+        for name, entry in other.ability_said.items()
+        if entry["at"] > keep.ability_said.get(name, {}).get("at", "")
+    }
+    changed = [name for name in taken if getattr(keep, name) != getattr(other, name)]
+    for name in taken:
+        setattr(keep, name, getattr(other, name))
+    keep.ability_said = {**keep.ability_said, **taken}
+    return changed
 
 
 def set_abilities(

@@ -6,11 +6,24 @@ Nobody is asked what they answered before, or what is known of them already.
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from nurture.conditions import Value
-from nurture.contacts.fields import UNKNOWN
+from nurture.contacts.fields import ABILITIES, UNKNOWN
 from nurture.errors import BadInput, did_you_mean
+
+#: Who said so when it was the person, and no colleague on their behalf.
+THEMSELVES = "themselves"
+
+
+class CanBuy(Protocol):
+    """What is known of whether somebody can buy: `ability_said` holds by, how and at of each ability that is known."""
+
+    authority: str
+    budget: str
+    timing: str
+    ability_said: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,17 @@ def choose_question(
         if one.name not in answered and value_of(one.sets) in {None, "", UNKNOWN}:
             return one
     return None
+
+
+def abilities_told(person: CanBuy) -> dict[str, str]:
+    """What somebody said about whether this person can buy, with who and when; only what is known."""
+    told = {}
+    for name in ABILITIES:
+        entry = person.ability_said.get(name)
+        if entry is not None:
+            who = "they" if entry["by"] == THEMSELVES else entry["by"]
+            told[name] = f"{getattr(person, name)}, {who} said so on {datetime.fromisoformat(entry['at']):%-d %B %Y}"
+    return told
 
 
 def check_of(questions: Mapping[str, Question]) -> Callable[[Mapping[str, object]], None]:
