@@ -32,6 +32,7 @@ class TokenPurpose(StrEnum):
     CONFIRM = "confirm"
     REQUEST = "request"
     WEBHOOK = "webhook"
+    TOUCH = "touch"
 
 
 class TokenKeys:

@@ -109,6 +109,20 @@ def _address_of(session: Session, operator_id: int | None) -> str | None:
     return operator.email if operator else None
 
 
+def set_link(
+    session: Session, contact: Contact, kind: str, url: str | None, now: datetime, author: Author = UNNAMED
+) -> bool:
+    """Keep a link to a profile of theirs, or take it away; False when that changes nothing. No condition reads it."""
+    before = contact.links.get(kind)
+    if before == url:
+        return False
+    contact.links = {name: one for name, one in {**contact.links, kind: url}.items() if one is not None}
+    contact.changed_at = now
+    session.add(contact)
+    history.note(session, history.rows_of(contact.id, [Change(f"link:{kind}", before, url)], author, now))
+    return True
+
+
 def tag_contact(session: Session, contact_id: int, tag: str, now: datetime, author: Author = UNNAMED) -> None:
     if store.insert_tag(session, contact_id, tag, now):
         history.note(session, history.rows_of(contact_id, [Change("tag", None, tag)], author, now))

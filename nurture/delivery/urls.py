@@ -74,10 +74,11 @@ def make_urls(
     )
 
 
-def make_mail_urls(keys: TokenKeys, domain: str, delivery_id: int, address_hash: str) -> Urls:
+def make_mail_urls(keys: TokenKeys, domain: str, delivery_id: int, address_hash: str, *, sender: str) -> Urls:
     """The same where no page of ours can be reached: every one is a mail to us, written but for the press of "send".
 
     A mail to the way out takes its reader off at once; the others come back as a reply to this very mail.
+    A colleague it was passed on to writes to its `sender` instead, for a reply would count as its reader's word.
     """
     leave = f"{leave_local_part(keys, delivery_id, address_hash)}@{domain}"
     reply = f"{reply_local_part(keys, delivery_id)}@{domain}"
@@ -90,6 +91,8 @@ def make_mail_urls(keys: TokenKeys, domain: str, delivery_id: int, address_hash:
         view=_mailto(reply, "Please send me this mail again"),
         wish=lambda kind: _mailto(reply, _WISHES.get(kind, kind)),
         answer=lambda number: _mailto(reply, f"My answer is number {number}"),
+        form=lambda name: _mailto(reply, f"Please sign me up: {name}"),
+        share=lambda name: _mailto(sender, f"Please sign me up: {name}"),
     )
 
 

@@ -16,11 +16,12 @@ from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
-from nurture.delivery.urls import WayOut, read_local_part, read_message_id
+from nurture.delivery.urls import OwnBox, WayOut, read_local_part, read_message_id
 from nurture.inbound import store
 from nurture.inbound.absence import find_return
 from nurture.inbound.replies import NOTHING_SAID, Reply, read_reply
 from nurture.inbound.store import InboundMail
+from nurture.inbound.touching import take_own_mail
 from nurture.timing import local_instant
 from nurture.tokens import TokenKeys
 from nurture.tracking.actions import record_words
@@ -29,10 +30,11 @@ from nurture.tracking.rules import ActivityKind
 
 @dataclass(frozen=True)
 class Matched:
-    """What an arriving mail is about: who wants out by its address, and which of our mails it answers."""
+    """What an arriving mail is about: who wants out by its address, which of our mails it answers, whose own it is."""
 
     ways_out: Sequence[WayOut]
     deliveries: Sequence[Delivery]
+    own: OwnBox | None = None
 
 
 def receive(
@@ -46,6 +48,9 @@ def receive(
     """
     matched = _match(session, keys, recipients, message)
     message_id = _name_of(message) or f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if matched.own is not None:
+        _take_off(session, matched, NOTHING_SAID, now)
+        return take_own_mail(session, matched.own.operator_id, message, message_id, now)
     if not matched.ways_out and not matched.deliveries:
         return _keep_unmatched(session, message_id, now)
     reply = read_reply(message) if matched.deliveries else NOTHING_SAID
@@ -120,6 +125,10 @@ def _name_of(message: EmailMessage) -> str:
 def _match(session: Session, keys: TokenKeys, recipients: Sequence[str], message: EmailMessage) -> Matched:
     meanings = [read_local_part(keys, recipient.rpartition("@")[0]) for recipient in recipients]
     ways_out = [one for one in meanings if isinstance(one, WayOut)]
+    own = next((one for one in meanings if isinstance(one, OwnBox)), None)
+    if own is not None:
+        # A colleague's own mail is nobody's answer, whatever it quotes.
+        return Matched(ways_out, [], own)
     ids = [one.delivery_id for one in ways_out] + [one for one in meanings if isinstance(one, int)]
     found = [find_delivery(session, one) for one in dict.fromkeys(ids)]
     deliveries = [one for one in found if one is not None]

@@ -16,7 +16,7 @@ class InboundMail(SQLModel, table=True):
 
     id: int = id_column()
     message_id: str = Field(unique=True, description="its Message-ID, or a hash of it: each mail is handled once")
-    kind: str = Field(description="reply, automatic, way_out, unmatched")
+    kind: str = Field(description="reply, automatic, way_out, touch, unmatched")
     contact_id: int | None = reference("contact.id", nullable=True, index=True)
     delivery_id: int | None = reference("delivery.id", nullable=True)
     text: str = Field(sa_type=sa.Text)

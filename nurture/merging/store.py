@@ -1,13 +1,16 @@
 """Moves everything that names a contact to another one. The one list of such tables, each with what a merge does to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel, col
+from sqlmodel import col
 
+from nurture.consent.recording.store import LastOpen
+from nurture.consent.silence.store import ContactPast
 from nurture.consent.store import Consent
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
@@ -28,75 +31,73 @@ class Merging(StrEnum):
     DECIDE = "decide"  # a rule of this room decides
 
 
+@dataclass(frozen=True)
+class Naming:
+    """A table that names contacts, by which columns; `rest` is the rest of its key where rows are united.
+
+    By its name only: rooms above this one have such tables, too.
+    """
+
+    table: str
+    how: Merging
+    columns: tuple[str, ...] = ("contact_id",)
+    rest: tuple[str, ...] = ()
+
+
 #: Every table that names a contact.
-MERGED: Mapping[str, Merging] = {
-    "activity": Merging.MOVE,
-    "announcement_turn": Merging.UNITE,
-    "changed_contact": Merging.DROP,
-    "consent": Merging.DECIDE,
-    "consent_event": Merging.MOVE,
-    "contact_change": Merging.MOVE,
-    "contact_past": Merging.DECIDE,
-    "contact_tag": Merging.UNITE,
-    "delivery": Merging.DECIDE,
-    "enrollment": Merging.DECIDE,
-    "former_address": Merging.UNITE,
-    "given_points": Merging.MOVE,
-    "hand_off": Merging.MOVE,
-    "hold": Merging.MOVE,
-    "inbound_mail": Merging.MOVE,
-    "last_open": Merging.DECIDE,
-    "list_member": Merging.UNITE,
-    "outgoing": Merging.MOVE,
-    "pending_entry": Merging.UNITE,
-    "personal_request": Merging.DROP,  # whoever confirms it by an old mail shall not erase who stays
-    "reader": Merging.UNITE,
-    "rhythm": Merging.DECIDE,
-    "sign_up": Merging.MOVE,
-    "stage_move": Merging.MOVE,
-    "task": Merging.MOVE,
-    "touch": Merging.MOVE,
-}
-
-
-def columns_naming_a_contact(table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns of a table by which it names contacts."""
-    return [
-        column for column in table.columns if any(key.column.table.name == "contact" for key in column.foreign_keys)
-    ]
+MERGED: tuple[Naming, ...] = (
+    Naming("activity", Merging.MOVE),
+    Naming("announcement_turn", Merging.UNITE, rest=("newsletter",)),
+    Naming("changed_contact", Merging.DROP),
+    Naming("consent", Merging.DECIDE),
+    Naming("consent_event", Merging.MOVE),
+    Naming("contact_change", Merging.MOVE),
+    Naming("contact_past", Merging.DECIDE),
+    Naming("contact_tag", Merging.UNITE, rest=("tag",)),
+    Naming("delivery", Merging.DECIDE),
+    Naming("enrollment", Merging.DECIDE),
+    Naming("former_address", Merging.UNITE, rest=("address_hash",)),
+    Naming("given_points", Merging.MOVE),
+    Naming("hand_off", Merging.MOVE),
+    Naming("hold", Merging.MOVE),
+    Naming("inbound_mail", Merging.MOVE),
+    Naming("last_open", Merging.DECIDE),
+    Naming("list_member", Merging.UNITE, rest=("list_id",)),
+    Naming("outgoing", Merging.MOVE),
+    Naming("pending_entry", Merging.UNITE, rest=("sequence",)),
+    Naming("personal_request", Merging.DROP),  # whoever confirms it by an old mail shall not erase who stays
+    Naming("reader", Merging.UNITE, rest=("newsletter",)),
+    Naming("rhythm", Merging.DECIDE),
+    Naming("sign_up", Merging.MOVE),
+    Naming("stage_move", Merging.MOVE),
+    Naming("task", Merging.MOVE),
+    Naming("touch", Merging.MOVE, ("contact_id", "through_id")),
+)
 
 
 def move_rows(session: Session, keep_id: int, other_id: int) -> dict[str, int]:
     """Move, unite and drop; how many rows each table gave to the contact that stays."""
     moved: dict[str, int] = {}
-    for name, how in MERGED.items():
-        table = SQLModel.metadata.tables[name]
-        for column in columns_naming_a_contact(table):
-            match how:
-                case Merging.MOVE:
-                    count = _move(session, table, column, keep_id, other_id)
-                case Merging.UNITE:
-                    count = _unite(session, table, column, keep_id, other_id)
-                case Merging.DROP:
-                    changed_rows(session, sa.delete(table).where(column == other_id))
-                    continue
-                case _:
-                    continue
-            moved[name] = moved.get(name, 0) + count
+    for one in MERGED:
+        table = sa.table(one.table, *(sa.column(name) for name in (*one.columns, *one.rest)))
+        if one.how is Merging.UNITE:
+            _drop_twins(session, table, one.rest, keep_id, other_id)
+        for name in one.columns:
+            theirs = table.c[name] == other_id
+            if one.how is Merging.DROP:
+                changed_rows(session, sa.delete(table).where(theirs))
+            elif one.how is not Merging.DECIDE:
+                count = changed_rows(session, sa.update(table).where(theirs).values({name: keep_id}))
+                moved[one.table] = moved.get(one.table, 0) + count
     return {name: count for name, count in moved.items() if count}
 
 
-def _move(session: Session, table: sa.Table, column: sa.Column[Any], keep_id: int, other_id: int) -> int:
-    return changed_rows(session, sa.update(table).where(column == other_id).values({column.name: keep_id}))
-
-
-def _unite(session: Session, table: sa.Table, column: sa.Column[Any], keep_id: int, other_id: int) -> int:
-    """Rows whose rest of the key the kept contact has already go; the others move."""
+def _drop_twins(session: Session, table: sa.TableClause, rest: Sequence[str], keep_id: int, other_id: int) -> None:
+    """Rows whose rest of the key the kept contact has already."""
     twin = table.alias()
-    rest = [one for one in table.primary_key.columns if one.name != column.name]
-    has_twin = sa.exists().where(twin.c[column.name] == keep_id, *(twin.c[one.name] == one for one in rest))
-    changed_rows(session, sa.delete(table).where(column == other_id, has_twin.correlate(table)))
-    return _move(session, table, column, keep_id, other_id)
+    has_twin = sa.exists().where(twin.c.contact_id == keep_id, *(twin.c[name] == table.c[name] for name in rest))
+    theirs = table.c.contact_id == other_id
+    changed_rows(session, sa.delete(table).where(theirs, has_twin.correlate_except(twin)))
 
 
 def words_of(session: Session, contact_id: int) -> dict[tuple[str, str], Word]:
@@ -113,24 +114,19 @@ def drop_words(session: Session, contact_id: int) -> None:
     changed_rows(session, sa.delete(Consent).where(col(Consent.contact_id) == contact_id))
 
 
-def latest_rows(session: Session, keep_id: int, other_id: int, tables: Sequence[str]) -> None:
+def latest_rows(session: Session, keep_id: int, other_id: int) -> None:
     """Tables with one row per contact of dates and counts: of each column the later, or larger, one holds."""
-    for name in tables:
-        table = SQLModel.metadata.tables[name]
-        rows = {
-            row["contact_id"]: row
-            for row in session.execute(sa.select(table).where(table.c.contact_id.in_([keep_id, other_id]))).mappings()
-        }
-        if other_id not in rows:
+    for model in (ContactPast, LastOpen):
+        rows = {one: session.get(model, one) for one in (keep_id, other_id)}
+        mine, theirs = rows[keep_id], rows[other_id]
+        if theirs is None:
             continue
-        both = [rows[one] for one in (keep_id, other_id) if one in rows]
-        best = {
-            key: max((row[key] for row in both if row[key] is not None), default=None)
-            for key in rows[other_id]
-            if key != "contact_id"
-        }
-        changed_rows(session, sa.delete(table).where(table.c.contact_id.in_([keep_id, other_id])))
-        changed_rows(session, sa.insert(table).values(contact_id=keep_id, **best))
+        kept = {**theirs.model_dump(), **({} if mine is None else mine.model_dump()), "contact_id": keep_id}
+        for name, value in theirs.model_dump(exclude={"contact_id"}).items():
+            kept[name] = max((one for one in (kept[name], value) if one is not None), default=None)
+        session.delete(theirs)
+        session.merge(model(**kept))
+    session.flush()
 
 
 def open_hand_offs(session: Session, contact_ids: Sequence[int]) -> set[int]:

@@ -24,6 +24,7 @@ from nurture.database.installation import resume
 from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery
 from nurture.handoff import actions as handoff
+from nurture.handoff.accounts.actions import add_target
 from nurture.handoff.rules import Reason
 from nurture.handoff.store import HandOff, Task
 from nurture.outgoing.rules import Status as CallStatus
@@ -164,6 +165,7 @@ def populate(session: Session, house: App) -> None:
             because="evaluators, step call", created_at=now - timedelta(days=1), due_at=now - timedelta(hours=3),
         )
     )  # fmt: skip
+    add_target(session, "wanted.example", luis.email, now)
     session.flush()
 
 
