@@ -1,17 +1,24 @@
 """The pixel and the links: the real thing for everybody, taken down for people who may be tracked, safe for all."""
 
+import logging
 import threading
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
+from sqlmodel import col
 
 from nurture.consent.actions import choose_tracking
+from nurture.consent.recording.rules import Mode
+from nurture.contacts.store import Contact
 from nurture.database.engine import Database
 from nurture.web.tracked import read_destination
-from tests.web.houses import LINK_COUNT, House, Mail, running_house
+from tests.support.workspaces import SETTINGS
+from tests.web.houses import LINK_COUNT, TOPICS, House, Mail, running_house
 
 SCANNERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
@@ -26,6 +33,8 @@ SCANNERS = (
     "Barracuda Sentinel (EE)",
 )
 
+
+BROWSER = {"user-agent": SCANNERS[0]}  # nothing gives it away
 
 #: What every link of the mail says about it; its number comes behind.
 UTM = "utm_source=nurture&utm_medium=email&utm_campaign=evaluators&utm_content=report"
@@ -184,6 +193,107 @@ def test_whoever_takes_tracking_back_leaves_no_trace_in_mail_already_sent(house:
     assert house.http.get(other.click(0)).status_code == 302
     house.recorder.flush()
     assert house.everything() == before
+
+
+def test_of_whoever_wants_no_more_only_the_day_of_the_last_open_is_kept_and_overwritten(house: House) -> None:
+    """EDPB 2/2023, CNIL 2026-042 [91]: a date, overwritten each time; no click, no hour, no address, no device."""
+    contact = house.add_contact("bo@reader.example")
+    mail = house.send(contact)  # rendered while everything was recorded
+    with house.app.database.writing() as session:
+        choose_tracking(session, contact, wanted=Mode.LAST_OPEN_DATE, how="a test", now=house.clock.now())
+    assert opens(house) == []
+    before = house.everything()
+    house.http.get(mail.click(0), headers=BROWSER)
+    house.http.head(mail.pixel, headers=BROWSER)  # a scanner's
+    house.http.get(mail.pixel, headers={"user-agent": ""})  # and another's
+    house.recorder.flush()
+    assert house.everything() == before
+    for days in (0, 3):
+        house.clock.step_to(house.clock.now() + timedelta(days=days))
+        house.http.get(mail.pixel, headers=BROWSER)
+        house.recorder.flush()
+        assert opens(house) == [{"contact_id": contact.id, "opened_on": house.clock.now().date()}]
+    assert house.hits() == []
+    with house.app.database.reading() as session:
+        kept = {name: rows for name, rows in house.everything().items() if rows != before[name]}
+        assert set(kept) == {"last_open"}
+        opened = house.app.language.clause(session, "opened()", {}, house.clock.now())
+        assert session.scalars(sa.select(col(Contact.id)).where(opened)).all() == []
+
+
+def opens(house: House) -> list[dict[str, Any]]:
+    return [
+        {"contact_id": row["contact_id"], "opened_on": date.fromisoformat(str(row["opened_on"]))}
+        for row in house.rows("last_open")
+    ]
+
+
+def test_taking_back_the_rest_too_takes_the_day_away(house: House) -> None:
+    contact = house.add_contact("bo@reader.example")
+    mail = house.send(contact)
+    for wanted in (Mode.LAST_OPEN_DATE, False):
+        with house.app.database.writing() as session:
+            choose_tracking(session, contact, wanted=wanted, how="a test", now=house.clock.now())
+        house.http.get(mail.pixel, headers=BROWSER)
+        house.recorder.flush()
+        assert len(opens(house)) == (wanted is Mode.LAST_OPEN_DATE)
+
+
+@pytest.mark.parametrize(
+    ("word", "has_pixel", "has_links"),
+    [(Mode.FULL, True, True), (Mode.LAST_OPEN_DATE, True, False), (Mode.NONE, False, False)],
+)
+def test_a_mail_has_no_more_in_it_than_may_be_recorded(
+    house: House, word: Mode, has_pixel: bool, has_links: bool
+) -> None:
+    """Rule 82: off means no pixel and untouched links."""
+    contact = house.add_contact("bo@reader.example")
+    with house.app.database.writing() as session:
+        choose_tracking(session, contact, wanted=word, how="a test", now=house.clock.now())
+    html = house.send(contact).html
+    assert ("/o/" in html) is has_pixel
+    assert ("/c/" in html) is has_links
+    assert ("https://acme.example/report?utm" in html) is not has_links
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        f'{SETTINGS}{TOPICS}[tracking]\nmode = "last_open_date"\n',
+        SETTINGS.replace('label = "Insights"\n', 'label = "Insights"\ntracking = "last_open_date"\n') + TOPICS,
+    ],
+    ids=["installation", "topic"],
+)
+def test_the_installation_and_a_topic_may_record_less_than_somebody_agreed_to(
+    sqlite: Database, tmp_path: Path, now: datetime, settings: str
+) -> None:
+    with running_house(tmp_path / "house", sqlite.url, now, files={"settings.toml": settings}) as house:
+        contact = house.add_contact("bo@reader.example")
+        with house.app.database.writing() as session:
+            choose_tracking(session, contact, wanted=True, how="a test", now=now)
+        mail = house.send(contact)
+        assert "/c/" not in mail.html
+        house.http.get(mail.click(0), headers=BROWSER)
+        house.http.get(mail.pixel, headers=BROWSER)
+        assert house.hits() == []
+        assert len(opens(house)) == 1
+
+
+def test_the_access_log_names_the_route_of_a_hit_and_nothing_by_which_to_find_the_person(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    contact = house.add_contact("bo@reader.example")
+    mail = house.send(contact)
+    with house.app.database.writing() as session:
+        choose_tracking(session, contact, wanted=False, how="a test", now=house.clock.now())
+    with caplog.at_level(logging.INFO):
+        house.http.get(mail.pixel, headers={"user-agent": "Bo's own browser"})
+        house.http.get(mail.click(0), headers={"user-agent": "Bo's own browser"})
+        house.recorder.flush()
+    told = "\n".join(one.getMessage() for one in caplog.records if one.name.startswith("nurture"))
+    assert "route=/o/{token}.gif" in told
+    for secret in (mail.pixel, mail.track, str(mail.id), str(contact.id), "127.0.0.1", "Bo's own browser"):
+        assert secret not in told
 
 
 def test_nobody_is_tracked_where_the_law_wants_a_yes_first(lite: House) -> None:
