@@ -230,7 +230,8 @@ def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
 def urls_of(delivery: Delivery, house: House, recipient: Recipient) -> Urls:
     facts: dict[str, Any] = delivery.facts or {}
     if house.is_by_mail_alone:
-        return make_mail_urls(house.keys, house.inbound_domain, delivery.id, recipient.address_hash)
+        sender = facts["sender"]["email"]
+        return make_mail_urls(house.keys, house.inbound_domain, delivery.id, recipient.address_hash, sender=sender)
     return make_urls(
         house.keys,
         house.base_url,
