@@ -40,7 +40,11 @@ def browser() -> Iterator[Browser]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nobody shall take a run without a browser for a whole one."""
+    """What tests have to tell; and nobody shall take a run without a browser for a whole one."""
+    for one in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(one, "user_properties", ()):
+            if name == "told":
+                terminalreporter.line(f"{one.nodeid.rpartition('::')[2]}: {value}")
     skipped = [one for one in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(one.longrepr)]
     if skipped:
         terminalreporter.section("tests that did not run", sep="!", red=True, bold=True)
