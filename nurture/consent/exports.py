@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from nurture.consent import store
 from nurture.consent.rules import Basis
+from nurture.consent.silence.store import pasts_of
 from nurture.consent.store import Consent
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.exports import cells_of, headers_of
 from nurture.contacts.fields import DeclaredField
+from nurture.contacts.headers import PAST
 from nurture.database.conditions import Clause
 from nurture.database.engine import Session
 
@@ -30,7 +32,7 @@ _OPT_INS = {Basis.OPT_IN, Basis.DOUBLE_OPT_IN}
 
 def export_headers(declared: Mapping[str, DeclaredField]) -> tuple[str, ...]:
     """The columns of `export_rows`."""
-    return (*headers_of(declared), "status", "opted_in", "basis", "consent_on")
+    return (*headers_of(declared), "status", "opted_in", "basis", "consent_on", *PAST)
 
 
 def export_rows(
@@ -46,6 +48,7 @@ def export_rows(
         ids = [contact.id for contact in page]
         tags = contacts.tags_of(session, ids)
         consents = store.consents_of(session, ids)
+        known_past = pasts_of(session, ids)
         suppressed = suppressions_of(session, [contact.address_hash for contact in page])
         for contact in page:
             known = tags.get(contact.id, frozenset())
@@ -54,6 +57,7 @@ def export_rows(
                 *cells_of(contact, operators.get(contact.owner_id or 0), known, declared),
                 next((word for reason, word in _STATUS.items() if reason in reasons), None),
                 *_consent_cells(consents.get((contact.id, topic))),
+                *(getattr(known_past.get(contact.id), name, None) for name in PAST),
             ]
         after = ids[-1]
         session.expunge_all()

@@ -189,3 +189,17 @@ def test_a_format_that_there_is_not_is_said_to_be_none(terminal: Terminal) -> No
         "contacts", "export", "all.csv", "--format", "xls"
     )
     assert "A workbook goes into a file" in terminal.refused("contacts", "export", "--format", "xlsx")
+
+
+def test_what_another_system_knew_of_the_past_goes_out_and_comes_back(
+    terminal: Terminal, make_terminal: Callable[..., Terminal]
+) -> None:
+    file = terminal.write("email,Last opened,Last contacted,Bounce count\nana@reader.example,2025-01-01,2025-05-05,2\n")
+    terminal.type("contacts", "import", file)
+    exported = str(terminal.here / "all.xlsx")
+    terminal.type("contacts", "export", exported)
+    assert terminal.json("contacts", "import", exported)["unchanged"] == 1
+    elsewhere = make_terminal("elsewhere")
+    elsewhere.type("contacts", "import", exported)
+    assert elsewhere.type("contacts", "export")[0] == terminal.type("contacts", "export")[0]
+    assert "2025-01-01,,,2025-05-05,2" in elsewhere.type("contacts", "export")[0]

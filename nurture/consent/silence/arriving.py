@@ -23,8 +23,9 @@ def past_of_new(past: Past, basis_on: date | None, source: str | None, today: da
 
 def past_of_known(stored: Mapping[str, Any], past: Past, basis_on: date | None, today: date) -> dict[str, Any] | None:
     """What is kept from now on of somebody who is known; None when the file says nothing new about their past."""
-    told = {name: last_sign((stored[name], getattr(past, name))) for name in _DAYS}
-    count = past.bounce_count if past.bounce_count is not None else stored["bounce_count"]
+    past = past if past is NO_PAST else past.until(today)  # a day to come is a slip of the pen
+    told: dict[str, Any] = {name: last_sign((stored[name], getattr(past, name))) for name in _DAYS}
+    count = past.bounces if past.bounces is not None else stored["bounce_count"]
     told |= {"bounce_count": max(count, stored["bounce_count"] or 0) if count is not None else None}
     if all(stored[name] == value for name, value in told.items()):
         return None
