@@ -100,7 +100,7 @@ def carry_out(
     for tag in content["tags"]:
         actions.tag_contact(session, contact.id, tag, now, request.author)
     if content["list"]:
-        actions.join_list(session, content["list"], [contact.id], now)
+        actions.join_list(session, content["list"], [contact.id], now, request.author)
     record_told(session, contact.id, "submitted", form.name, now, now)
     if request.said.get("call"):
         _wish_for_a_call(session, form, request, contact, now)

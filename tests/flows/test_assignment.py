@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def owner_of(story: Story, email: str) -> str | None:
 
 
 def test_new_contacts_get_the_owner_of_the_first_rule_that_holds_and_keep_them(story: Story) -> None:
-    people = {
+    people: dict[str, dict[str, Any]] = {
         "ana@reader.example": {"country": "DE", "fields": {"company_size": 50}},
         "ben@reader.example": {"country": "DE"},
         "cal@reader.example": {"country": "US"},

@@ -1,6 +1,5 @@
 """What an entry of a contact's history says. Pure."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -41,14 +40,4 @@ def as_text(value: Any) -> str | None:
         return value
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """What is different in `after` for the fields that it names."""
-    return [change_of(name, before.get(name), value) for name, value in after.items() if before.get(name) != value]
-
-
-def told(changes: Iterable[Change]) -> str:
-    """`country: US → DE, tag: – → vip`, for people."""
-    return ", ".join(f"{one.field}: {one.before or '–'} → {one.after or '–'}" for one in changes)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
