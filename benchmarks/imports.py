@@ -11,6 +11,7 @@ import gc
 import io
 import multiprocessing
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -24,12 +25,13 @@ from email_validator import EmailNotValidError, validate_email
 from nurture.clock import SystemClock
 from nurture.conditions import FieldType
 from nurture.consent import imports
-from nurture.consent.arrivals import Terms
 from nurture.consent.definition import table_of
 from nurture.consent.rules import Basis
+from nurture.consent.summaries import Listener
 from nurture.consent.suppressions.actions import opt_out, undo_opt_out
+from nurture.consent.terms import Terms
 from nurture.contacts.fields import DeclaredField
-from nurture.contacts.imports import read_rows, survey
+from nurture.contacts.imports import RefusedRow, survey
 from nurture.contacts.intake import Desk
 from nurture.database.engine import Database, sqlite_url
 from nurture.database.migrating import ensure_schema
@@ -106,6 +108,19 @@ def read_alone(path: Path) -> float:
     return time.perf_counter() - began
 
 
+class Refused:
+    """Takes refused rows, as the command does that writes them to a file."""
+
+    def __init__(self) -> None:
+        self.rows: list[RefusedRow] = []
+
+    def add(self, row: RefusedRow) -> None:
+        self.rows.append(row)
+
+    def forget(self) -> None:
+        self.rows.clear()
+
+
 class MeasuredPace(imports.Pace):
     """Remembers how long each transaction held the lock."""
 
@@ -140,8 +155,12 @@ def run(database: Database, path: Path, alone: float, what: str, terms: Terms) -
     leaver.start()
     found.get()
     began = time.perf_counter()
-    rows = read_rows(survey(path, DECLARED), DECLARED)
-    *_, summary = imports.import_rows(database, rows, terms, SystemClock(), NOW)
+    refused = Refused()
+    file, listener = survey(path, DECLARED), Listener(refused=refused.add)
+    for summary in imports.import_file(  # noqa: B007 — the last one is wanted
+        database, file, DECLARED, terms, SystemClock(), NOW, listener=listener
+    ):
+        refused.forget()
     seconds = time.perf_counter() - began
     is_over.set()
     waits = sorted(found.get())
@@ -150,12 +169,19 @@ def run(database: Database, path: Path, alone: float, what: str, terms: Terms) -
     print(
         f"{what:10} {seconds:7.2f} s  {seconds / alone:5.1f} × reading alone  {summary.read / seconds:7,.0f} rows/s  "
         f"new {summary.created:,}, changed {summary.updated:,}, unchanged {summary.unchanged:,}, "
-        f"merged {summary.merged:,}, refused {len(summary.refused):,}"
+        f"merged {summary.merged:,}, refused {summary.refused_count:,}"
     )
     print(
         f"{'':10} lock held: median {_ms(held, 0.5)}, p99 {_ms(held, 0.99)}, most {_ms(held, 1)} in {len(held):,} chunks; "
         f"an opt-out meanwhile: median {_ms(waits, 0.5)}, p99 {_ms(waits, 0.99)}, most {_ms(waits, 1)}"
     )
+    print(
+        f"{'':10} memory so far: {_peak(resource.RUSAGE_SELF)}, and {_peak(resource.RUSAGE_CHILDREN)} in the process that reads"
+    )
+
+
+def _peak(who: int) -> str:
+    return f"{resource.getrusage(who).ru_maxrss // 1024:,} MB"
 
 
 def _ms(times: list[float], share: float) -> str:
@@ -164,7 +190,7 @@ def _ms(times: list[float], share: float) -> str:
 
 def main() -> None:
     """Make the file and import it three times."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "people.csv"
         make_file(path, rows)

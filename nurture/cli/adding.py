@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nurture.app import App
-    from nurture.consent.arrivals import Terms
+    from nurture.consent.terms import Terms
     from nurture.contacts.imports import ImportRow
 
 

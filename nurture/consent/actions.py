@@ -14,7 +14,7 @@ from nurture.consent.holds import store as holds
 from nurture.consent.holds.store import Hold
 from nurture.consent.law.rules import ConsentTable, Who, end_of, rule, who_at
 from nurture.consent.recording.rules import STATES, Mode
-from nurture.consent.recording.store import forget_opens
+from nurture.consent.recording.store import forget_opens, last_opens_of
 from nurture.consent.rhythms.rules import AtMost
 from nurture.consent.rhythms.store import find_rhythm, save_rhythm
 from nurture.consent.rules import (
@@ -190,6 +190,13 @@ def choose_tracking(
         forget_opens(session, [contact.id])
     _note(session, contact, topic, ConsentPurpose.TRACKING, STATES[mode], how, now)
     mark_changed(session, [contact.id], now)
+
+
+def forget_opens_not_allowed(session: Session, contact_ids: Sequence[int]) -> int:
+    """What was published may let us record less than before: of how many contacts the day of the last open went."""
+    kept = contacts.list_contacts(session, last_opens_of(session, contact_ids))
+    modes = store.recording_modes(session, kept, store.EVERY_TOPIC)
+    return forget_opens(session, [contact_id for contact_id, mode in modes.items() if mode is Mode.NONE])
 
 
 def choose_frequency(

@@ -2,113 +2,39 @@
 
 An import never turns a stored no into a yes and never lifts a suppression. A suppressed address is left as it is, and
 becomes no contact if it is none. A row that says no comes in without consent; one that says unsubscribed, complained or
-bounced becomes a suppression. A basis gives way only to one the law makes more of, a better proof, or a newer date.
+bounced becomes a suppression. Which basis holds afterwards is decided in `consent.terms`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from nurture.consent import store
 from nurture.consent.actions import Said, judge_again, record
-from nurture.consent.law.rules import ConsentTable, Who, end_of, rule, who_at
-from nurture.consent.rules import (
-    STRENGTH,
-    Basis,
-    Pile,
-    pile_of,
-)
-from nurture.consent.statements import Statement, read_statement
-from nurture.consent.store import Consent
+from nurture.consent.domains.actions import meet_domains
+from nurture.consent.fresh import Batch, insert_new, notes_of, together
+from nurture.consent.law.rules import who_at
+from nurture.consent.rules import Basis, Pile, pile_of
+from nurture.consent.silence import store as pasts
+from nurture.consent.silence.actions import say_yes
+from nurture.consent.silence.arriving import NOTHING_KEPT, past_of_known, past_of_new
+from nurture.consent.statements import Statement, known_on
+from nurture.consent.summaries import Listener, Summary, Told
 from nurture.consent.suppressions import store as suppressions
 from nurture.consent.suppressions.rules import SuppressionReason
+from nurture.consent.terms import Arrival, Terms, Where, decide
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
-from nurture.contacts.imports import ImportRow, Note, RefusedRow
-from nurture.contacts.intake import Desk, Outcome, Taken, take_in
+from nurture.contacts.history.rules import Change
+from nurture.contacts.imports import ImportRow, RefusedRow
+from nurture.contacts.intake import Outcome, Taken, take_in
 from nurture.contacts.store import Contact
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
 
-# Where the date is ahead of UTC the most: a consent dated so is not in the future for everybody.
-_EARLIEST_ZONE = timedelta(hours=14)
-_EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What holds for all rows: `origin` says how we know what they say, `basis` is for those that state none."""
-
-    topic: str
-    origin: str
-    table: ConsentTable
-    desk: Desk
-    basis: Basis | None = None
-    given_on: date | None = None
-    list_name: str = ""
-
-
-@dataclass
-class Noticed:
-    """How often something was noted, with the first line and a few of the cells."""
-
-    count: int = 0
-    first_line: int = 0
-    examples: tuple[str, ...] = ()
-
-
-@dataclass
-class Summary:
-    """What an import did. `opted_out` counts addresses on the suppression list; every accepted contact is in a pile."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    merged: int = 0
-    refused: list[RefusedRow] = field(default_factory=list)
-    opted_out: int = 0
-    piles: dict[Pile, int] = field(default_factory=lambda: dict.fromkeys(Pile, 0))
-    notes: dict[tuple[str, str], Noticed] = field(default_factory=dict)
-
-    @property
-    def read(self) -> int:
-        """Rows of the file so far."""
-        return self.created + self.updated + self.unchanged + self.merged + len(self.refused)
-
-    def add(self, other: "Summary") -> None:
-        """Count what a further chunk did."""
-        for name in ("created", "updated", "unchanged", "merged", "opted_out"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.refused.extend(other.refused)
-        for pile, count in other.piles.items():
-            self.piles[pile] += count
-        for (column, what), noticed in other.notes.items():
-            self._notice(column, what, noticed)
-
-    def note(self, line: int, notes: Iterable[Note]) -> None:
-        """Count what was noted about the contact that starts on this line."""
-        for one in notes:
-            self._notice(one.column, one.what, Noticed(1, line, (one.value,) if one.value else ()))
-
-    def _notice(self, column: str, what: str, noticed: Noticed) -> None:
-        kept = self.notes.setdefault((column, what), Noticed(first_line=noticed.first_line))
-        kept.count += noticed.count
-        kept.examples = tuple(dict.fromkeys(kept.examples + noticed.examples))[:_EXAMPLES]
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A row with what it says about permission, worked out before any lock is taken."""
-
-    row: ImportRow
-    statement: Statement
-    address_hash: str
-
-
-def prepare(row: ImportRow, terms: Terms, now: datetime) -> Arrival:
-    """Everything about a row that needs no database."""
-    today = (now + _EARLIEST_ZONE).date()
-    return Arrival(row, read_statement(row, today), terms.desk.hasher.hash(row.address.key))
+#: What somebody says themselves, and nobody about them.
+_OWN_WORD = frozenset({Basis.OPT_IN, Basis.DOUBLE_OPT_IN})
+_DOMAINS_IN_MIND = 100_000
 
 
 @dataclass
@@ -122,7 +48,9 @@ class _Person:
     suppressed: frozenset[str]
     contact_id: int | None
     taken: Taken | None = None
-    has_news: bool = False  # of consent or suppression
+    has_news: bool = False  # of consent, suppression or their past
+    basis: tuple[Basis, date | None] | None = None  # if the row brings one
+    consent: tuple[Change, ...] = ()
 
     @property
     def ends(self) -> frozenset[SuppressionReason]:
@@ -140,27 +68,78 @@ class _Person:
         return Outcome.UPDATED if made is Outcome.UNCHANGED and self.has_news else made
 
 
-def take_in_chunk(
-    session: Session, chunk: Sequence[Arrival], terms: Terms, now: datetime
-) -> tuple[Summary, list[int | None]]:
-    """Take in some contacts of a file, each address once; their identifiers, None for one that is suppressed only.
+@dataclass
+class Round:
+    """What one import keeps in mind from chunk to chunk: domains of which nothing is known that keeps mail from them."""
+
+    terms: Terms
+    now: datetime
+    listener: Listener = field(default_factory=Listener)
+    plain_domains: set[str] = field(default_factory=set)
+
+    def look_at_domains(self, session: Session, domains: set[str]) -> set[str]:
+        """Those of these domains where nobody is mailed; all of them are asked about before the first mail."""
+        fresh = domains - self.plain_domains
+        if not fresh:
+            return set()
+        closed = {*meet_domains(session, fresh, self.now), *suppressions.suppressed_domains_of(session, fresh)}
+        if len(self.plain_domains) > _DOMAINS_IN_MIND:
+            self.plain_domains.clear()
+        self.plain_domains |= fresh - closed
+        return closed
+
+
+def take_in_chunk(session: Session, batches: Sequence[Batch], around: Round) -> tuple[Summary, list[int | None]]:
+    """Take in some contacts of a file, each address once; with the identifiers of those who are still to be sorted.
 
     1. Look everybody up, and lock them, so that nobody says no between the look and the write.
-    2. Refuse who was erased, leave alone who is or becomes suppressed, make or change everybody else.
-    3. Write down what they agreed to or refused, and who is suppressed now.
+    2. Write down at once whoever is new, as it was worked out before.
+    3. Refuse who was erased, leave alone who is or becomes suppressed, make or change everybody else.
+    4. Write down what they agreed to or refused, and who is suppressed now.
     """
-    summary = Summary()
+    summary, entries = Summary(), together(batches)
+    there = contacts.keys_among(session, [one.key for one in entries])
+    suppressed = suppressions.suppressions_of(session, [one.address_hash for one in entries])
+    closed = around.look_at_domains(session, {one.domain for one in entries})
+    new = [one for one in entries if not one.is_leaving and one.key not in there and one.address_hash not in suppressed]
+    insert_new(session, batches, new, around.terms, around.now)
+    for one in new:
+        summary.created += 1
+        summary.merged += one.further_rows
+        summary.piles[Pile.NEVER if one.domain in closed else Pile(one.pile)] += 1
+        if one.notes:
+            summary.note(one.line, notes_of(one))
+        if around.listener.told:
+            around.listener.told(Told(one.line, one.email, Outcome.CREATED, known_on=one.known_on))
+    if len(new) == len(entries):
+        return summary, []
+    is_new = {one.key for one in new}
+    others = [one.arrival for one in entries if one.key not in is_new]
+    return summary, _take_in_known(session, others, suppressed, around, summary)
+
+
+def _take_in_known(
+    session: Session,
+    arrivals: Sequence[Arrival],
+    suppressed: Mapping[str, Mapping[str, datetime]],
+    around: Round,
+    summary: Summary,
+) -> list[int | None]:
+    """Everybody about whom something is stored, or who is on their way out."""
+    terms, now, listener = around.terms, around.now, around.listener
     people = []
-    for person in _look_up(session, chunk):
+    for person in _look_up(session, arrivals, suppressed):
         summary.merged += len(person.row.further_lines)
         if SuppressionReason.ERASED in person.suppressed:
             # Their cells are not written down once more, not even beside the reason.
-            summary.refused.append(RefusedRow(person.row.line, "asked to be erased, so nothing is kept about them"))
+            row = RefusedRow(person.row.line, "asked to be erased, so nothing is kept about them")
+            summary.refuse(row, Listener())
         else:
             people.append(person)
     _take_in(session, people, terms, now)
     agreed = _agree(session, people, terms, now)
     _suppress(session, people, terms, now)
+    _remember(session, people, terms, now)
     changed = {one.contact_id for one in people if one.contact_id and one.outcome is not Outcome.UNCHANGED}
     mark_changed(session, changed - agreed, now)
     for one in people:
@@ -168,7 +147,11 @@ def take_in_chunk(
         summary.opted_out += bool(one.suppressed or one.ends)
         made = one.taken.notes if one.taken else ()
         summary.note(one.row.line, (*one.row.notes, *made, *one.statement.notes))
-    return summary, [one.contact_id for one in people]
+        if listener.told:
+            changes = (*(one.taken.changes if one.taken else ()), *one.consent)
+            is_out, day = bool(one.suppressed or one.ends), known_on(one.row.past, one.statement)
+            listener.told(Told(one.row.line, one.row.address.email, one.outcome, changes, is_out, day))
+    return [one.contact_id for one in people]
 
 
 def sort_into_piles(session: Session, summary: Summary, ids: Sequence[int | None], terms: Terms, now: datetime) -> None:
@@ -181,11 +164,12 @@ def sort_into_piles(session: Session, summary: Summary, ids: Sequence[int | None
         summary.piles[pile_of(standing, now) if standing else Pile.NEVER] += 1
 
 
-def _look_up(session: Session, chunk: Sequence[Arrival]) -> list[_Person]:
-    known = contacts.lock_by_keys(session, [one.row.address.key for one in chunk])
-    suppressed = suppressions.suppressions_of(session, [one.address_hash for one in chunk])
+def _look_up(
+    session: Session, arrivals: Sequence[Arrival], suppressed: Mapping[str, Mapping[str, datetime]]
+) -> list[_Person]:
+    known = contacts.lock_by_keys(session, [one.row.address.key for one in arrivals])
     people = []
-    for one in chunk:
+    for one in arrivals:
         contact = known.get(one.row.address.key)
         reasons = frozenset(suppressed.get(one.address_hash, ()))
         contact_id = contact.id if contact else None
@@ -198,9 +182,11 @@ def _take_in(session: Session, people: Sequence[_Person], terms: Terms, now: dat
     coming = [one for one in people if not one.is_left_alone and not one.ends]
     leaving = [one for one in people if not one.is_left_alone and one.ends]
     made = [
-        *take_in(session, [one.row for one in coming], known, terms.desk, now, list_name=terms.list_name),
+        *take_in(
+            session, [one.row for one in coming], known, terms.desk, now, author=terms.author, list_name=terms.list_name
+        ),
         # Who left is known from now on as somebody who left, and joins no list.
-        *take_in(session, [one.row for one in leaving], known, terms.desk, now),
+        *take_in(session, [one.row for one in leaving], known, terms.desk, now, author=terms.author),
     ]
     for one, taken in zip((*coming, *leaving), made, strict=True):
         one.taken, one.contact_id = taken, taken.contact_id
@@ -218,9 +204,12 @@ def _agree(session: Session, people: Sequence[_Person], terms: Terms, now: datet
     said = []
     for one, made in taken:
         consent = stored.get((made.contact_id, terms.topic))
-        news = _decide(consent, one.statement, terms, _Where(made.country, who_at(one.row.address.domain)), now)
+        news = decide(consent, one.statement, terms, Where(made.country, who_at(one.row.address.domain)), now)
         if news is not None:
             one.has_news = True
+            one.basis = (news[1], news[2]) if news[1] else None
+            before = _spelled(consent.state, consent.basis, consent.given_on) if consent else None
+            one.consent = (Change(f"consent to {terms.topic}", before, _spelled(*news)),)
             said.append(
                 Said(
                     made.contact_id,
@@ -228,7 +217,7 @@ def _agree(session: Session, people: Sequence[_Person], terms: Terms, now: datet
                     made.country,
                     terms.topic,
                     *news,
-                    how=_how(terms, one.row),
+                    how=terms.proof(one.row.line, one.statement),
                     domain=one.row.address.domain,
                 )
             )
@@ -236,44 +225,9 @@ def _agree(session: Session, people: Sequence[_Person], terms: Terms, now: datet
     return {one.contact_id for one in said}
 
 
-@dataclass(frozen=True)
-class _Where:
-    """Which law is theirs: the country, and whether the address is a private person's."""
-
-    country: str | None
-    who: Who
-
-
-def _decide(
-    stored: Consent | None, statement: Statement, terms: Terms, where: _Where, now: datetime
-) -> tuple[str, Basis | None, date | None] | None:
-    """State, basis and date as they are from now on; None when what is stored stays."""
-    if stored is not None and stored.state not in {"given", "none"}:
-        return None
-    if statement.is_no:
-        return "refused", None, None
-    offered = list(statement.bases)
-    if statement.is_silent and terms.basis is not None:
-        offered.append((terms.basis, statement.given_on))
-    kept = (Basis(stored.basis), stored.given_on) if stored is not None and stored.basis else None
-    best = kept
-    for basis, given_on in offered:
-        offer = (basis, given_on or terms.given_on)
-        if best is None or _worth(offer, terms.table, where, now) > _worth(best, terms.table, where, now):
-            best = offer
-    if best == kept:
-        return None if stored is not None else ("none", None, None)
-    return ("given", *best) if best else None
-
-
-def _worth(
-    basis: tuple[Basis, date | None], table: ConsentTable, where: _Where, now: datetime
-) -> tuple[int, int, date]:
-    """Orders bases: by what may be sent on them today, then by how good a proof they are, then by date."""
-    ruling = rule(table, where.country, basis[0], basis[1], where.who)
-    until = end_of(ruling.until)
-    pile = ruling.afterwards if until is not None and until <= now else ruling.pile
-    return -tuple(Pile).index(pile), -STRENGTH.index(basis[0]), basis[1] or date.min
+def _spelled(state: str, basis: str | None, given_on: date | None) -> str:
+    """`given, customer since 2026-01-31`."""
+    return f"{state}{f', {basis}' if basis else ''}{f' since {given_on}' if given_on else ''}"
 
 
 def _suppress(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:
@@ -286,7 +240,7 @@ def _suppress(session: Session, people: Sequence[_Person], terms: Terms, now: da
                 "address_hash": one.address_hash,
                 "reason": reason,
                 "created_at": now,
-                "how": _how(terms, one.row),
+                "how": terms.how(one.row.line),
             }
             for one, reason in ended
         ],
@@ -300,7 +254,7 @@ def _suppress(session: Session, people: Sequence[_Person], terms: Terms, now: da
                 "address_hash": one.address_hash,
                 "what": "opted_out" if reason is SuppressionReason.OPT_OUT else "suppressed",
                 "basis": None if reason is SuppressionReason.OPT_OUT else reason,
-                "how": _how(terms, one.row),
+                "how": terms.how(one.row.line),
                 "recorded_at": now,
             }
             for one, reason in ended
@@ -310,5 +264,27 @@ def _suppress(session: Session, people: Sequence[_Person], terms: Terms, now: da
         one.has_news = True
 
 
-def _how(terms: Terms, row: ImportRow) -> str:
-    return f"{terms.origin}, line {row.line}" if row.line else terms.origin
+def _remember(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:
+    """Keep what the file tells of people's past; a yes of their own ends what kept them back."""
+    today, rows, yes = now.date(), [], []
+    taken = [(one, one.taken) for one in people if one.taken]
+    stored = pasts.pasts_of(session, [made.contact_id for _, made in taken])
+    for one, made in taken:
+        kept = stored.get(made.contact_id)
+        basis, basis_on = one.basis or (None, None)
+        if kept is None and made.outcome is Outcome.CREATED:
+            row = past_of_new(
+                one.row.past, basis_on, str(one.row.values.get("source") or terms.desk.source or ""), today
+            )
+        else:
+            row = past_of_known(kept.model_dump() if kept else NOTHING_KEPT, one.row.past, basis_on, today)
+        if row is not None:
+            one.has_news = True
+            rows.append({"contact_id": made.contact_id, **row})
+        # Whoever types one contact in was told so; a file may only repeat what its seller said.
+        is_new = not one.row.line or (kept is not None and basis_on and kept.told_on and basis_on > kept.told_on)
+        if basis in _OWN_WORD and kept is not None and is_new:
+            yes.append((made.contact_id, basis_on or today))
+    pasts.save_pasts(session, rows)
+    for contact_id, on in yes:
+        say_yes(session, [contact_id], on)

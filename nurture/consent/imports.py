@@ -6,20 +6,24 @@ between, so that an opt-out posted meanwhile gets its turn. What one chunk does 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy.exc import IntegrityError
 
 from nurture.clock import Clock
-from nurture.consent.arrivals import Arrival, Summary, Terms, prepare, sort_into_piles, take_in_chunk
-from nurture.contacts.imports import ImportRow, RefusedRow, merge
+from nurture.consent.arrivals import Round, sort_into_piles, take_in_chunk
+from nurture.consent.fresh import BATCH, Batch, batches_of
+from nurture.consent.reading_aside import read_aside
+from nurture.consent.summaries import Listener, Summary
+from nurture.consent.terms import Terms
+from nurture.contacts.fields import DeclaredField
+from nurture.contacts.imports import ImportRow, RefusedRow, Survey, read_rows
 from nurture.database.engine import Database
 
 #: Half of the 50 ms that a writing transaction may take, because a busy machine now and then needs twice as long.
 _AIM_SECONDS = 0.025
-_FEWEST, _FIRST, _MOST = 40, 40, 500
+_FEWEST, _FIRST, _MOST = 40, 40, 1_000
 #: Each try that fails is a chunk of the other import that went in, and 13 of the smallest overlap with one of the largest.
 _TRIES = 20
 
@@ -49,6 +53,32 @@ class Pace:
         self.rows = round(min(max(fitting, self.rows / 2, _FEWEST), self.rows * 2, _MOST))
 
 
+#: A file with fewer rows is read before a second process would have begun.
+_WORTH_A_PROCESS = 20_000
+#: What is written in bulk is made to survive a power cut this often, and at the end.
+_SETTLE_SECONDS = 0.5
+
+
+def import_file(
+    database: Database,
+    file: Survey,
+    declared: Mapping[str, DeclaredField],
+    terms: Terms,
+    clock: Clock,
+    now: datetime,
+    *,
+    is_rehearsal: bool = False,
+    listener: Listener = Listener(),  # noqa: B008 — it is frozen
+) -> Iterator[Summary]:
+    """Write the rows of a file chunk by chunk, as `import_rows` does; a long one is read by a second process."""
+    if file.rows < _WORTH_A_PROCESS:
+        rows = read_rows(file, declared)
+        yield from import_rows(database, rows, terms, clock, now, is_rehearsal=is_rehearsal, listener=listener)
+        return
+    with read_aside(file, declared, terms, now, is_sqlite=database.is_sqlite) as batches:
+        yield from _import(database, batches, Round(terms, now, listener), clock, is_rehearsal=is_rehearsal)
+
+
 def import_rows(
     database: Database,
     rows: Iterable[ImportRow | RefusedRow],
@@ -57,52 +87,72 @@ def import_rows(
     now: datetime,
     *,
     is_rehearsal: bool = False,
+    listener: Listener = Listener(),  # noqa: B008 — it is frozen
 ) -> Iterator[Summary]:
-    """Write the rows chunk by chunk; yields the summary so far after each. A rehearsal throws every chunk away.
+    """Write the rows chunk by chunk; yields the summary so far after each. A rehearsal throws every chunk away."""
+    batches = batches_of(rows, terms, now, is_sqlite=database.is_sqlite)
+    yield from _import(database, batches, Round(terms, now, listener), clock, is_rehearsal=is_rehearsal)
 
-    1. Read as many rows as the last chunks could write in time.
+
+def _import(
+    database: Database, batches: Iterator[Batch], around: Round, clock: Clock, *, is_rehearsal: bool
+) -> Iterator[Summary]:
+    """1. Read as many rows as the last chunks could write in time.
+
     2. Leave the lock free for half as long as it was held; reading counts.
     3. Write them in one transaction.
     """
-    total, pace, source = Summary(), Pace(clock), iter(rows)
-    while chunk := list(islice(source, pace.rows)):
-        total.refused.extend(row for row in chunk if isinstance(row, RefusedRow))
-        arrivals = [prepare(row, terms, now) for row in merge([row for row in chunk if isinstance(row, ImportRow)])]
-        if arrivals:
-            total.add(_write(database, arrivals, terms, pace, now, is_rehearsal=is_rehearsal))
-        yield total
+    total, pace, settled_at = Summary(), Pace(clock), clock.elapsed()
+    try:
+        while chunk := _next_chunk(batches, pace.rows):
+            for batch in chunk:
+                for row in batch.list_refused():
+                    total.refuse(row, around.listener)
+            if any(batch.entries for batch in chunk):
+                total.add(_write(database, chunk, around, pace, is_rehearsal=is_rehearsal), around.listener)
+            if clock.elapsed() - settled_at > _SETTLE_SECONDS:
+                database.settle()
+                settled_at = clock.elapsed()
+            yield total
+    finally:
+        database.settle()
     if not total.read:
         yield total
 
 
-def _write(
-    database: Database,
-    arrivals: Sequence[Arrival],
-    terms: Terms,
-    pace: Pace,
-    now: datetime,
-    *,
-    is_rehearsal: bool,
-) -> Summary:
+def _next_chunk(batches: Iterator[Batch], rows: int) -> list[Batch]:
+    """Batches of about so many rows together, at least one; none when there are no more."""
+    chunk: list[Batch] = []
+    while sum(map(len, chunk)) < max(rows - BATCH // 2, 1):
+        batch = next(batches, None)
+        if batch is None:
+            break
+        chunk.append(batch)
+    return chunk
+
+
+def _write(database: Database, chunk: Sequence[Batch], around: Round, pace: Pace, *, is_rehearsal: bool) -> Summary:
     """One chunk. If somebody else made one of its contacts at the same moment, it starts over and finds them known."""
     for tries_left in reversed(range(_TRIES)):
         pace.rest()
         try:
-            with database.writing(durable=True) as session:
+            with database.writing_in_bulk() as session:
                 session.connection()  # waits for the lock, which is none of this chunk's time
                 pace.begin()
-                done, ids = take_in_chunk(session, arrivals, terms, now)
+                done, ids = take_in_chunk(session, chunk, around)
                 if is_rehearsal:
-                    sort_into_piles(session, done, ids, terms, now)
+                    sort_into_piles(session, done, ids, around.terms, around.now)
                     session.rollback()
+                    around.plain_domains.clear()
         except IntegrityError:
+            around.plain_domains.clear()
             if not tries_left:
                 raise
         else:
             break
         finally:
-            pace.end(len(arrivals))
-    if not is_rehearsal:
+            pace.end(sum(map(len, chunk)))
+    if not is_rehearsal and ids:
         with database.reading() as session:
-            sort_into_piles(session, done, ids, terms, now)
+            sort_into_piles(session, done, ids, around.terms, around.now)
     return done

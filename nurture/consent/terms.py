@@ -71,9 +71,7 @@ class Where:
 News = tuple[str, Basis | None, date | None]
 
 
-def decide(
-    stored: Consent | None, statement: Statement, terms: Terms, where: Where, now: datetime
-) -> News | None:
+def decide(stored: Consent | None, statement: Statement, terms: Terms, where: Where, now: datetime) -> News | None:
     """State, basis and date as they are from now on; None when what is stored stays."""
     if stored is not None and stored.state not in {"given", "none"}:
         return None
@@ -93,9 +91,7 @@ def decide(
     return ("given", *best) if best else None
 
 
-def _worth(
-    basis: tuple[Basis, date | None], table: ConsentTable, where: Where, now: datetime
-) -> tuple[int, int, date]:
+def _worth(basis: tuple[Basis, date | None], table: ConsentTable, where: Where, now: datetime) -> tuple[int, int, date]:
     """Orders bases: by what may be sent on them today, then by how good a proof they are, then by date."""
     ruling = rule(table, where.country, basis[0], basis[1], where.who)
     until = end_of(ruling.until)

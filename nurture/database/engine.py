@@ -28,6 +28,8 @@ __all__ = ["Database", "Session", "is_sqlite"]
 SQLModel.metadata.naming_convention = NAMING
 
 _LOCK_WAIT_SECONDS = 30
+#: SQLite's own default: how long its log grows before somebody's commit moves it into the file.
+_LOG_PAGES = 1_000
 
 
 class Database:
@@ -41,6 +43,7 @@ class Database:
         _say_where(self.engine, place_of(url))
         self._writers = self.engine.execution_options(is_writing=True)
         self._durable_writers = self.engine.execution_options(is_writing=True, is_durable=True)
+        self._bulk_writers = self.engine.execution_options(is_writing=True, is_bulk=True)
         # Threads of one process queue for the write lock in order, instead of polling for it as SQLite would.
         self._turn = threading.Lock() if self.is_sqlite else nullcontext()
 
@@ -69,6 +72,23 @@ class Database:
         """Into the journal. What says no must outlast a power cut; of mails, the database itself knows the last ones."""
         if self.journal is not None:
             self.journal.append(entries, must_last=any(one["what"] not in PASSING for one in entries))
+
+    @contextmanager
+    def writing_in_bulk(self) -> Iterator[Session]:
+        """One of many transactions that are one piece of work: `settle` makes those so far survive a power cut.
+
+        SQLite neither waits for the disk at each commit nor tidies up its log in between, which others would wait for.
+        """
+        with self._turn, Session(self._bulk_writers, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def settle(self) -> None:
+        """What was written in bulk is on the disk when this returns; nobody has to wait for it."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("COMMIT")  # a checkpoint is none within a transaction
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+                connection.exec_driver_sql("BEGIN")
 
     def close(self) -> None:
         self.engine.dispose()
@@ -120,6 +140,7 @@ def _open_sqlite(url: str) -> Engine:
         if options.get("is_writing"):
             level = "FULL" if options.get("is_durable") else "NORMAL"
             connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {0 if options.get('is_bulk') else _LOG_PAGES}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql("BEGIN")

@@ -9,12 +9,14 @@ import sqlalchemy as sa
 
 from nurture.clock import SystemClock
 from nurture.conditions import FieldType
-from nurture.consent.arrivals import Summary, Terms
 from nurture.consent.imports import import_rows
 from nurture.consent.law.rules import ConsentTable
+from nurture.consent.summaries import Summary
+from nurture.consent.terms import Terms
 from nurture.contacts.fields import DeclaredField
 from nurture.contacts.imports import ImportRow, RefusedRow, read_rows, survey
 from nurture.contacts.intake import Desk
+from nurture.database import append_only
 from nurture.database.engine import Database
 from nurture.tokens import AddressHasher
 from tests.support.people import TABLE
@@ -84,7 +86,16 @@ def what_is_known(database: Database) -> dict[str, Any]:
 
 
 def forget(database: Database) -> None:
-    """Empty every table."""
+    """Empty every table, also those that only grow."""
     with database.writing() as session:
+        connection = session.connection()
+        for table in append_only.MAY_CHANGE:
+            if database.is_sqlite:
+                named = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
+                for (name,) in connection.exec_driver_sql(named).all():
+                    connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            else:
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_only_grows ON {table}")
         for table in reversed(METADATA.sorted_tables):
-            session.connection().execute(sa.delete(table))
+            connection.execute(sa.delete(table))
+        append_only.guard(connection)

@@ -94,5 +94,5 @@ def judge(answer: Answer) -> Verdict | None:
 def ask_next_at(verdict: Verdict | None, tries: int, now: datetime) -> datetime:
     """When to ask about a domain next; `tries` counts those that failed one after the other."""
     if verdict is None:
-        return now + min(_RETRY_AFTER * 2 ** min(tries - 1, 16), _RETRY_AT_MOST)
+        return now + min(_RETRY_AFTER * (1 << min(tries - 1, 16)), _RETRY_AT_MOST)
     return now + (LOOK_AGAIN_AFTER if verdict in DEAD else RENEW_AFTER)

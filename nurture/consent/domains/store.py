@@ -49,6 +49,17 @@ def find_domain(session: Session, domain: str) -> MailDomain | None:
     return session.get(MailDomain, domain)
 
 
+_KNOWN = sa.select(
+    col(MailDomain.domain), col(MailDomain.verdict), col(MailDomain.spelling), col(MailDomain.meant)
+).where(in_list_of(MailDomain.domain, "domains"))
+
+
+def known_domains(session: Session, domains: Iterable[str]) -> dict[str, Mailbox]:
+    """Of these domains those that were met before."""
+    found = session.execute(_KNOWN, {"domains": list(domains)})
+    return {domain: Mailbox(domain, verdict, spelling, meant) for domain, verdict, spelling, meant in found}
+
+
 def in_the_way(session: Session, contact_ids: Iterable[int]) -> dict[int, Mailbox]:
     """What keeps mail from these contacts' domains, by contact; most are left out."""
     found = session.execute(_IN_THE_WAY, {"ids": list(contact_ids)})
