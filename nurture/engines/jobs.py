@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from nurture.campaigns import store as campaigns
 from nurture.consent import store as consents
-from nurture.consent.actions import judge_again
+from nurture.consent.actions import forget_opens_not_allowed, judge_again
 from nurture.consent.definition import get_table
 from nurture.consent.holds import store as holds
 from nurture.contacts import store as contacts
@@ -111,6 +111,7 @@ def _sweep(session: Session, bench: Bench, now: datetime) -> int:
     ids = contacts.page_of_ids(session, start, _SWEEP, contacts.everybody())
     contacts.add_changed(session, ids, now)
     judge_again(session, get_table(session), consents.list_to_judge(session, ids), now)
+    forget_opens_not_allowed(session, ids)
     set_mark(session, "sweep", f"{published}:{ids[-1]}" if ids else f"{published}:done")
     return len(ids) or 1
 

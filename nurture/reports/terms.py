@@ -16,6 +16,7 @@ _DAYS = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday",
     "sun": "Sunday",
 }  # fmt: skip
+_WHO = {None: "", "person": " (private persons)", "company": " (companies)"}
 _PILES = {"announce": "may be written to", "ask": "must be asked first, not by us", "never": "never"}
 
 
@@ -72,7 +73,7 @@ def rulings_of(one: ConsentDefinition) -> list[Ruling]:
     """The consent table as a table."""
     return [
         Ruling(
-            _together(row.country), _together(row.basis),
+            f"{_together(row.country)}{_WHO[row.who]}", _together(row.basis),
             f"{_PILES[row.then]} for {row.within} months, then {_PILES[row.otherwise]}" if row.within else _PILES[row.then],
             row.law, row.checked_on.isoformat(),
         )
@@ -82,7 +83,12 @@ def rulings_of(one: ConsentDefinition) -> list[Ruling]:
 
 def tracking_of(one: ConsentDefinition) -> str:
     """Whose opens and clicks are recorded."""
-    ask = one.tracking.ask_first
+    ask, dates = one.tracking.ask_first, one.tracking.last_open_date
+    if dates:
+        rest = one.model_copy(update={"tracking": one.tracking.model_copy(update={"last_open_date": []})})
+        return (
+            f"In {', '.join(dates)} only the date of the last open is kept of whoever said nothing. {tracking_of(rest)}"
+        )
     if "*" in ask:
         return "Opens and clicks are recorded only of people who said yes to that."
     if not ask:

@@ -28,6 +28,7 @@ SCORING = "campaigns/scoring.yaml"
 HANDOFF = "campaigns/handoff.yaml"
 CONSENT = "campaigns/consent.yaml"
 FORMS = "campaigns/forms.yaml"
+QUESTIONS = "campaigns/questions.yaml"
 MAIL = "templates/report.mjml"
 #: The day on which the examples are looked at, so that the page is the same tomorrow.
 _TODAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -54,6 +55,11 @@ class Mistake:
 def sequence(steps: str, above: str = "") -> str:
     """A sequence around some steps."""
     return f"format: 1\nsequence: welcome\ntopic: insights\n{above}steps:\n{steps}"
+
+
+def question(lines: str) -> str:
+    """One question with some lines."""
+    return f"format: 1\nquestions:\n  timing:\n    text: When does it have to work?\n{lines}"
 
 
 def form(lines: str) -> str:
@@ -88,6 +94,14 @@ _AROUND_NEWSLETTER = {NEWSLETTER: _NEWSLETTER, ANNOUNCEMENT: _LETTER, "templates
 _LAYOUT_AND_MAIL = {"templates/layouts/plain.mjml": _LAYOUT}
 _SEND = "  - {id: report, send: report, subject: Your report}\n"
 _SENDING = {SEQUENCE: sequence(_SEND)}
+_ANSWERS = """\
+    sets: timing
+    answers:
+      - {label: This quarter, value: "yes"}
+      - {label: Later, value: "no"}
+"""
+_PART = "{% if mail.question %}<mj-text>{{ mail.question.text }}</mj-text>{% endif %}\n"
+_ASKING = {**_SENDING, "templates/parts/question.mjml": _PART}
 
 
 def _silencing(silence: str) -> str:
@@ -399,6 +413,28 @@ MISTAKES = (
         sequence(_SEND + "  - wait: 30 days\n  - {if: not opened(), then: [{list: {leave: readers}}]}\n"),
     ),
     Mistake(
+        "NS232", "Write the question in campaigns/questions.yaml, or mend its name.", MAIL,
+        mail('{{ question("timng") }}'), "a mail asks a question that is not there",
+        beside={**_ASKING, QUESTIONS: question(_ANSWERS)},
+    ),
+    Mistake(
+        "NS350", "Name a field of settings.toml, or `authority`, `budget` or `timing`.", QUESTIONS,
+        question(_ANSWERS.replace("sets: timing", "sets: timming")), "an answer sets nothing that there is",
+    ),
+    Mistake(
+        "NS351", "Write a value that fits what the answer sets; the label may say it in any words.", QUESTIONS,
+        question(_ANSWERS.replace('"no"', "never")), "an answer has a value that does not fit what it sets",
+    ),
+    Mistake(
+        "NS352", "Let each answer say something else.", QUESTIONS,
+        question(_ANSWERS.replace("Later", "this quarter")), "two answers to a question are called alike",
+    ),
+    Mistake(
+        "NS353", "Write the language as its code, with a label for each answer.", QUESTIONS,
+        question(_ANSWERS + "    translations: {German: {text: Wann?, answers: [Jetzt, Später]}}\n"),
+        "a translation of a question does not fit it",
+    ),
+    Mistake(
         "NS310", "Ask about something people do, or move the rule to `fit`.", SCORING,
         "format: 1\nactivities:\n  - {when: company_size > 50, points: 10}\n",
         "a rule for activities asks about none",
@@ -559,6 +595,14 @@ MISTAKES = (
     Mistake(
         "NT205", 'Write `| fallback("…")` behind it, or put it into `{% if %}`; whoever has none gets no mail otherwise.',
         MAIL, mail("<mj-text>Hello {{ contact.first_name }}</mj-text>"), beside=_SENDING,
+    ),
+    Mistake(
+        "NT206", "Keep one. A mail that has several to ask names them in it, and the first that is open is asked.",
+        MAIL, mail('{{ question("timing") }}{{ question("size") }}'), beside=_ASKING,
+    ),
+    Mistake(
+        "NT207", "Give the question a line of its own, and name what it asks in quotes.", MAIL,
+        mail('<mj-text>Tell us: {{ question("timing") }}</mj-text>'), beside=_ASKING,
     ),
     Mistake("NT301", "Take the tag that is meant.", MAIL, mail("<mj-txt>Hello</mj-txt>"), beside=_SENDING),
     Mistake("NT302", "Close it.", MAIL, mail("<mj-text><b>Hello</mj-text>"), beside=_SENDING),
