@@ -90,6 +90,8 @@ def read_number(text: str) -> int | float | None:
 
     With one separator before exactly three digits a comma parts thousands and a dot decimals, as in English.
     """
+    if len(text) <= 15 and text.isascii() and text.isdigit():
+        return int(text)
     given = _THOUSANDS_GAP.sub("", text.strip())
     if _ENGLISH_THOUSANDS.fullmatch(given):
         given = given.replace(",", "")

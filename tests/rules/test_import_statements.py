@@ -10,6 +10,7 @@ from nurture.consent.rules import Basis
 from nurture.consent.statements import Statement, get_basis, read_statement
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts.addresses import read_address
+from nurture.contacts.headers import PERMISSION
 from nurture.contacts.imports import ImportRow
 from nurture.errors import BadInput
 
@@ -205,3 +206,52 @@ def test_a_no_in_any_row_wins_and_the_order_of_rows_does_not_matter(rows: list[d
         backwards.is_silent,
         backwards.suppressions,
     )
+
+
+@pytest.mark.parametrize("column", ["opted_out_because", "bounced_because"])
+@pytest.mark.parametrize(
+    ("reason", "is_out"),
+    [("Too many mails", True), ("550 no such user", True), ("x", True), ("0", False), ("none", False), ("no", False)],
+)
+def test_whoever_has_a_reason_to_be_gone_is_gone(column: str, reason: str, *, is_out: bool) -> None:
+    assert bool(said({column: reason}).suppressions) is is_out
+
+
+@pytest.mark.parametrize("reason", ["Soft bounce", "temporary failure", "transient"])
+def test_an_address_that_bounced_for_now_is_neither_dead_nor_a_yes(reason: str) -> None:
+    statement = said({"bounced_because": reason, "opted_in": "yes"})
+    assert not statement.suppressions
+    assert not statement.bases
+
+
+@pytest.mark.parametrize(("cell", "is_no"), [("true", True), ("2024-05-05", True), ("false", False), ("", False)])
+def test_one_kind_of_mail_that_somebody_declined_is_a_no_and_no_way_out_of_everything(
+    cell: str, *, is_no: bool
+) -> None:
+    statement = said({"declined": cell} if cell else {}, {"opted_in": "yes"})
+    assert statement.is_no is is_no
+    assert bool(statement.bases) is not is_no
+    assert not statement.suppressions
+
+
+def test_of_several_legal_bases_the_first_known_one_counts() -> None:
+    assert bases(said({"basis": "Legitimate interest – existing customer"})) == [Basis.LEGITIMATE_INTEREST]
+    assert bases(said({"basis": "Not applicable;Performance of a contract"})) == [Basis.CUSTOMER]
+
+
+def test_the_ip_of_a_consent_is_kept_if_it_is_one() -> None:
+    assert said({"opted_in": "yes", "consent_ip": "2001:db8::1"}).ip == "2001:db8::1"
+    assert said({"opted_in": "yes", "consent_ip": "ana@reader.example"}).ip == ""
+
+
+@pytest.mark.parametrize(
+    "word", ["subscribed", "confirmed", "opted in", "opt-in", "active", "enabled", "allowed", "yes"]
+)
+@given(
+    column=st.sampled_from(PERMISSION),
+    before=st.sampled_from(["in", "un", "non-", "not ", "no longer ", "never ", "dis", "de", "pre", "auto-", "?"]),
+)
+def test_a_yes_with_anything_before_it_is_none(word: str, column: str, before: str) -> None:
+    """listmonk#2008, and keila's /active/i: "inactive" is not "active"."""
+    for spelled in (f"{before}{word}", f"{before}{word}".upper(), f"{before.upper()}{word}"):
+        assert not said({column: spelled}).bases
