@@ -1,12 +1,13 @@
 """What settings.toml declares, as the frozen values that files rest on."""
 
+from datetime import timedelta
 from typing import Any
 
 from nurture.campaigns.declared import Declared, Sender, Topic
 from nurture.errors import BadInput, BadSettings
 from nurture.rendering.utm import Utm
 from nurture.settings import Settings
-from nurture.timing import DaySpan, parse_day_span
+from nurture.timing import DaySpan, parse_day_span, parse_length
 
 
 def declared_of(settings: Settings) -> Declared:
@@ -47,3 +48,11 @@ def _day_span(text: str) -> DaySpan:
         return parse_day_span(text)
     except BadInput as error:
         raise BadSettings(f"sending.blackout: {error}") from None
+
+
+def length_of(key: str, text: str) -> timedelta:
+    """A length of time that stands in settings.toml."""
+    try:
+        return parse_length(text)
+    except BadInput as error:
+        raise BadSettings(f"{key}: {error}") from None

@@ -6,11 +6,10 @@ from datetime import timedelta
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from nurture.adapters.smtp import Relay, SmtpMailer
-from nurture.app.declaring import declared_of
+from nurture.app.declaring import declared_of, length_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
@@ -24,6 +23,7 @@ from nurture.conditions import FieldType, Predicate, Words
 from nurture.consent import rules as consent_rules
 from nurture.consent import store as consents
 from nurture.consent.definition import ConsentKind
+from nurture.consent.domains.asking import Asker
 from nurture.contacts import fields as contact_fields
 from nurture.contacts.actions import mirror_operators
 from nurture.contacts.fields import DeclaredField
@@ -31,10 +31,7 @@ from nurture.contacts.questions.kind import QuestionsKind, questions_in
 from nurture.contacts.questions.rules import Question, check_of
 from nurture.contacts.segments import Language, SegmentsKind, segment_texts
 from nurture.database.claiming import register_worker
-from nurture.database.engine import Database, Session, sqlite_url
-from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
-from nurture.database.journal import Journal
-from nurture.database.migrating import ensure_schema
+from nurture.database.engine import Database, Session
 from nurture.delivery.actions import Limits
 from nurture.delivery.composing import House
 from nurture.delivery.mailed import rules as mailed_rules
@@ -45,7 +42,6 @@ from nurture.delivery.rules import MOST_BY_MAIL_ALONE, Boundary
 from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
 from nurture.engines.local import Workshop
-from nurture.errors import BadInput, BadSettings
 from nurture.forms.actions import Desk
 from nurture.forms.kind import FormsKind, Surroundings
 from nurture.forms.rules import Terms
@@ -60,8 +56,8 @@ from nurture.scoring.definition import ScoringKind
 from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
 from nurture.sequences.kind import SequenceKind
-from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
-from nurture.timing import parse_day_span, parse_length
+from nurture.settings import STATE_FOLDER, Settings
+from nurture.timing import parse_day_span
 from nurture.tokens import AddressHasher, TokenKeys
 from nurture.tracking import rules as tracking_rules
 from nurture.tracking import store as activities
@@ -158,8 +154,8 @@ class App:
         terms = Terms(
             per_ip=forms.per_ip,
             per_address=forms.per_address,
-            confirm_within=_length("forms.confirm_within", forms.confirm_within),
-            remind_after=_length("forms.remind_after", forms.remind_after),
+            confirm_within=length_of("forms.confirm_within", forms.confirm_within),
+            remind_after=length_of("forms.remind_after", forms.remind_after),
         )
         return Desk(self.keys, self.hasher, self.language, self.settings.web.base_url, terms)
 
@@ -225,7 +221,7 @@ class App:
     def retention(self) -> Retention:
         """How long what is known about people is kept."""
         kept = self.settings.privacy
-        return Retention(**{name: _length(f"privacy.{name}", text) for name, text in kept.model_dump().items()})
+        return Retention(**{name: length_of(f"privacy.{name}", text) for name, text in kept.model_dump().items()})
 
     def sender(self, worker: int) -> MailSender:
         """The sending half of a worker."""
@@ -265,7 +261,7 @@ class App:
 
         webhooks = self.settings.webhooks
         line = HttpLine(self.outskirts, webhooks.timeout_seconds)
-        give_up_after = _length("webhooks.give_up_after", webhooks.give_up_after)
+        give_up_after = length_of("webhooks.give_up_after", webhooks.give_up_after)
         return Caller(self.database, Exchange(line, self.keys, give_up_after), worker, self.clock)
 
     @cached_property
@@ -276,9 +272,15 @@ class App:
             only_loopback=not (isinstance(self.clock, SystemClock) and not self.clock.offset),
         )
 
+    def asker(self) -> Asker:
+        """What asks the name servers where mail may go; while nothing leaves this machine it asks nobody."""
+        from nurture.adapters.dns import Dns
+
+        return Asker(self.database, None if self.boundary.relay_is_loopback else Dns(), self.clock)
+
     def workshop(self) -> Workshop:
         """What an engine runs."""
-        return Workshop(self.database, self.clock, self.bench, self.sender, self.caller)
+        return Workshop(self.database, self.clock, self.bench, self.sender, self.caller, self.asker)
 
     def take_mail(self, recipients: list[str], message: EmailMessage, content: bytes) -> None:
         """Take in one mail that came back; called by the listener, whose 250 follows the commit."""
@@ -322,80 +324,3 @@ def language() -> Language:
         },
         lenders=(consents.vocabulary, mailed.vocabulary, activities.vocabulary, enrollments.vocabulary),
     )
-
-
-def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | None = None) -> App:
-    """Open a workspace: read its settings, create or check its database, and see whether it is where it was."""
-    folder = folder.resolve()
-    settings = settings or read_settings(folder)
-    clock = clock or SystemClock(_offset(settings))
-    database = _database(folder, settings)
-    try:
-        return _move_in(folder, settings, clock, database)
-    except BaseException:
-        database.close()
-        raise
-
-
-def _move_in(folder: Path, settings: Settings, clock: Clock, database: Database) -> App:
-    """1. Find or make the secrets. 2. Create or check the schema. 3. See whether the database is where it was made."""
-    settings = ensure_secrets(folder, settings, lambda: is_in_use(database))
-    give_up_after = _length("sending.give_up_after", settings.sending.give_up_after)
-    keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
-    home, *earlier_homes = [home_of(database.url, settings.database.machine, one) for one in keys.fingerprints]
-    who: dict[str, Any] = {
-        "home": home,
-        "earlier_homes": earlier_homes,
-        "suppression_fingerprint": hasher.fingerprint,
-    }
-    ensure_schema(database)
-    with database.reading() as session:
-        is_known = is_settled(session, **who)
-    if not is_known:
-        with database.writing(durable=True) as session:
-            settle_in(session, **who, now=clock.now())
-    return App(folder, settings, database, clock, keys, hasher, home, language(), give_up_after)
-
-
-def database_of(folder: Path) -> Database:
-    """The database of a workspace as it is, whatever its schema."""
-    return _database(folder.resolve(), read_settings(folder))
-
-
-def make_secrets(folder: Path) -> None:
-    """Give a new workspace its secrets; one that has lived keeps its own or says that they are missing."""
-    settings = read_settings(folder)
-
-    def is_database_in_use() -> bool:
-        database = _database(folder, settings)
-        try:
-            return is_in_use(database)
-        finally:
-            database.close()
-
-    ensure_secrets(folder, settings, is_database_in_use)
-
-
-def _database(folder: Path, settings: Settings) -> Database:
-    state = folder / STATE_FOLDER
-    return Database(settings.database.url or sqlite_url(state / "nurture.db"), Journal(state / "journal"))
-
-
-def _offset(settings: Settings) -> timedelta:
-    """How far a rehearsal moves the present; never with real mail."""
-    text = settings.clock.offset
-    if not text:
-        return timedelta(0)
-    if not Relay(settings.smtp.host, settings.smtp.port).is_loopback:
-        raise BadSettings(
-            f"clock.offset is set and smtp.host is {settings.smtp.host}; a rehearsal needs a relay on this machine. "
-            "Take the offset away, or set smtp.host to 127.0.0.1."
-        )
-    return _length("clock.offset", text)
-
-
-def _length(key: str, text: str) -> timedelta:
-    try:
-        return parse_length(text)
-    except BadInput as error:
-        raise BadSettings(f"{key}: {error}") from None

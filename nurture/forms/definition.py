@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from nurture.campaigns.reading import Definition, FileDefinition
 from nurture.contacts.fields import SOURCES
@@ -64,7 +63,7 @@ class FieldDefinition(Definition):
 class _OrName:
     """Tells editors that a name alone will do."""
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, inner: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, schema: Any, inner: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"anyOf": [{"type": "string"}, inner(schema)]}
 
 

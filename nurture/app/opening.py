@@ -1,0 +1,87 @@
+"""A workspace opens: its settings are read, its secrets and its database are found or made, and its place is checked."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from nurture.adapters.smtp import Relay
+from nurture.app.declaring import length_of
+from nurture.app.house import App, language
+from nurture.clock import Clock, SystemClock
+from nurture.database.engine import Database, sqlite_url
+from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
+from nurture.database.journal import Journal
+from nurture.database.migrating import ensure_schema
+from nurture.errors import BadSettings
+from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
+from nurture.tokens import AddressHasher, TokenKeys
+
+
+def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | None = None) -> App:
+    """Open a workspace: read its settings, create or check its database, and see whether it is where it was."""
+    folder = folder.resolve()
+    settings = settings or read_settings(folder)
+    clock = clock or SystemClock(_offset(settings))
+    database = _database(folder, settings)
+    try:
+        return _move_in(folder, settings, clock, database)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _move_in(folder: Path, settings: Settings, clock: Clock, database: Database) -> App:
+    """1. Find or make the secrets. 2. Create or check the schema. 3. See whether the database is where it was made."""
+    settings = ensure_secrets(folder, settings, lambda: is_in_use(database))
+    give_up_after = length_of("sending.give_up_after", settings.sending.give_up_after)
+    keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
+    home, *earlier_homes = [home_of(database.url, settings.database.machine, one) for one in keys.fingerprints]
+    who: dict[str, Any] = {
+        "home": home,
+        "earlier_homes": earlier_homes,
+        "suppression_fingerprint": hasher.fingerprint,
+    }
+    ensure_schema(database)
+    with database.reading() as session:
+        is_known = is_settled(session, **who)
+    if not is_known:
+        with database.writing(durable=True) as session:
+            settle_in(session, **who, now=clock.now())
+    return App(folder, settings, database, clock, keys, hasher, home, language(), give_up_after)
+
+
+def database_of(folder: Path) -> Database:
+    """The database of a workspace as it is, whatever its schema."""
+    return _database(folder.resolve(), read_settings(folder))
+
+
+def make_secrets(folder: Path) -> None:
+    """Give a new workspace its secrets; one that has lived keeps its own or says that they are missing."""
+    settings = read_settings(folder)
+
+    def is_database_in_use() -> bool:
+        database = _database(folder, settings)
+        try:
+            return is_in_use(database)
+        finally:
+            database.close()
+
+    ensure_secrets(folder, settings, is_database_in_use)
+
+
+def _database(folder: Path, settings: Settings) -> Database:
+    state = folder / STATE_FOLDER
+    return Database(settings.database.url or sqlite_url(state / "nurture.db"), Journal(state / "journal"))
+
+
+def _offset(settings: Settings) -> timedelta:
+    """How far a rehearsal moves the present; never with real mail."""
+    text = settings.clock.offset
+    if not text:
+        return timedelta(0)
+    if not Relay(settings.smtp.host, settings.smtp.port).is_loopback:
+        raise BadSettings(
+            f"clock.offset is set and smtp.host is {settings.smtp.host}; a rehearsal needs a relay on this machine. "
+            "Take the offset away, or set smtp.host to 127.0.0.1."
+        )
+    return length_of("clock.offset", text)
