@@ -27,6 +27,7 @@ PLACES = {
     "issue": "campaigns/newsletters/weekly/first",
     "announcement": "campaigns/newsletters/weekly/announcement",
     "segments": "campaigns/segments",
+    "questions": "campaigns/questions",
     "scoring": "campaigns/scoring",
     "handoff": "campaigns/handoff",
     "consent": "campaigns/consent",

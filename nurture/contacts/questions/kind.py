@@ -127,22 +127,22 @@ def _check(file: YamlFile, name: str, one: QuestionDefinition, workspace: Worksp
     if one.sets not in declared and one.sets not in ABILITIES:
         known = [*ABILITIES, *declared]
         hint = did_you_mean(one.sets, known).strip() or f"Known: {', '.join(known)}."
-        file.complain("NS330", (*at, "sets"), f'"{one.sets}" is nothing that an answer can set.', hint)
+        file.complain("NS350", (*at, "sets"), f'"{one.sets}" is nothing that an answer can set.', hint)
     seen: set[str] = set()
     for number, answer in enumerate(one.answers):
         place: Path_ = (*at, "answers", number)
         if answer_key(answer.label) in seen:
             message = f'there is an answer "{answer.label}" already.'
-            file.complain("NS332", (*place, "label"), message, "Say something else, or leave one out.")
+            file.complain("NS352", (*place, "label"), message, "Say something else, or leave one out.")
         seen.add(answer_key(answer.label))
         if one.sets in ABILITIES and answer.value not in ABILITY_WORDS:
             message = f"{one.sets} is yes, no or unknown, and {answer.value!r} is not."
             file.complain(
-                "NS331", (*place, "value"), message, 'Write "yes", "no" or "unknown"; the label says the rest.'
+                "NS351", (*place, "value"), message, 'Write "yes", "no" or "unknown"; the label says the rest.'
             )
         elif one.sets in declared and not _fits(declared[one.sets], answer.value):
             message = f"{one.sets} is a {declared[one.sets]}, and {answer.value!r} is not."
-            file.complain("NS331", (*place, "value"), message, "Write a value of that type.")
+            file.complain("NS351", (*place, "value"), message, "Write a value of that type.")
     _check_translations(file, at, one)
 
 
@@ -150,12 +150,12 @@ def _check_translations(file: YamlFile, at: Path_, one: QuestionDefinition) -> N
     for language, translation in one.translations.items():
         place = (*at, "translations", language)
         if not (len(language) == 2 and language.isascii() and language.isalpha() and language.islower()):
-            file.complain("NS333", place, f'"{language}" is no language.', 'Write its code, such as "de".', at_key=True)
+            file.complain("NS353", place, f'"{language}" is no language.', 'Write its code, such as "de".', at_key=True)
         if len(translation.answers) != len(one.answers):
             message = f"there are {len(one.answers)} answers, and here are {len(translation.answers)}."
-            file.complain("NS333", (*place, "answers"), message, "Translate each of them, in the same order.")
+            file.complain("NS353", (*place, "answers"), message, "Translate each of them, in the same order.")
         elif len({answer_key(label) for label in translation.answers}) < len(translation.answers):
-            file.complain("NS332", (*place, "answers"), "two answers are called alike.", "Say something else.")
+            file.complain("NS352", (*place, "answers"), "two answers are called alike.", "Say something else.")
 
 
 def _fits(kind: FieldType, value: object) -> bool:

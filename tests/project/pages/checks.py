@@ -38,6 +38,7 @@ _GROUPS = {
     ("NS2",): "Sequences, newsletters and their mails",
     ("NS30", "NS33"): "The shape of sequences",
     ("NS31", "NS32"): "Scoring and hand-off",
+    ("NS35",): "Questions",
     ("NS4",): "Consent",
     ("NT1",): "Templates: their files",
     ("NT2",): "Templates: Jinja",
