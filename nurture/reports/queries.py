@@ -77,11 +77,6 @@ class Stretch:
     unsettled: int
 
     @property
-    def not_tracked(self) -> int:
-        """Mails of which nobody may know what became of them."""
-        return self.mails - self.tracked
-
-    @property
     def open_rate(self) -> Rate:
         return rate(self.opened, self.tracked)
 
