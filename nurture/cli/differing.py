@@ -39,7 +39,7 @@ class Difference:
     def as_document(self) -> dict[str, Any]:
         """All of it."""
         return {
-            "new": [{"line": one.line, "email": one.email} for one in self.new],
+            "new": [{"line": one.line, "email": one.email} for one in sorted(self.new, key=_by_line)],
             "changed": [
                 {
                     "line": one.line,
@@ -47,15 +47,15 @@ class Difference:
                     "opted_out": one.is_opted_out,
                     "changes": [{"field": it.field, "before": it.before, "after": it.after} for it in one.changes],
                 }
-                for one in self.changed
+                for one in sorted(self.changed, key=_by_line)
             ],
             "would_change_nothing": self.left_alone,
         }
 
     def report(self) -> None:
         """As a table, limited to what somebody reads."""
-        rows = [(one.line, "+", one.email, "", "") for one in self.new]
-        for one in self.changed:
+        rows = [(one.line, "+", one.email, "", "") for one in sorted(self.new, key=_by_line)]
+        for one in sorted(self.changed, key=_by_line):
             rows += [
                 (one.line, "~", one.email, it.field, f"{shown(it.before)} → {shown(it.after)}") for it in one.changes
             ]
@@ -72,3 +72,7 @@ class Difference:
         if self.left_alone:
             what = "row would change" if self.left_alone == 1 else "rows would change"
             say(f"{self.left_alone:,} {what} nothing: opted out")
+
+
+def _by_line(told: "Told") -> int:
+    return told.line

@@ -73,7 +73,7 @@ def import_file(
 
         def hear(one: Told) -> None:
             if not one.is_opted_out:
-                checkup.see(one.email, one.known_on)
+                checkup.see(one.email, one.known_on or terms.given_on)
             if difference:
                 difference.hear(one)
 

@@ -180,9 +180,9 @@ def _say_health(checkup: "Checkup") -> None:
         meant = _named(checkup.misspelt, lambda domain: f"{domain} (did you mean {misspelt(domain)}?)")
         found.append((checkup.misspelt.total(), "at mistyped domains, held", meant))
     dated = [
-        (checkup.within_a_year, "known within a year", ""),
-        (checkup.within_two_years, "known within two years", "go last"),
-        (checkup.older, "not heard of for longer", "who was silent that long is not written to"),
+        (checkup.within_a_year, "last heard of within a year", ""),
+        (checkup.within_two_years, "a year or two ago", "go last"),
+        (checkup.older, "longer ago", "whose last open, click, reply or contact is that old are not written to"),
     ]
     if any(count for count, *_ in dated):
         found += [row for row in dated if row[0]]
