@@ -113,7 +113,7 @@ def mentions(session: Session, words: list[str]) -> Iterator[tuple[str, dict[str
             continue
         keys = list(table.primary_key.columns)
         for column in table.columns:
-            if column.primary_key or not isinstance(column.type, sa.String | sa.JSON):
+            if column.primary_key or not isinstance(getattr(column.type, "impl", column.type), sa.String | sa.JSON):
                 continue
             text = sa.func.lower(sa.cast(column, sa.Text))
             named = sa.or_(*(text.contains(word, autoescape=True) for word in words))
