@@ -30,6 +30,7 @@ from nurture.contacts.fields import DeclaredField
 from nurture.contacts.questions.kind import QuestionsKind, questions_in
 from nurture.contacts.questions.rules import Question, check_of
 from nurture.contacts.segments import Language, SegmentsKind, segment_texts
+from nurture.database import audit
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery.actions import Limits
@@ -296,7 +297,19 @@ class App:
             )
             mirror_operators(session, [dict(one) for one in self.declared.operators])
             ask_owners(session, self.clock.now())
+            self._log_changes(session, changes, published_by)
         return changes
+
+    def _log_changes(self, session: Session, changes: Sequence[Change], who: str) -> None:
+        """Write down who published what; a change of who may be mailed has a line of its own, with its reasons."""
+        now = self.clock.now()
+        changed = [one for one in changes if one.old != one.new]
+        if changed:
+            about = ", ".join(f"{one.kind}:{one.name}" for one in changed)
+            audit.log(session, audit.PUBLISHED, who=who, at=now, about=about)
+        for one in changed:
+            if one.kind == ConsentKind.name:
+                audit.log(session, audit.CONSENT_TABLE, who=who, at=now, about=one.name, because="; ".join(one.changes))
 
     def roll_back(self, plan: Callable[[Session], Undoing], *, published_by: str, order: Order = FILES_ONLY) -> Undoing:
         """Take back what `plan` finds, and mirror the operators as they were declared then."""

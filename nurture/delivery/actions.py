@@ -10,6 +10,8 @@ from typing import Any
 
 from nurture.campaigns import store as campaigns
 from nurture.consent import store as consents
+from nurture.consent.domains import store as domains
+from nurture.consent.domains.actions import meet_domains
 from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
 from nurture.contacts.actions import mark_changed
 from nurture.database.claiming import bury_dead_workers
@@ -32,6 +34,9 @@ from nurture.delivery.rules import (
 from nurture.delivery.store import Delivery
 from nurture.errors import BadInput, NotFound
 from nurture.timing import DaySpan, Window
+
+#: The name servers are asked about a new domain within so long, unless they cannot be.
+_ASKED_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -230,6 +235,16 @@ def hold_at_boundary(session: Session, delivery: Delivery, because: str, now: da
         because=f"{HeldBecause.BOUNDARY}: {because}",
         held_until=now + timedelta(hours=1),
     )
+
+
+def hold_until_asked(session: Session, delivery: Delivery, domain: str, now: datetime) -> bool:
+    """Keep a campaign's mail until the name servers were asked about its domain; False if they were."""
+    if domains.has_verdict(session, domain):
+        return False
+    meet_domains(session, {domain}, now)
+    until = now + _ASKED_WITHIN
+    store.move(session, [delivery.id], Status.HELD, now=now, because=HeldBecause.DOMAIN, held_until=until)
+    return True
 
 
 def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:

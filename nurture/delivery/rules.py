@@ -103,6 +103,7 @@ class HeldBecause(StrEnum):
     RECHECK = "recheck"  # something happened that may end the sequence; `advance` looks first
     HOLD = "hold"  # a colleague keeps hands off this person for now
     BOUNDARY = "boundary"  # real mail is not switched on for this address yet
+    DOMAIN = "domain"  # nobody knows yet whether anybody takes mail there
 
 
 class Heard(StrEnum):

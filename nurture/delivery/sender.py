@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from nurture.campaigns.declared import Declared, get_declared
 from nurture.campaigns.store import get_content
 from nurture.clock import Clock
+from nurture.consent.rules import Purpose
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions, composing, owners
 from nurture.delivery.actions import Ended, Limits
@@ -89,6 +90,7 @@ class Sender:
         self._clock = clock
         self._house = house
         self._boundary = boundary
+        self._asked: set[str] = set()  # domains the name servers were heard about
         self._limits_of = limits
         self._declared = declared
         self._coming_to = coming
@@ -233,6 +235,9 @@ class Sender:
             self._counts["held"] += 1
             await self._write(lambda session, now: actions.hold_at_boundary(session, delivery, objection, now))
             return None
+        if await self._is_unasked(delivery, domain):
+            self._counts["held"] += 1
+            return None
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(
@@ -242,6 +247,16 @@ class Sender:
             log.warning("the mail cannot be rendered: %s", error, extra={"delivery": delivery.id})
             await self._fail(delivery, f"it could not be rendered: {error}")
             return None
+
+    async def _is_unasked(self, delivery: Delivery, domain: str) -> bool:
+        """Whether a campaign's mail has to wait until the name servers were asked about its domain."""
+        if self._boundary.relay_is_loopback or delivery.purpose != Purpose.CAMPAIGN or domain in self._asked:
+            return False
+        held: list[bool] = []
+        await self._write(lambda session, now: held.append(actions.hold_until_asked(session, delivery, domain, now)))
+        if not held[0]:
+            self._asked.add(domain)
+        return held[0]
 
     async def _fail(self, delivery: Delivery, because: str) -> None:
         self._counts["failed"] += 1

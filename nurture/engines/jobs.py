@@ -194,13 +194,20 @@ def _advance(session: Session, bench: Bench, now: datetime) -> int:
     return sequences.record(session, decided, bench.surroundings, now) or -len(due)
 
 
-def _announce(session: Session, bench: Bench, now: datetime) -> int:
+def _line_up(session: Session, bench: Bench, now: datetime) -> int:
     changed = contacts.list_changed(session, "newsletters", _CHUNK)
     if not changed:
         return 0
-    queued = newsletters.announce(session, bench.language, list(changed), now)
+    lined_up = newsletters.look_at_changed(session, bench.language, list(changed), now)
     contacts.drop_changed(session, "newsletters", changed)
-    return queued or -len(changed)
+    return lined_up or -len(changed)
+
+
+def _announce_due(session: Session, bench: Bench, answers: Answers, now: datetime) -> datetime | None:
+    """Once everybody who changed is in line, and not before: the most recently in touch go first."""
+    if answers["newsletters"] is not None or _sweep_due(session, bench, answers, now) is not None:
+        return None
+    return newsletters.announce_next_at(session, now)
 
 
 def _let_go(session: Session, bench: Bench, now: datetime) -> int:
@@ -281,7 +288,12 @@ JOBS: tuple[Job, ...] = (
         lambda session, bench, answers, now: answers["sign_ups"] if bench.desk else None,
     ),
     Job("advance", _advance, lambda session, bench, answers, now: answers["wake"], counts="advanced"),
-    Job("announce", _announce, lambda session, bench, answers, now: answers["newsletters"]),
+    Job("line up", _line_up, lambda session, bench, answers, now: answers["newsletters"]),
+    Job(
+        "announce",
+        lambda session, bench, now: newsletters.announce(session, bench.language, now),
+        _announce_due,
+    ),
     Job(
         "issues",
         lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now),

@@ -18,6 +18,7 @@ from typing import Self
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from nurture.clock import Clock
+from nurture.consent.domains.asking import Asker
 from nurture.database.claiming import BEAT_EVERY_SECONDS, beat, end_worker, register_worker
 from nurture.database.engine import Database
 from nurture.delivery.sender import Sender
@@ -43,6 +44,7 @@ class Workshop:
     bench: Callable[[int], Bench]
     sender: Callable[[int], Sender]
     caller: Callable[[int], Caller]
+    asker: Callable[[], Asker]
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,14 @@ def run_once(workshop: Workshop, now: datetime) -> Done:
 
 async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
     bench, sender, caller = workshop.bench(worker), workshop.sender(worker), workshop.caller(worker)
+    asker = workshop.asker()
     counts: Counter[str] = Counter()
     relay_down = ""
 
     def stop() -> None:
         sender.stop()
         caller.stop()
+        asker.stop()
 
     if threading.current_thread() is threading.main_thread():
         # As a worker that runs on does: the messages at hand are finished, so that none of them stays in doubt.
@@ -77,6 +81,7 @@ async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
         caught_up = await asyncio.to_thread(catch_up, workshop.database, now)
         while True:
             worked = (await asyncio.to_thread(run_due, bench, now)).done
+            await asyncio.to_thread(asker.drain, now)
             sent, relay_down = await sender.drain(now)
             called = await asyncio.to_thread(caller.drain, now)
             counts += worked + sent + called
@@ -134,6 +139,7 @@ class LocalEngine:
         self._heart: Heart | None = None
         self._sender: Sender | None = None
         self._caller: Caller | None = None
+        self._asker = workshop.asker()
 
     def start(self) -> None:
         """Begin to tick and to send."""
@@ -168,6 +174,7 @@ class LocalEngine:
             self._sender.stop()
         if self._caller is not None:
             self._caller.stop()
+        self._asker.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
         for thread in (self._sending, self._calling):
@@ -216,9 +223,11 @@ class LocalEngine:
         assert self._caller is not None
         while not self._stopping.wait(_CALL_POLL_SECONDS):
             try:
-                due_at = self._caller.next_due_at()
-                if due_at is not None and due_at <= self._workshop.clock.now():
+                now, due_at, ask_at = self._workshop.clock.now(), self._caller.next_due_at(), self._asker.next_due_at()
+                if due_at is not None and due_at <= now:
                     log.info("%s", _pairs(self._caller.drain()))
+                if ask_at is not None and ask_at <= now:
+                    log.info("domains_asked=%s", self._asker.drain())
             except Exception:
                 log.exception("calling stopped; it goes on in a moment")
                 self._stopping.wait(_RELAY_REST_SECONDS)

@@ -23,7 +23,7 @@ from nurture.database.engine import Session
 from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.rules import ISSUE_GOES_FIRST, Kind, Priority, Status
-from nurture.newsletters import store
+from nurture.newsletters import announcing, store
 from nurture.newsletters.definition import NewsletterDefinition, schedule_of
 from nurture.newsletters.kind import ISSUE, NEWSLETTER
 from nurture.newsletters.rules import EARLIEST_ZONE, REMIND_BEFORE, Issue, Schedule, first_issue_from, next_issue
@@ -75,53 +75,75 @@ def get_published(session: Session, name: str) -> Published:
     return next(one for one in list_published(session) if one.name == name)
 
 
-def announce(session: Session, language: Language, ids: Sequence[int], now: datetime) -> int:
-    """Look at contacts that changed: who may have the announcement and has not had it gets it; how many.
+def look_at_changed(session: Session, language: Language, ids: Sequence[int], now: datetime) -> int:
+    """Look at contacts that changed: who may have the announcement and has not had it gets in line for it; how many.
 
     Whoever has had it becomes a reader, and a reader who left and took that back reads on.
     """
-    queued = 0
+    lined_up = 0
     for newsletter in list_published(session):
-        definition = newsletter.definition
-        is_subscribed = _is_subscribed(newsletter, now)
         _welcome(session, newsletter, ids)
-        store.bring_back(session, newsletter.name, ids, is_subscribed)
-        if not newsletter.content["announcement_is_ready"]:
+        store.bring_back(session, newsletter.name, ids, _is_subscribed(newsletter, now))
+        if newsletter.content["announcement_is_ready"]:
+            clause = may_be_announced_to(session, newsletter, language, now)
+            people = store.announceable(session, ids, newsletter.name, clause)
+            announcing.line_up(session, newsletter.name, newsletter.definition.topic, people, now)
+            lined_up += len(people)
+    return lined_up
+
+
+def announce(session: Session, language: Language, now: datetime) -> int:
+    """Queue the announcement for the next whose turn it is; how many were looked at."""
+    for newsletter in list_published(session):
+        turns = store.next_turns(session, newsletter.name, announcing.room_today(session, newsletter.name, now), _CHUNK)
+        if not turns:
             continue
-        people = store.announceable(
-            session, ids, newsletter.name, _may_be_announced_to(session, newsletter, language, now)
-        )
-        window = definition.announce_in.to_window() if definition.announce_in else None
-        intentions = [
-            Intention(
-                key=f"{ANNOUNCEMENT}:{newsletter.name}:{contact.id}",
-                purpose=Purpose.CAMPAIGN,
-                campaign=f"{NEWSLETTER}:{newsletter.name}",
-                version_id=newsletter.version_id,
-                mail=ANNOUNCEMENT,
-                priority=Priority.NEWSLETTER,
-                due_at=now,
-                contact_id=contact.id,
-                domain=contact.domain,
-                topic=definition.topic,
-                sender=definition.sender,
-                window=window.in_country(contact.country) if window else None,
-                zone=str(zone_of(contact)),
-            )
-            for contact in people
-        ]
-        queued += len(queue_deliveries(session, intentions, now))
-    return queued
+        # Who may no longer have it leaves the line, and comes back to it with the change that allows it again.
+        clause = may_be_announced_to(session, newsletter, language, now)
+        people = store.announceable(session, turns, newsletter.name, clause)
+        store.leave_line(session, newsletter.name, sorted(set(turns) - {contact.id for contact in people}))
+        in_order = sorted(people, key=lambda contact: turns.index(contact.id))
+        store.take_turns(session, newsletter.name, [contact.id for contact in in_order], now.date())
+        queue_deliveries(session, [_announcement(newsletter, contact, now) for contact in in_order], now)
+        return len(turns)
+    return 0
+
+
+def _announcement(newsletter: Published, contact: Contact, now: datetime) -> Intention:
+    definition = newsletter.definition
+    window = definition.announce_in.to_window() if definition.announce_in else None
+    return Intention(
+        key=f"{ANNOUNCEMENT}:{newsletter.name}:{contact.id}",
+        purpose=Purpose.CAMPAIGN,
+        campaign=f"{NEWSLETTER}:{newsletter.name}",
+        version_id=newsletter.version_id,
+        mail=ANNOUNCEMENT,
+        priority=Priority.NEWSLETTER,
+        due_at=now,
+        contact_id=contact.id,
+        domain=contact.domain,
+        topic=definition.topic,
+        sender=definition.sender,
+        window=window.in_country(contact.country) if window else None,
+        zone=str(zone_of(contact)),
+    )
+
+
+def announce_next_at(session: Session, now: datetime) -> datetime | None:
+    """When somebody's turn for an announcement comes."""
+    dates = [announcing.next_turn_at(session, one.name, now) for one in list_published(session)]
+    return min((at for at in dates if at is not None), default=None)
 
 
 def count_to_announce(session: Session, language: Language, newsletter: Published, now: datetime) -> int:
     """How many people the announcement is still to be queued for."""
     if not newsletter.content["announcement_is_ready"]:
         return 0
-    return store.count_announceable(session, newsletter.name, _may_be_announced_to(session, newsletter, language, now))
+    return store.count_announceable(session, newsletter.name, may_be_announced_to(session, newsletter, language, now))
 
 
-def _may_be_announced_to(session: Session, newsletter: Published, language: Language, now: datetime) -> Clause:
+def may_be_announced_to(session: Session, newsletter: Published, language: Language, now: datetime) -> Clause:
+    """Whom the announcement is for, as far as they may be mailed."""
     return is_in_audience(session, language, newsletter, now) & _is_subscribed(newsletter, now)
 
 

@@ -98,6 +98,75 @@ def announceable(session: Session, ids: Sequence[int], newsletter: str, clause: 
     return list(session.scalars(statement.order_by(col(Contact.id))))
 
 
+_IN_LINE = col(AnnouncementTurn.went_on).is_(None)
+
+
+def get_in_line(session: Session, newsletter: str, turns: Mapping[int, int]) -> None:
+    """These contacts wait for the announcement, each with a turn; who waits already may get another one."""
+    if not turns:
+        return
+    statement = insert(session, AnnouncementTurn)
+    again = statement.on_conflict_do_update(
+        index_elements=["newsletter", "contact_id"], set_={"turn": statement.excluded.turn}, where=_IN_LINE
+    )
+    rows = [{"newsletter": newsletter, "contact_id": i, "turn": turn} for i, turn in sorted(turns.items())]
+    session.execute(again, rows)
+
+
+def next_turns(session: Session, newsletter: str, undated: int, limit: int) -> list[int]:
+    """Whose turn is next, the lowest first; of those of whom no recent day is known at most so many."""
+    waiting = sa.select(col(AnnouncementTurn.contact_id)).where(
+        col(AnnouncementTurn.newsletter) == newsletter, _IN_LINE
+    )
+    order = (col(AnnouncementTurn.turn), col(AnnouncementTurn.contact_id))
+    dated = waiting.where(col(AnnouncementTurn.turn) < UNDATED).order_by(*order)
+    ids = list(session.scalars(dated.limit(limit)))
+    rest = waiting.where(col(AnnouncementTurn.turn) == UNDATED).order_by(col(AnnouncementTurn.contact_id))
+    return ids or list(session.scalars(rest.limit(max(0, min(undated, limit)))))
+
+
+def is_anybody_in_line(session: Session, newsletter: str) -> bool:
+    waiting = sa.select(col(AnnouncementTurn.contact_id)).where(
+        col(AnnouncementTurn.newsletter) == newsletter, _IN_LINE
+    )
+    return session.scalar(waiting.limit(1)) is not None
+
+
+def take_turns(session: Session, newsletter: str, ids: Sequence[int], today: date) -> None:
+    """It is their turn."""
+    session.execute(_turns_of(sa.update(AnnouncementTurn), newsletter, ids).values(went_on=today))
+
+
+def leave_line(session: Session, newsletter: str, ids: Sequence[int]) -> None:
+    """They wait no longer."""
+    session.execute(_turns_of(sa.delete(AnnouncementTurn), newsletter, ids))
+
+
+def _turns_of(statement: Any, newsletter: str, ids: Sequence[int]) -> Any:
+    wanted = (col(AnnouncementTurn.newsletter) == newsletter, col(AnnouncementTurn.contact_id).in_(ids))
+    return statement.where(*wanted).execution_options(synchronize_session=False)
+
+
+def count_in_line(session: Session, newsletter: str) -> tuple[int, int]:
+    """How many wait for the announcement: those of whom a recent day is known, and the others."""
+    is_dated = sa.case((col(AnnouncementTurn.turn) < UNDATED, 1), else_=0)
+    statement = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(is_dated), 0))
+    everybody, dated = session.execute(statement.where(col(AnnouncementTurn.newsletter) == newsletter, _IN_LINE)).one()
+    return dated, everybody - dated
+
+
+def wave_so_far(session: Session, newsletter: str, today: date) -> tuple[date | None, int]:
+    """The day of the first wave to people of whom no recent day is known, and how many of them went today."""
+    statement = sa.select(
+        sa.func.min(col(AnnouncementTurn.went_on)),
+        sa.func.coalesce(sa.func.sum(sa.case((col(AnnouncementTurn.went_on) == today, 1), else_=0)), 0),
+    ).where(
+        col(AnnouncementTurn.newsletter) == newsletter, col(AnnouncementTurn.turn) == sa.literal_column(f"{UNDATED}")
+    )
+    first, count = session.execute(statement.where(col(AnnouncementTurn.went_on).is_not(None))).one()
+    return first, count
+
+
 def count_announceable(session: Session, newsletter: str, clause: Clause) -> int:
     """How many contacts are in the audience, have not had the announcement and may have it."""
     statement = sa.select(sa.func.count()).select_from(Contact)

@@ -10,6 +10,7 @@ from nurture.consent import store as consents
 from nurture.consent.recording.rules import Mode
 from nurture.consent.recording.store import note_open
 from nurture.consent.rules import Purpose
+from nurture.consent.silence.actions import show_life
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.contacts.questions.actions import take_answer
@@ -130,6 +131,7 @@ def settle_hits(session: Session, now: datetime, *, after: timedelta, limit: int
     """Judge all hits of the mails whose oldest open question has waited long enough; how many mails."""
     deliveries = store.list_unsettled(session, now - after, limit)
     changed: set[int] = set()
+    here: set[int] = set()  # who did something themselves
     for delivery_id, found in store.hits_of(session, deliveries).items():
         delivery = session.get_one(Delivery, delivery_id)
         links = len(composing.get_mail(session, delivery).links)
@@ -139,7 +141,10 @@ def settle_hits(session: Session, now: datetime, *, after: timedelta, limit: int
         store.save_verdicts(session, differing, now)
         if differing and delivery.contact_id is not None:
             changed.add(delivery.contact_id)
+            if any(one.actor is Actor.PERSON for one in differing.values()):
+                here.add(delivery.contact_id)
     mark_changed(session, changed, now)
+    show_life(session, dict.fromkeys(here, now.date()))
     return len(deliveries)
 
 
@@ -157,6 +162,7 @@ def record_words(
     if delivery is not None:
         row |= {"delivery_id": delivery.id, "enrollment_id": delivery.enrollment_id, "place": place_of(delivery)}
     store.insert_activities(session, [row | {"what": what[:2000]}])
+    show_life(session, {contact_id: now.date()})
     mark_changed(session, [contact_id], now)
 
 
@@ -174,6 +180,7 @@ def record_answer(
     origin = {"delivery_id": delivery.id, "enrollment_id": delivery.enrollment_id}
     store.insert_activities(session, [_certain(contact.id, ActivityKind.ANSWERED, now, now) | origin | said])
     take_answer(session, contact, question, answer, now)
+    show_life(session, {contact.id: now.date()})
     mark_changed(session, [contact.id], now)
     hold_for_recheck(session, contact.id)
     return True

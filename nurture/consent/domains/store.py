@@ -82,11 +82,13 @@ def has_verdict(session: Session, domain: str) -> bool:
     return session.scalar(verdict) is not None
 
 
-def list_to_ask(session: Session, now: datetime, limit: int) -> list[MailDomain]:
-    """Domains that are due to be asked about, those nobody knows anything of first."""
-    due = sa.select(MailDomain).where(col(MailDomain.ask_at) <= now)
+def take_to_ask(session: Session, now: datetime, until: datetime, limit: int) -> list[str]:
+    """Domains that are due to be asked about, those nobody knows anything of first; nobody else takes them `until` then."""
+    due = sa.select(col(MailDomain.domain)).where(col(MailDomain.ask_at) <= now)
     order = (col(MailDomain.asked_at).is_not(None), col(MailDomain.ask_at))
-    return list(session.scalars(due.order_by(*order).limit(limit).with_for_update(skip_locked=True)))
+    domains = list(session.scalars(due.order_by(*order).limit(limit).with_for_update(skip_locked=True)))
+    changed_rows(session, sa.update(MailDomain).where(col(MailDomain.domain).in_(domains)).values(ask_at=until))
+    return domains
 
 
 def next_ask_at(session: Session) -> datetime | None:
