@@ -226,6 +226,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_touch_operator_id'), ['operator_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_touch_through_id'), ['through_id'], unique=False)
 
+    with op.batch_alter_table('activity', schema=None) as batch_op:
+        batch_op.create_index('ix_activity_did', ['kind', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
+        batch_op.create_index('ix_activity_link', ['link_path', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person' AND kind = 'click'"), postgresql_where=sa.text("actor = 'person' AND kind = 'click'"))
+        batch_op.create_index('ix_activity_place', ['place', 'kind', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
+
     with op.batch_alter_table('consent_event', schema=None) as batch_op:
         batch_op.add_column(sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('said_by', sa.String(), server_default='', nullable=False))
@@ -300,6 +305,11 @@ def downgrade() -> None:
         batch_op.drop_column('wording')
         batch_op.drop_column('said_by')
         batch_op.drop_column('expires_at')
+
+    with op.batch_alter_table('activity', schema=None) as batch_op:
+        batch_op.drop_index('ix_activity_place', sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
+        batch_op.drop_index('ix_activity_link', sqlite_where=sa.text("actor = 'person' AND kind = 'click'"), postgresql_where=sa.text("actor = 'person' AND kind = 'click'"))
+        batch_op.drop_index('ix_activity_did', sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
 
     with op.batch_alter_table('touch', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_touch_through_id'))
