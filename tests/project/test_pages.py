@@ -68,7 +68,7 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
     groups = {name.rpartition(" ")[0] for name in commands} | {"nurture"}
     for typed in _typed(page.read_text(encoding="utf-8")):
         words = typed.split()
-        name = next((" ".join(words[:size]) for size in (3, 2) if " ".join(words[:size]) in commands), "")
+        name = next((" ".join(words[:size]) for size in (4, 3, 2) if " ".join(words[:size]) in commands), "")
         if not name and " ".join(words[:2]) in groups and len(words) == 2:
             continue
         assert name, f"{_named(page)}: there is no `{typed}`"
