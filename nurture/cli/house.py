@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nurture.cli.output import emit, say
+from nurture.cli.output import emit, say, warn
 from nurture.cli.workspace import folder, opened
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -71,18 +71,36 @@ def resume(
 ) -> None:
     """Go on sending. A database that was restored, copied or moved needs --here: no other copy of it may send.
 
+    What the journal beside the database knows and it does not is put back first: people who left, mails that were sent.
+
     Example: nurture resume
     """
     from nurture.database import installation
+    from nurture.engines.catching_up import catch_up
 
     with opened() as house:
+        caught_up = catch_up(house.database, house.clock.now())
+        has_journal = house.database.journal is not None and bool(house.database.journal.name)
         with house.database.writing(durable=True) as session:
             was_paused = installation.get_pause(session) is not None
             installation.resume(session, home=house.home, here=here)
         if as_json:
-            emit({"paused": False, "was_paused": was_paused})
+            emit(
+                {
+                    "paused": False,
+                    "was_paused": was_paused,
+                    "put_back": {"noes": caught_up.noes, "mails": caught_up.mails},
+                }
+            )
         else:
             say("Sending goes on." if was_paused else "Sending was not paused.")
+        if caught_up:
+            warn(str(caught_up))
+        if here and not has_journal:
+            warn(
+                "There is no journal beside this database: whoever left after the backup is missing here. Copy the folder "
+                ".nurture/journal from where it ran, or enter them with `nurture opt-out`."
+            )
 
 
 def upgrade(as_json: Json = False) -> None:
