@@ -39,6 +39,7 @@ def brief(house: "App") -> None:
 def _newsletters(session: "Session", house: "App", now: datetime) -> Iterator[str]:
     """Whom each newsletter is still to be announced to, and its next issue."""
     from nurture.newsletters import actions as newsletters
+    from nurture.newsletters import announcing
     from nurture.reports.upcoming import next_issue
 
     for newsletter in newsletters.list_published(session):
@@ -46,6 +47,12 @@ def _newsletters(session: "Session", house: "App", now: datetime) -> Iterator[st
             window = newsletter.definition.announce_in
             when = f"{window.days} {window.hours} where they are" if window else "now"
             yield f"{newsletter.name}: the announcement goes to {_people(count)}, {when}."
+            undated = newsletters.count_undated(session, house.language, newsletter, now)
+            if undated > (today := announcing.room_today(session, newsletter.name, now)):
+                yield (
+                    f"{newsletter.name}: of {undated:,} of them no recent day is known, such as that of their consent: "
+                    f"{today:,} get it today, twice as many each day after that."
+                )
         issue, outlook = next_issue(session, newsletter, now), newsletters.look_ahead(session, newsletter)
         slot = f"{issue.due_at.astimezone(newsletter.zone):%A %-d %B, %H:%M} ({newsletter.zone})"
         if issue.people is None:

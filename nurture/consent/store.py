@@ -27,7 +27,7 @@ from nurture.consent.rules import (
     Purpose,
     Standing,
 )
-from nurture.consent.silence.store import is_kept_back, kept_back
+from nurture.consent.silence.store import has_sign_since, is_kept_back, kept_back
 from nurture.consent.suppressions.rules import STOPS_SERVICE, SuppressionReason
 from nurture.consent.suppressions.store import (
     is_at_suppressed_domain,
@@ -264,6 +264,17 @@ def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:
     # The topic may be a column two questions further out. Without this it would be asked of every row of that table:
     # whether they agreed to anything that anybody was ever mailed about.
     return agreed.correlate_except(Consent)
+
+
+def has_recent_day(topic: str, since: date) -> ColumnElement[bool]:
+    """Clause on `contact`: a sign of life, or the day of a basis for this topic, is known from that day on."""
+    agreed = sa.exists().where(
+        col(Consent.contact_id) == col(Contact.id),
+        col(Consent.topic) == topic,
+        col(Consent.purpose) == ConsentPurpose.MAIL,
+        col(Consent.given_on) >= since,
+    )
+    return sa.or_(agreed.correlate_except(Consent), has_sign_since(since))
 
 
 def recording_modes(session: Session, people: Mapping[int, Contact], topic: str) -> dict[int, Mode]:

@@ -14,6 +14,7 @@ from nurture.consent import actions as consent
 from nurture.consent.actions import Said
 from nurture.consent.definition import get_table
 from nurture.consent.rules import Basis, Proof
+from nurture.consent.silence.actions import say_yes
 from nurture.consent.suppressions.actions import come_back
 from nurture.contacts import actions, store
 from nurture.contacts.history import actions as history
@@ -152,6 +153,7 @@ def _agree(session: Session, form: Form, request: Request, contact: Contact, now
             for topic in request.said["topics"]
         ]
         consent.record(session, get_table(session), said, now)
+        say_yes(session, [contact.id], now.date())
     if request.said.get("tracking"):
         proof = request.proof(form.wording("tracking", request.language))
         consent.choose_tracking(session, contact, wanted=True, how=proof, now=now)

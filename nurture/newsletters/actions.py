@@ -14,6 +14,7 @@ from nurture.campaigns import store as campaigns
 from nurture.campaigns.store import Campaign
 from nurture.consent import store as consents
 from nurture.consent.rules import Purpose
+from nurture.consent.silence.rules import oldest_recent_day
 from nurture.contacts import store as contacts
 from nurture.contacts.segments import Language
 from nurture.contacts.store import Contact
@@ -140,6 +141,14 @@ def count_to_announce(session: Session, language: Language, newsletter: Publishe
     if not newsletter.content["announcement_is_ready"]:
         return 0
     return store.count_announceable(session, newsletter.name, may_be_announced_to(session, newsletter, language, now))
+
+
+def count_undated(session: Session, language: Language, newsletter: Published, now: datetime) -> int:
+    """Of those the number of whom no recent day is known, who get it in waves."""
+    since = oldest_recent_day(now.date())
+    undated = ~consents.has_recent_day(newsletter.definition.topic, since)
+    clause = may_be_announced_to(session, newsletter, language, now) & undated
+    return store.count_announceable(session, newsletter.name, clause)
 
 
 def may_be_announced_to(session: Session, newsletter: Published, language: Language, now: datetime) -> Clause:

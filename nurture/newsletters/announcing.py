@@ -6,7 +6,6 @@ as many on each day after it. A bad list shows after fifty mails, not after all 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from nurture.consent import store as consents
@@ -15,15 +14,6 @@ from nurture.consent.silence.rules import last_sign, turn_of, wave_of
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.newsletters import store
-
-
-@dataclass(frozen=True)
-class Line:
-    """Who waits for an announcement: those of whom a recent day is known, and the others, `today` of whom may go still."""
-
-    dated: int
-    undated: int
-    today: int
 
 
 def line_up(session: Session, newsletter: str, topic: str, people: Sequence[Contact], now: datetime) -> None:
@@ -55,9 +45,3 @@ def next_turn_at(session: Session, newsletter: str, now: datetime) -> datetime |
     if store.next_turns(session, newsletter, room_today(session, newsletter, now), 1):
         return now
     return datetime.combine(now.date() + timedelta(days=1), time(), UTC)
-
-
-def look_at_line(session: Session, newsletter: str, now: datetime) -> Line:
-    """Who waits."""
-    dated, undated = store.count_in_line(session, newsletter)
-    return Line(dated, undated, min(undated, room_today(session, newsletter, now)))

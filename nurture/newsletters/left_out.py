@@ -37,7 +37,9 @@ def left_out_of_announcement(session: Session, language: Language, name: str, no
     after = 0
     while page := contacts.page_of_contacts(session, after, 500, clause):
         after = page[-1].id
-        standings = consents.standings(session, [contact.id for contact in page], newsletter.definition.topic)
+        ids = [contact.id for contact in page]
+        standings = consents.standings(session, ids, newsletter.definition.topic)
+        undated = store.undated_in_line(session, name, ids)
         for contact in page:
             delivery = had.get(contact.id)
             permission = may_send(Purpose.CAMPAIGN, standings[contact.id], now)
@@ -45,6 +47,8 @@ def left_out_of_announcement(session: Session, language: Language, name: str, no
                 found.append(LeftOut(contact, f"{delivery.status}: {delivery.because}".rstrip(": ")))
             elif delivery is None and not permission.is_allowed:
                 found.append(LeftOut(contact, permission.because))
+            elif contact.id in undated:
+                found.append(LeftOut(contact, "waits for a later day: no recent day is known of them"))
     return found
 
 

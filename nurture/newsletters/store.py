@@ -125,6 +125,17 @@ def next_turns(session: Session, newsletter: str, undated: int, limit: int) -> l
     return ids or list(session.scalars(rest.limit(max(0, min(undated, limit)))))
 
 
+def undated_in_line(session: Session, newsletter: str, ids: Sequence[int]) -> set[int]:
+    """Which of these wait for a later wave."""
+    waiting = sa.select(col(AnnouncementTurn.contact_id)).where(
+        col(AnnouncementTurn.newsletter) == newsletter,
+        col(AnnouncementTurn.contact_id).in_(ids),
+        col(AnnouncementTurn.turn) == UNDATED,
+        _IN_LINE,
+    )
+    return set(session.scalars(waiting))
+
+
 def is_anybody_in_line(session: Session, newsletter: str) -> bool:
     waiting = sa.select(col(AnnouncementTurn.contact_id)).where(
         col(AnnouncementTurn.newsletter) == newsletter, _IN_LINE
@@ -145,14 +156,6 @@ def leave_line(session: Session, newsletter: str, ids: Sequence[int]) -> None:
 def _turns_of(statement: Any, newsletter: str, ids: Sequence[int]) -> Any:
     wanted = (col(AnnouncementTurn.newsletter) == newsletter, col(AnnouncementTurn.contact_id).in_(ids))
     return statement.where(*wanted).execution_options(synchronize_session=False)
-
-
-def count_in_line(session: Session, newsletter: str) -> tuple[int, int]:
-    """How many wait for the announcement: those of whom a recent day is known, and the others."""
-    is_dated = sa.case((col(AnnouncementTurn.turn) < UNDATED, 1), else_=0)
-    statement = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(is_dated), 0))
-    everybody, dated = session.execute(statement.where(col(AnnouncementTurn.newsletter) == newsletter, _IN_LINE)).one()
-    return dated, everybody - dated
 
 
 def wave_so_far(session: Session, newsletter: str, today: date) -> tuple[date | None, int]:

@@ -36,6 +36,13 @@ def is_older(day: date, months: int, today: date) -> bool:
     return (today.year * 12 + today.month - months, today.day) > (day.year * 12 + day.month, day.day)
 
 
+def oldest_recent_day(today: date) -> date:
+    """The first day that is not older than what counts as known."""
+    year, month = divmod(today.year * 12 + today.month - 1 - NEVER_AFTER_MONTHS, 12)
+    # 29 February is 1 March in a year that has none: `is_older` says so of 28 February already.
+    return date(year, month + 1, today.day) if (today.month, today.day) != (2, 29) else date(year, 3, 1)
+
+
 def last_sign(days: Iterable[date | None]) -> date | None:
     """The most recent of these days."""
     return max((day for day in days if day is not None), default=None)

@@ -90,3 +90,9 @@ def is_kept_back() -> ColumnElement[bool]:
     """Clause on `contact`: `rules.keep_back` said so when they came in, and they did not say yes since."""
     told = sa.exists().where(col(ContactPast.contact_id) == col(Contact.id), col(ContactPast.kept_back).is_not(None))
     return told.correlate_except(ContactPast)
+
+
+def has_sign_since(day: date) -> ColumnElement[bool]:
+    """Clause on `contact`: they showed that they are there on that day or later, as far as was written down."""
+    told = sa.exists().where(col(ContactPast.contact_id) == col(Contact.id), col(ContactPast.last_sign_on) >= day)
+    return told.correlate_except(ContactPast)
