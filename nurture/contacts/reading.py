@@ -22,6 +22,7 @@ from nurture.errors import BadInput
 # break, or a forged header could choose who is meant.
 _WITH_NAME = re.compile(r"[^@<>\x00-\x1f]*<([^<>\s]+)>")
 
+_VALUE, _PERMISSION = Kind.VALUE, Kind.PERMISSION
 _SURPLUS = Note("", "more cells than there are headers, so no consent is taken from the row")
 
 
@@ -66,9 +67,9 @@ class RowReader:
                 continue
             if found.__class__ is Noted:
                 notes.append(Note(self._columns.headers[place], found.what, read_text(cell)))
-            elif kind is Kind.VALUE:
+            elif kind is _VALUE:
                 values[field] = found
-            elif kind is Kind.PERMISSION:
+            elif kind is _PERMISSION:
                 permission.append((field, found))
             else:
                 rest.append((kind, field, found))
