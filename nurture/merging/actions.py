@@ -16,7 +16,7 @@ from nurture.consent.rhythms.rules import LENGTHS
 from nurture.consent.rhythms.store import find_rhythm, save_rhythm
 from nurture.consent.rules import ConsentPurpose, Proof
 from nurture.contacts import store as contacts
-from nurture.contacts.actions import changes_of, get_contact, mark_changed, set_values
+from nurture.contacts.actions import changes_of, get_contact, mark_changed, move_stage, set_values
 from nurture.contacts.fields import ABILITIES
 from nurture.contacts.history import actions as history
 from nurture.contacts.history.rules import MERGED, Author, Change, change_of
@@ -153,7 +153,8 @@ def _fill(session: Session, done: Merged, keep: Contact, other: Contact, now: da
         done.changes.append(Change("links", ", ".join(sorted(keep.links)) or None, ", ".join(sorted(links))))
     if stage != keep.stage:
         done.changes.append(Change("stage", keep.stage, stage))
-    keep.links, keep.stage = links, stage
+        move_stage(session, keep, stage, "merged with another contact of the same person", now)
+    keep.links = links
     if other.interest is not None and (keep.interest_at is None or (other.interest_at or now) > keep.interest_at):
         keep.interest, keep.interest_at = other.interest, other.interest_at
         keep.interest_because = other.interest_because

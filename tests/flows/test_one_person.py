@@ -22,10 +22,12 @@ from nurture.database.engine import Database
 from nurture.errors import BadInput, NotAllowed, NotFound
 from nurture.handoff import store as tasks
 from nurture.handoff.accounts import actions as accounts
+from nurture.handoff.accounts.gathering import gather, list_accounts
 from nurture.merging.actions import Merged, merge
 from nurture.tracking.touches.actions import record_touch
 from nurture.tracking.touches.rules import TouchKind
 from tests.support.stories import Letter, Story, running_story
+from tests.support.workspaces import SETTINGS
 
 #: A Tuesday, ten in the morning in Berlin.
 START = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
@@ -285,7 +287,7 @@ def target(story: Story, company: str, owner: str = LUIS) -> str:
 def test_choosing_a_company_leaves_two_tasks_and_changes_nobodys_permission(story: Story) -> None:
     bring(story, ANA, company="Reader & Sons", first_name="Ana", basis=None)
     story.add_contact("ben@reader.example", company="Reader & Sons")
-    told = ("target_account", "task")
+    told = ("target_account", "task", "worker")
     before = story.everything(but=told)
     permissions = [is_mailable(story, one) for one in (ANA, "ben@reader.example")]
     assert target(story, "reader & sons") == "reader.example"
@@ -333,3 +335,49 @@ def test_the_twenty_first_target_is_refused_with_what_to_do(lite: Story) -> None
 def test_what_is_no_company_cannot_be_chosen(lite: Story, company: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         target(lite, company)
+
+
+def test_engagement_adds_up_by_company_without_colleagues_and_private_addresses(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    settings = f'{SETTINGS}\n[company]\ndomains = ["colleagues.example"]\n'
+    with running_story(tmp_path / "house", sqlite.url, START, FILES | {"settings.toml": settings}) as story:
+        people = (ANA, ANNA, "cal@other.example", "deb@gmail.com", "eve@colleagues.example")
+        for email in people:
+            bring(story, email, company="Reader & Sons")
+        story.live(hours=1)
+        for email in people:
+            if email != "cal@other.example":
+                click(story, story.letters_to(email)[0])
+        with story.database.reading() as session:
+            found = list_accounts(session, only_targets=False, limit=10)
+            account = gather(session, "reader.example", story.now)
+        assert [(one.domain, one.people, one.engaged, round(one.engagement)) for one in found] == [
+            ("reader.example", 2, 2, 20),
+            ("other.example", 1, 0, 0),
+        ]
+        assert [(one.contact.email, one.is_mailable) for one in account.people] == [(ANA, True), (ANNA, True)]
+        because = [one.because for one in account.introducers]
+        assert because.count("says that they work there, and has a private address") == 1, "Deb"
+
+
+def test_who_is_with_a_rep_under_both_addresses_is_merged_after_a_verdict(lite: Story) -> None:
+    for email in (ANA, ANNA):
+        lite.add_contact(email, stage="sales_ready")
+    with lite.database.writing() as session:
+        luis = contacts.find_operator(session, LUIS)
+        assert luis is not None
+        for email in (ANA, ANNA):
+            session.add(
+                tasks.HandOff(
+                    contact_id=get_contact(session, email).id, operator_id=luis.id, reason="need", score=1,
+                    created_at=lite.now, due_at=lite.now,
+                )
+            )  # fmt: skip
+    with pytest.raises(NotAllowed, match="both with a rep"):
+        make_one(lite)
+    with lite.database.writing() as session:
+        [first, _] = tasks.list_hand_offs(session)
+        first[0].verdict = "accepted"
+    make_one(lite)
+    assert len({row["contact_id"] for row in lite.rows("hand_off")}) == 1
