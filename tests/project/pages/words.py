@@ -122,7 +122,7 @@ def filters() -> str:
 def addresses() -> str:
     """What leads to our own pages, and what a mail knows about itself."""
     urls = [(code(name), ADDRESSES[name]) for name in sorted(OWN_ADDRESSES, key=list(ADDRESSES).index)]
-    issue = {"number", "subject"}
+    issue = {"number", "subject", "sign_up"}
     about = [(code(f"mail.{name}"), MAIL[name]) for name in MAIL if name in CAMPAIGN_MAIL | issue]
     return table(("name", "what it is"), [*urls, *about])
 
@@ -133,5 +133,5 @@ def explained() -> dict[str, tuple[typing.AbstractSet[str], typing.AbstractSet[s
         "fields": (set(BUILT_IN), set(FIELDS)),
         "questions": ({*language().predicates, "in_segment"}, set(QUESTIONS)),
         "addresses": (set(OWN_ADDRESSES), set(ADDRESSES)),
-        "mail": ({*CAMPAIGN_MAIL, "number", "subject", "meeting"}, set(MAIL)),
+        "mail": ({*CAMPAIGN_MAIL, "number", "subject", "sign_up", "meeting"}, set(MAIL)),
     }
