@@ -44,7 +44,7 @@ def show(email: Email, as_json: Json = False) -> None:
     address = get_address(email)
     with opened() as house, house.database.reading() as session:
         contact = find_contact(session, address.key)
-        events = list_events(session, house.hasher.hash(address.key))
+        events = list_events(session, house.hasher.hash(address.key), contact.id if contact else None)
         document: dict[str, Any] = {
             "email": contact.email if contact else address.email,
             "is_contact": contact is not None,

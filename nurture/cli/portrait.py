@@ -82,7 +82,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
                 "recorded_at": event.recorded_at, "what": event.what, "topic": event.topic or None,
                 "purpose": event.purpose, "basis": event.basis, "given_on": event.given_on, "how": event.how,
             }
-            for event in consents.list_events(session, contact.address_hash)
+            for event in consents.list_events(session, contact.address_hash, contact.id)
         ],
         "stage_moves": [
             {"moved_at": move.moved_at, "from": move.from_stage, "to": move.to_stage, "because": move.because}

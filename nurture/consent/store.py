@@ -189,9 +189,12 @@ def _standing(suppressed: Mapping[str, datetime], consent: Consent | None, held:
     return Standing(reasons, consent.state, consent.basis, *judged, held)
 
 
-def list_events(session: Session, address_hash: str) -> list[ConsentEvent]:
-    """The ledger of one address, oldest first."""
-    statement = sa.select(ConsentEvent).where(col(ConsentEvent.address_hash) == address_hash)
+def list_events(session: Session, address_hash: str, contact_id: int | None = None) -> list[ConsentEvent]:
+    """The ledger of one address, oldest first; with a contact also what was said of their earlier addresses."""
+    is_theirs = col(ConsentEvent.address_hash) == address_hash
+    if contact_id is not None:
+        is_theirs = sa.or_(is_theirs, col(ConsentEvent.contact_id) == contact_id)
+    statement = sa.select(ConsentEvent).where(is_theirs)
     return list(session.scalars(statement.order_by(col(ConsentEvent.id))))
 
 

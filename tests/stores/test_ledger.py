@@ -4,14 +4,20 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from ruamel.yaml import YAML
 from sqlmodel import col
 
+from nurture.campaigns.starter import starter_folder
+from nurture.campaigns.store import Campaign, CampaignVersion, hash_of, write_content
 from nurture.consent.actions import Said, choose_topic, choose_tracking, record
-from nurture.consent.definition import starter_table
+from nurture.consent.definition import FILE, KIND, NAME, ConsentDefinition, starter_table
+from nurture.consent.identity.actions import change_address
 from nurture.consent.recording.rules import Mode
 from nurture.consent.rules import Basis, Pile, Proof, Purpose, may_send
 from nurture.consent.store import ConsentEvent, consents_of, list_events, standings
 from nurture.consent.suppressions.actions import opt_out
+from nurture.contacts.addresses import read_address
+from nurture.contacts.history.rules import Author
 from nurture.contacts.store import Contact
 from nurture.database.engine import Database, Session
 from nurture.database.migrating import upgrade
@@ -32,6 +38,21 @@ def say(session: Session, contact: Contact, basis: Basis, how: Proof | str) -> N
     who = (contact.id, contact.address_hash, contact.country)
     said = Said(*who, "insights", "given", basis, NOW.date(), how, contact.domain)
     record(session, starter_table(), [said], NOW)
+
+
+def publish_starter_table(session: Session) -> None:
+    """As if somebody had published the table that nurture ships."""
+    file = (starter_folder() / "campaigns" / FILE).read_text(encoding="utf-8")
+    text = write_content(ConsentDefinition.model_validate(YAML(typ="safe").load(file)).model_dump(mode="json"))
+    campaign = Campaign(kind=KIND, name=NAME, file=f"campaigns/{FILE}")
+    session.add(campaign)
+    session.flush()
+    version = CampaignVersion(
+        campaign_id=campaign.id, number=1, content=text, hash=hash_of(text), published_at=NOW, published_by="a test"
+    )
+    session.add(version)
+    session.flush()
+    campaign.version_id = version.id
 
 
 def test_the_ledger_keeps_who_when_how_the_exact_words_shown_with_their_version_and_when_it_ends(
@@ -156,3 +177,19 @@ def test_a_yes_is_recorded_for_its_topic_and_purpose_only(sqlite: Database, hash
         assert [(one.topic, one.purpose, one.what) for one in events] == [
             ("insights", "tracking", "given"), ("insights", "mail", "given"),
         ]  # fmt: skip
+
+
+def test_a_new_address_is_judged_anew_and_what_was_said_of_the_old_one_stays_in_the_ledger(
+    sqlite: Database, hasher: AddressHasher
+) -> None:
+    with sqlite.writing() as session:
+        publish_starter_table(session)
+    with sqlite.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW, topic=None, country="GB")
+        say(session, ana, Basis.MET, "a trade show")
+        assert consents_of(session, [ana.id])[ana.id, "insights"].pile == Pile.ANNOUNCE
+        change_address(session, ana, read_address("ana@gmail.com"), hasher, NOW, Author("page", ""))
+        session.expire_all()
+        assert consents_of(session, [ana.id])[ana.id, "insights"].pile == Pile.ASK
+        assert [one.how for one in list_events(session, ana.address_hash)] == []
+        assert [one.how for one in list_events(session, ana.address_hash, ana.id)] == ["a trade show"]

@@ -6,6 +6,9 @@ counts as well. A hard bounce stays with the address that bounced. What they agr
 
 from datetime import datetime
 
+from nurture.consent.actions import judge_again
+from nurture.consent.definition import get_table
+from nurture.consent.store import list_to_judge
 from nurture.consent.suppressions import actions as suppressions
 from nurture.consent.suppressions import store
 from nurture.consent.suppressions.rules import SAID_BY_A_PERSON, SuppressionReason
@@ -28,6 +31,9 @@ def change_address(
     if not contacts.change_address(session, contact, address, hasher, now, author):
         return False
     carry_over(session, former, contact.address_hash, "said for an earlier address of theirs", now)
+    # The law may treat an address at a free provider otherwise than a company's.
+    judge_again(session, get_table(session), list_to_judge(session, [contact.id]), now)
+    session.flush()
     return True
 
 
