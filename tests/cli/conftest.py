@@ -16,6 +16,7 @@ from nurture.app import App, open_app
 from nurture.campaigns.agreements import agree
 from nurture.campaigns.store import find_current_version, get_content, list_campaigns
 from nurture.cli.starter import write_starter
+from nurture.consent.domains.actions import meet_domains
 from nurture.consent.rules import Purpose
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import join_list
@@ -135,6 +136,7 @@ def populate(session: Session, house: App) -> None:
     add_contact(
         session, house.hasher, "cal@reader.example", now, first_name="Cal", topic="product-insights", basis=None
     )
+    meet_domains(session, {"reader.example", "gmial.com"}, now)
     join_list(session, "benchmark-report", [ana.id], now)
     say_yes(session, now)
     made = handoff.hand_off(session, handoff.get(session, house.language), ana, Reason.ENGAGED, [], now)

@@ -43,7 +43,8 @@ def test_only_who_did_nothing_for_two_years_is_kept_back(
 def test_what_was_bought_is_kept_back_however_fresh_it_is() -> None:
     fresh = past_of_new(Past(last_click_on=TODAY), TODAY, "purchased", TODAY)
     unknown = past_of_new(NO_PAST, None, "purchased", TODAY)
-    assert fresh and unknown
+    assert fresh
+    assert unknown
     assert fresh["kept_back"] == unknown["kept_back"] == KeptBack.PURCHASED
 
 

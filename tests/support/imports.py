@@ -76,6 +76,8 @@ def what_is_known(database: Database) -> dict[str, Any]:
         "consents": "SELECT address_key, topic, state, basis, given_on, pile, law FROM consent "
         "JOIN contact ON contact.id = contact_id",
         "ledger": "SELECT address_hash, topic, what, basis, given_on, how FROM consent_event",
+        "pasts": "SELECT address_key, last_open_on, bounce_count, last_sign_on, told_on, kept_back FROM contact_past "
+        "JOIN contact ON contact.id = contact_id",
         "suppressions": "SELECT address_hash, reason, how FROM suppression WHERE lifted_at IS NULL",
     }
     with database.engine.connect() as connection:

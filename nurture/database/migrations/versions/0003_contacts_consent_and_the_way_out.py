@@ -229,7 +229,7 @@ def upgrade() -> None:
     with op.batch_alter_table('activity', schema=None) as batch_op:
         batch_op.create_index('ix_activity_did', ['kind', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
         batch_op.create_index('ix_activity_link', ['link_path', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person' AND kind = 'click'"), postgresql_where=sa.text("actor = 'person' AND kind = 'click'"))
-        batch_op.create_index('ix_activity_place', ['place', 'kind', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
+        batch_op.create_index('ix_activity_place', ['place', 'kind', 'occurred_at', 'contact_id', 'link_label'], unique=False, sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
 
     with op.batch_alter_table('consent_event', schema=None) as batch_op:
         batch_op.add_column(sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True))
