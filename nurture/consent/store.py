@@ -256,13 +256,17 @@ def is_subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
 
 def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:
     has_expired = sa.and_(col(Consent.expires_at).is_not(None), col(Consent.expires_at) <= now)
-    pile = sa.case((has_expired, col(Consent.afterwards)), else_=col(Consent.pile))
+    # The comparison within the CASE: PostgreSQL takes a CASE that is compared for true of one row in two hundred, and
+    # then looks up every one of a million (measured).
+    may_announce = sa.case(
+        (has_expired, col(Consent.afterwards) == Pile.ANNOUNCE), else_=col(Consent.pile) == Pile.ANNOUNCE
+    )
     agreed = sa.exists().where(
         col(Consent.contact_id) == col(Contact.id),
         col(Consent.topic) == topic,
         col(Consent.purpose) == ConsentPurpose.MAIL,
         col(Consent.state) == "given",
-        pile == Pile.ANNOUNCE,
+        may_announce,
     )
     # The topic may be a column two questions further out. Without this it would be asked of every row of that table:
     # whether they agreed to anything that anybody was ever mailed about.

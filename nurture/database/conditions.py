@@ -49,11 +49,18 @@ def to_clause(condition: Condition, vocabulary: Vocabulary) -> Clause:
         case Missing(name):
             return vocabulary.fields[name].is_(None)
         case OneOf(name, values):
-            column = vocabulary.fields[name]
-            return sa.and_(column.is_not(None), column.in_(values))
+            return _known(vocabulary.fields[name], lambda column: column.in_(values))
         case Compare(name, operator, value):
-            column = vocabulary.fields[name]
-            # Not coalesce(…, false): that kept PostgreSQL from using an index (measured on 200,000 rows).
-            return sa.and_(column.is_not(None), _COMPARISONS[operator](column, value))
+            return _known(vocabulary.fields[name], lambda column: _COMPARISONS[operator](column, value))
         case Asks(predicate, arguments):
             return vocabulary.predicates[predicate](dict(arguments))
+
+
+def _known(column: ColumnElement[Any], compared: Callable[[ColumnElement[Any]], Clause]) -> Clause:
+    """The comparison, false where nothing is known."""
+    if isinstance(column, sa.Case) and column.else_ is None:
+        # Within the CASE, PostgreSQL takes it for true of every second row. Of a CASE that is compared it expects one in
+        # two hundred, and then looks up a million rows one by one (measured: 18 s instead of 2).
+        return sa.case(*((when, compared(then)) for when, then in column.whens), else_=sa.false())
+    # Not coalesce(…, false): that kept PostgreSQL from using an index (measured on 200,000 rows).
+    return sa.and_(column.is_not(None), compared(column))

@@ -22,8 +22,8 @@ _IS_CLICKED = sa.text("actor = 'person' AND kind = 'click'")
 
 
 def _what_people_did(name: str, *columns: str, where: Any = _IS_DONE) -> sa.Index:
-    """An index that answers a question of conditions by itself, whose deed it was included; of people's deeds only."""
-    return sa.Index(name, *columns, "contact_id", sqlite_where=where, postgresql_where=where)
+    """An index that answers a question of conditions by itself, without the table; of people's deeds only."""
+    return sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
 class Activity(SQLModel, table=True):
@@ -31,9 +31,9 @@ class Activity(SQLModel, table=True):
 
     __table_args__ = (
         sa.Index("ix_activity_contact", "contact_id", "kind", "occurred_at"),
-        _what_people_did("ix_activity_did", "kind", "occurred_at"),
-        _what_people_did("ix_activity_place", "place", "kind", "occurred_at"),
-        _what_people_did("ix_activity_link", "link_path", "occurred_at", where=_IS_CLICKED),
+        _what_people_did("ix_activity_did", "kind", "occurred_at", "contact_id"),
+        _what_people_did("ix_activity_place", "place", "kind", "occurred_at", "contact_id", "link_label"),
+        _what_people_did("ix_activity_link", "link_path", "occurred_at", "contact_id", where=_IS_CLICKED),
         sa.Index("ix_activity_unsettled", "occurred_at", sqlite_where=_IS_UNSETTLED, postgresql_where=_IS_UNSETTLED),
     )
 
