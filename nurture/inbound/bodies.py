@@ -29,6 +29,12 @@ def plain_text(message: EmailMessage) -> str:
 def _content(part: MIMEPart | None) -> str:
     if part is None:
         return ""
+    if part.get_content_charset() is None and isinstance(bare := part.get_payload(decode=True), bytes):
+        # Nobody said how it is written; what is no UTF-8 can only be an old program's own letters.
+        try:
+            return bare.decode("utf-8")
+        except UnicodeDecodeError:
+            return bare.decode("cp1252", "replace")
     try:
         content = part.get_content()
     except (LookupError, ValueError):

@@ -28,7 +28,7 @@ def _every(words: str) -> frozenset[str]:
 _LEAVING = _every(
     "unsub optout abmelden abmeldung abbestellen abbestellung austragen afmelden afmelding uitschrijven "
     "uitschrijving cancellami cancellatemi cancellarmi rimuovimi rimuovetemi rimuovermi toglietemi toglimi "
-    "eliminame eliminenme borrame borrenme quitame quitenme baja wypisz wypisac avregistrera avprenumerera avmeld "
+    "eliminame elimineme eliminenme borrame borreme borrenme quitame quiteme quitenme saqueme saquenme wypisz wypisac avregistrera avprenumerera avmeld "
     "afmeld frameld"
 )
 _LEAVING_STEMS = (
@@ -39,7 +39,7 @@ _STOPPING = _every("stop stopp stoppen remove arretez arreter arrete basta aufho
 #: Words that mean it when nothing else is said.
 _ALONE = _every(
     "delete cancel quit loschen loeschen entfernen supprimer supprimez verwijder verwijderen rimuovi rimuovere "
-    "cancella cancellazione cancelar eliminar remover remova sair salir parar pare parem stoppez"
+    "cancella cancellazione baja cancelar eliminar remover remova sair salir parar pare parem stoppez"
 )
 #: What says nothing about it.
 _POLITE = _every(
@@ -68,6 +68,11 @@ _ABOUT_ME = re.compile(
     r"|take (?:me|us) (?:off|out)|opt (?:me|us) out|leave (?:me|us) alone"
     r"|(?:stop|quit|cease) (?:e?mailing|writing|contacting|spamming|messaging|bothering|harassing|sending)"
     r" (?:\w+ )?(?:me|us)"
+    r"|(?:withdraw|revoke) (?:my|our|any|all) (?:\w+ )?consent"
+    r"|object to (?:\w+ ){0,5}(?:data|marketing|mailings?|processing|profiling)"
+    r"|wider(?:spreche|rufe) (?:\w+ ){0,6}(?:nutzung|verwendung|verarbeitung|einwilligung|zustimmung|zusendung|werbung)"
+    r"|retire mon (?:consentement|accord)|moppose a|retiro mi consentimiento|me opongo al? (?:\w+ ){0,3}(?:datos|uso|envio)"
+    r"|cessez de (?:m\w+|me \w+)|(?:elimine|borre|quite|saque)n?me de"
     rf"|stop sending (?:\w+ ){{0,2}}{_MAILS}"
     r"|(?:nehmen|nehmt|nimm|losche\w*|loesche\w*|entferne\w*|streiche\w*) (?:sie )?(?:bitte )?(?:mich|meine)"
     r"|mich (?:(?!nicht )\w+ ){0,5}(?:abmelden|austragen|loschen|loeschen|entfernen|streichen)"
@@ -82,12 +87,16 @@ _IN_SHORT = re.compile(
     rf"|(?:stop|quit|cease) (?:\w+ )?(?:e?mailing|writing|contacting|spamming|sending|bothering|{_MAILS})"
     rf"|no more (?:\w+ )?{_MAILS}|(?:do not|dont|never) (?:\w+ )?(?:e?mail|contact|write|send|message|bother)"
     r" (?:to )?(?:me|us|any|anything)"
-    rf"|(?:do not|dont|no longer) (?:want|wish|like|need) (?:\w+ ){{0,4}}(?:{_MAILS}|contacted|hear)"
-    rf"|keine (?:\w+ ){{0,2}}(?:{_MAILS}|werbung|post)|nichts? mehr (?:schreiben|mailen|senden|schicken|zusenden)"
+    rf"|(?:do not|dont|no longer) (?:want|wish|like|need) (?:\w+ ){{0,4}}(?:{_MAILS}|contacted|hear|receive)"
+    rf"|keine (?:\w+ ){{0,2}}(?:{_MAILS}|werbung|post)|nichts? mehr (?:an)?(?:schreiben|mailen|senden|schicken|zusenden|kontaktieren)"
+    r"|unterlassen sie|keine (?:\w+ )?zusendungen"
     r"|nichts? mehr von ihnen|(?:horen|hoeren) sie (?:bitte )?auf|mir nichts? mehr"
     rf"|plus (?:de|daucun|aucun) {_MAILS}|ne (?:\w+ ){{1,2}}plus (?:\w+ )?(?:recevoir|ecrire|contacter|envoyer)"
+    r"|ne plus (?:\w+ )?(?:recevoir|ecrire|contacter|envoyer|menvoyer|mecrire|mecontacter)"
     r"|ne (?:mecrivez|menvoyez|mecris|menvoie|mecontactez) plus"
-    rf"|de baja|no (?:quiero )?(?:\w+ )?mas {_MAILS}|no me (?:\w+ )?(?:envi|mand|escrib|contact)\w+"
+    r"|(?:da\w*|den?me|quiero|solicito|pido|causar|tramit\w+) (?:\w+ ){0,2}baja|no deseo (?:\w+ ){0,2}recibir"
+    rf"|ya no (?:quiero|deseo) (?:\w+ ){{0,3}}(?:{_MAILS}|recibir|saber)"
+    rf"|no (?:quiero )?(?:\w+ )?mas {_MAILS}|no me (?:\w+ )?(?:envi|mand|escrib|contact)\w+"
     r"|(?:deje|dejen|deja) de (?:enviar|escribir|mandar)\w*"
     r"|cancel(?:ar)? (?:\w+ )?(?:subscription|suscripcion|inscricao|assinatura|subscricao)"
     rf"|nao (?:quero|desejo) (?:\w+ ){{0,3}}(?:receber|{_MAILS})|nao me (?:envi|mand|escrev|contat|contact)\w+"
@@ -104,6 +113,7 @@ _ASKING = _every(
     "when what which who where how why does do did is are wann was wie warum quand comment que cuando como"
 )
 _SOMEBODY_ELSE = _every("a an another someone somebody my our other people users him her them one")
+_THINGS = _every("the our my a an these those")
 _STOP_BY = frozenset({"by", "over"})
 _BUS_STOP = frozenset({"non", "one", "bus", "full", "pit", "train"})
 
@@ -215,6 +225,9 @@ def _is_other_stop(sentence: _Sentence, place: int) -> bool:
         return True
     if words[place] == "stop" and ((after and after[0] in _STOP_BY) or (before and before[-1] in _BUS_STOP)):
         return True
+    if before and before[-1] == "to" and "you" not in before and after[:1] and after[0] in _THINGS:
+        # "We want to stop the downtime" is why they wrote to us; mails are told from it.
+        return not any(re.fullmatch(_MAILS, word) for word in after)
     is_about_us = not after and bool(before) and before[-1] == "you"
     return sentence.is_question and words[0] in _ASKING and not is_about_us
 

@@ -28,6 +28,10 @@ _ATTRIBUTIONS = (
 )
 _WROTE = tuple({f" {verb}" for _, verb in _ATTRIBUTIONS})
 _WROTE_MYSELF = (" i wrote", " schrieb ich", " j'ai écrit", " j’ai écrit")
+#: "2016-10-24 15:36 GMT+02:00 Dana Reed <dana@acme.example>:", as Gmail writes it, and "23 mar 2017 21:25 …".
+_DATED = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{1,2}[./ ]\s?\S{2,12}[./ ]\s?\d{4})\D{0,8} \d{1,2}:\d\d")
+#: What stands in front of a quoted line; some programs draw a bar.
+_MARKS = (">", "|")
 _TIME = re.compile(r"\d[:.h]\d\d")
 
 
@@ -67,7 +71,7 @@ def new_text(text: str) -> str:
     while place < len(lines) and not _begins_a_mail(lines, place):
         line = lines[place]
         length, is_certain = _attribution(lines, place)
-        is_quoted = line.startswith(">") or (length > 0 and _next_line(lines, place + length).startswith(">"))
+        is_quoted = line.startswith(_MARKS) or (length > 0 and _next_line(lines, place + length).startswith(_MARKS))
         if is_quoted:
             is_signature = False
         elif length and is_certain:
@@ -86,6 +90,8 @@ def _begins_a_mail(lines: list[str], place: int) -> bool:
     if len(line) >= 10 and not line.strip("_"):
         return True
     if line.startswith("--") and line.strip("- ").casefold().startswith(_ORIGINAL):
+        return True
+    if line.startswith("---- ") and line.endswith(" ----") and any(verb in line.casefold() for verb in _WROTE):
         return True
     if line.casefold() == "begin forwarded message:":
         return True
@@ -111,7 +117,8 @@ def _attribution(lines: list[str], place: int) -> tuple[int, bool]:
             break
         joined = f"{joined} {line.casefold()}"
         if line.endswith(":") and not any(one in joined for one in _WROTE_MYSELF):
-            begun = any(joined.startswith(f" {word}") and f" {verb}" in joined for word, verb in _ATTRIBUTIONS)
+            dated = bool(_DATED.match(first)) and "<" in joined and "@" in joined
+            begun = dated or any(joined.startswith(f" {word}") and f" {verb}" in joined for word, verb in _ATTRIBUTIONS)
             named = "<" in first and "@" in joined and any(verb in joined for verb in _WROTE)
             if begun or (named and not names_leaving(joined)):
                 return length, "@" in joined or _TIME.search(joined) is not None

@@ -154,11 +154,18 @@ def test_the_overview_fits_every_size(
 
 
 @contextmanager
-def looking_at(browser: Browser, house: House, width: int, scheme: Scheme) -> Iterator[Page]:
+def looking_at(
+    browser: Browser, house: House, width: int, scheme: Scheme, *, has_scripts: bool = True
+) -> Iterator[Page]:
     context = browser.new_context(
-        base_url=house.server.url, viewport={"width": width, "height": 700}, color_scheme=scheme
+        base_url=house.server.url,
+        viewport={"width": width, "height": 700},
+        color_scheme=scheme,
+        java_script_enabled=has_scripts,
     )
-    yield context.new_page()
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    yield page
     context.close()
 
 
