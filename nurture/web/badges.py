@@ -22,7 +22,10 @@ def picture(address: str) -> str:
 
     out = io.BytesIO()
     code = segno.make(address, error=_LEVEL, micro=False)
-    code.save(out, kind="svg", border=_QUIET, scale=8, dark="#000", light="#fff", xmldecl=False, title=address)
+    # Without a size of its own it fills whatever it is put into, and all of it is seen.
+    code.save(
+        out, kind="svg", border=_QUIET, scale=8, omitsize=True, dark="#000", light="#fff", xmldecl=False, title=address
+    )
     return out.getvalue().decode()
 
 
@@ -35,7 +38,7 @@ def page(address: str, title: str, name: str, language: str) -> str:
 <style>
 body {{ margin: 0; padding: 12mm; font: 16pt/1.4 system-ui, sans-serif; text-align: center; color: #000; background: #fff; }}
 h1 {{ margin: 0 0 8mm; font-size: 32pt; line-height: 1.2; }}
-svg {{ width: min(120mm, 80vw); height: auto; }}
+svg {{ width: min(120mm, 100%); height: auto; }}
 p {{ margin: 6mm 0 0; overflow-wrap: anywhere; }}
 @page {{ margin: 0; }}
 </style></head>

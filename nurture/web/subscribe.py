@@ -229,9 +229,10 @@ def _show(
 
 def _sent(site: Site, found: Opened) -> Response:
     """The one answer to everybody whose form could be read."""
-    say = found.wording.say
-    lines = (say("subscribe.sent_line"), say("subscribe.sent_nothing", address=_address(found.sender)))
-    return site.message(found.wording, say("subscribe.sent_title"), *lines, sender=found.sender)
+    # What a form is answered with offers no other language: behind those links the form would be empty again.
+    wording = Wording(found.wording.language)
+    lines = (wording.say("subscribe.sent_line"), wording.say("subscribe.sent_nothing", address=_address(found.sender)))
+    return site.message(wording, wording.say("subscribe.sent_title"), *lines, sender=found.sender)
 
 
 def _too_many(site: Site, found: Opened) -> Response:

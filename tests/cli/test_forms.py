@@ -33,6 +33,7 @@ def test_a_qr_code_is_a_picture_or_a_page_to_print(house: Terminal, here: Path) 
     assert given["address"].endswith("/subscribe/newsletter/luis?from=booth")
     svg = (here / "b.svg").read_text(encoding="utf-8")
     assert svg.startswith("<svg")
+    assert "viewBox=" in svg
     assert not re.search(r"href|<script|<image", svg)
     house.type("forms", "qr", "newsletter", "--owner", "luis@acme.example", "--out", str(here / "b.html"))
     page = (here / "b.html").read_text(encoding="utf-8")
