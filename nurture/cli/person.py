@@ -8,6 +8,7 @@ from nurture.cli.output import emit, say, shown, table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
+    from nurture.app import App
     from nurture.contacts.assignment.rules import Assigned
     from nurture.merging.actions import Merged
 
@@ -135,27 +136,12 @@ def assign(
     Example: nurture contacts assign --dry-run
     """
     from nurture.campaigns.declared import find_declared
-    from nurture.contacts.assignment.actions import assign_owners, page_of_ownerless
-    from nurture.contacts.store import list_contacts
 
-    rows: list[dict[str, Any]] = []
-    left = after = 0
     with opened() as house:
         with house.database.reading() as session:
             declared = find_declared(session)
             has_rules = bool(declared and declared.assignment)
-        while has_rules:
-            with house.database.writing() as session:
-                ids = page_of_ownerless(session, after, _CHUNK)
-                done = assign_owners(session, house.language, ids, house.clock.now())
-                known = list_contacts(session, [one.contact_id for one in done])
-                rows += [_given(one, known[one.contact_id].email) for one in done]
-                left += len(ids) - len(done)
-                if dry_run:
-                    session.rollback()
-            if not ids:
-                break
-            after = ids[-1]
+        rows, left = (_foresee(house) if dry_run else _assign(house)) if has_rules else ([], 0)
     if as_json:
         emit({"assigned": rows, "without_owner": left, "dry_run": dry_run})
         return
@@ -165,6 +151,47 @@ def assign(
     table(("contact", "owner", "because"), [tuple(one.values()) for one in rows], empty="Nobody got an owner.")
     if left:
         say(f"{left:,} belong to nobody still: no rule holds for them, or nobody of it works here.")
+
+
+def _assign(house: "App") -> tuple[list[dict[str, Any]], int]:
+    """Who got whom, and how many belong to nobody still; in transactions that hold the lock for a moment each."""
+    from nurture.consent.imports import Pace
+    from nurture.contacts.assignment.actions import assign_owners, page_of_ownerless
+    from nurture.contacts.store import list_contacts
+
+    rows: list[dict[str, Any]] = []
+    left = after = 0
+    pace = Pace(house.clock)
+    while True:
+        pace.rest()
+        with house.database.writing() as session:
+            session.connection()  # waits for the lock
+            pace.begin()
+            ids = page_of_ownerless(session, after, pace.rows)
+            done = assign_owners(session, house.language, ids, house.clock.now())
+            known = list_contacts(session, [one.contact_id for one in done])
+            rows += [_given(one, known[one.contact_id].email) for one in done]
+        pace.end(len(ids))
+        if not ids:
+            return rows, left
+        left, after = left + len(ids) - len(done), ids[-1]
+
+
+def _foresee(house: "App") -> tuple[list[dict[str, Any]], int]:
+    """The same, in thought."""
+    from nurture.contacts.assignment.actions import foresee, page_of_ownerless, turns_taken
+    from nurture.contacts.store import list_contacts
+
+    rows: list[dict[str, Any]] = []
+    left = after = 0
+    with house.database.reading() as session:
+        turns = turns_taken(session)
+        while ids := page_of_ownerless(session, after, _CHUNK):
+            found, turns = foresee(session, house.language, ids, turns, house.clock.now())
+            known = list_contacts(session, [one.contact_id for one in found])
+            rows += [_given(one, known[one.contact_id].email) for one in found]
+            left, after = left + len(ids) - len(found), ids[-1]
+    return rows, left
 
 
 def _given(one: "Assigned", email: str) -> dict[str, Any]:

@@ -77,15 +77,21 @@ def test_owners_are_given_by_the_rules_and_a_rehearsal_gives_none(house: Termina
     house.edit(
         "settings.toml",
         "# What contacts get mail about.",
-        '[[assignment]]\nname = "all"\nto = ["mei@acme.example"]\n\n# What contacts get mail about.',
+        '[[assignment]]\nname = "all"\nto = ["mei@acme.example", "luis@acme.example"]\n\n# What contacts get mail about.',
     )
     house.type("publish")
+    for name in ("deb", "eve"):
+        house.type("contacts", "add", f"{name}@reader.example")
     rehearsed = house.json("contacts", "assign", "--dry-run")
-    assert [one["owner"] for one in rehearsed["assigned"]] == ["mei@acme.example"]
+    owners = [one["owner"] for one in rehearsed["assigned"]]
+    assert owners == ["mei@acme.example", "luis@acme.example", "mei@acme.example"]
     assert house.json("contacts", "show", "cal@reader.example")["owner"] is None
     assert house.json("contacts", "assign")["assigned"] == rehearsed["assigned"]
     known = house.json("contacts", "show", "cal@reader.example")
-    assert (known["owner"], known["owner_because"]) == ("mei@acme.example", 'assignment rule "all": everybody else')
+    assert (known["owner"], known["owner_because"]) == (
+        "mei@acme.example",
+        'assignment rule "all": everybody else, in turn with 1 other',
+    )
 
 
 def test_an_operators_own_address_is_shown_once_mail_reaches_us(house: Terminal) -> None:

@@ -17,6 +17,7 @@ from nurture.contacts.assignment.rules import Assigned, Rule
 from nurture.contacts.history import actions as history
 from nurture.contacts.history.rules import Author, Change
 from nurture.contacts.segments import Language
+from nurture.contacts.store import Operator
 from nurture.database.claiming import get_mark, set_mark, wait_for_lock
 from nurture.database.engine import Session
 
@@ -32,20 +33,51 @@ def assign_owners(session: Session, language: Language, ids: Sequence[int], now:
     waiting = store.ownerless(session, ids)
     if not waiting:
         return []
-    every = rules.rules_of(declared.assignment)
-    operators = {one.email.lower(): one for one in contacts.list_operators(session).values() if one.is_declared}
     wait_for_lock(session, BY)
-    turns: dict[str, int] = json.loads(get_mark(session, BY) or "{}")
-    holds = {one.name: _whom(session, language, declared, one, waiting, now) for one in every}
-    found, counts = rules.assign(every, holds, waiting, operators.keys(), turns)
+    found, counts = _decide(session, language, declared, waiting, turns_taken(session), now)
+    operators = _working(session)
     done = [one for one in found if store.set_owner(session, one.contact_id, operators[one.operator].id, now)]
     for one in done:
         change = Change("owner", None, operators[one.operator].email)
         history.note(session, history.rows_of(one.contact_id, [change], Author(BY, one.because), now))
-    set_mark(session, BY, json.dumps({one.name: counts.get(one.name, 0) for one in every}))
+    set_mark(session, BY, json.dumps(counts))
     session.expire_all()  # owners were written past the session's contacts
     mark_changed(session, [one.contact_id for one in done], now)
     return done
+
+
+def foresee(
+    session: Session, language: Language, ids: Sequence[int], turns: Mapping[str, int], now: datetime
+) -> tuple[list[Assigned], dict[str, int]]:
+    """Who of these would get whom, and whose turn it would be then; nothing is written."""
+    declared = find_declared(session)
+    if declared is None or not declared.assignment:
+        return [], dict(turns)
+    return _decide(session, language, declared, store.ownerless(session, ids), turns, now)
+
+
+def turns_taken(session: Session) -> dict[str, int]:
+    """How many contacts each rule has given away."""
+    known: dict[str, int] = json.loads(get_mark(session, BY) or "{}")
+    return known
+
+
+def _decide(
+    session: Session,
+    language: Language,
+    declared: Declared,
+    waiting: Sequence[int],
+    turns: Mapping[str, int],
+    now: datetime,
+) -> tuple[list[Assigned], dict[str, int]]:
+    every = rules.rules_of(declared.assignment)
+    holds = {one.name: _whom(session, language, declared, one, waiting, now) for one in every}
+    kept = {one.name: turns.get(one.name, 0) for one in every}
+    return rules.assign(every, holds, waiting, _working(session).keys(), kept)
+
+
+def _working(session: Session) -> dict[str, Operator]:
+    return {one.email.lower(): one for one in contacts.list_operators(session).values() if one.is_declared}
 
 
 def page_of_ownerless(session: Session, after: int, limit: int) -> list[int]:
