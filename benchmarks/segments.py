@@ -117,7 +117,7 @@ def plan_of(session: Session, text: str) -> Mapping[str, Any]:
     try:
         clause = language().clause(session, text, RESTS_ON, NOW)
         counting = sa.select(sa.func.count()).select_from(Contact).where(clause)
-        explained = connection.execute(counting).scalar_one()
+        explained: Any = connection.execute(counting).scalar_one()
     finally:
         sa.event.remove(connection, "before_cursor_execute", explain)
     found: Mapping[str, Any] = explained[0]["Plan"]

@@ -22,7 +22,8 @@ class Ana:
     """Twelve people in Germany, and a tag."""
 
     def value(self, name: str) -> Value | None:
-        return {"company_size": 12, "country": "DE"}.get(name)
+        known: dict[str, Value] = {"company_size": 12, "country": "DE"}
+        return known.get(name)
 
     def answers(self, predicate: str, arguments: Mapping[str, object]) -> bool:
         return predicate == "has_tag" and arguments["tag"] == "vip"
