@@ -32,6 +32,7 @@ _TICK_SECONDS = 1.0
 _SEND_POLL_SECONDS = 0.25
 _CALL_POLL_SECONDS = 1.0
 _TAKE_BACK_SECONDS = 5.0
+_COMPARE_JOURNAL_SECONDS = 3600.0
 _RELAY_REST_SECONDS = 10.0
 
 
@@ -138,6 +139,7 @@ class LocalEngine:
         self._calling = threading.Thread(target=self._call, name="nurture-caller")
         self._heart: Heart | None = None
         self._sender: Sender | None = None
+        self._compared_at: float | None = None
         self._caller: Caller | None = None
         self._asker = workshop.asker()
 
@@ -150,8 +152,7 @@ class LocalEngine:
         self._scheduler.add_job(lambda: self._tick(bench), "interval", seconds=_TICK_SECONDS, id="jobs")
         self._scheduler.add_job(lambda: self._take_back(bench), "interval", seconds=_TAKE_BACK_SECONDS, id="take back")
         self._take_back(bench)
-        if caught_up := catch_up(self._workshop.database, self._workshop.clock.now()):
-            log.warning("%s", caught_up)
+        self._put_back()  # an error here ends the process: nothing is sent by a database that may have forgotten
         self._scheduler.start()
         self._sending.start()
         self._calling.start()
@@ -199,6 +200,22 @@ class LocalEngine:
                 log.warning("%s mails and calls of a worker that died were taken back", count)
         except Exception:
             log.exception("what dead workers left could not be taken back")
+        self._compare_journal()
+
+    def _compare_journal(self) -> None:
+        """Now and then, so that the next start finds little to compare."""
+        elapsed = self._workshop.clock.elapsed()
+        if self._compared_at is not None and elapsed < self._compared_at + _COMPARE_JOURNAL_SECONDS:
+            return
+        try:
+            self._put_back()
+        except Exception:
+            log.exception("the journal could not be compared with the database")
+
+    def _put_back(self) -> None:
+        self._compared_at = self._workshop.clock.elapsed()
+        if caught_up := catch_up(self._workshop.database, self._workshop.clock.now()):
+            log.warning("%s", caught_up)
 
     def _send(self) -> None:
         assert self._sender is not None

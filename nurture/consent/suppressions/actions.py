@@ -46,14 +46,15 @@ def suppress(
 ) -> bool:
     """Put an address on the suppression list; False when it was there for this reason.
 
-    What a person said for an address they had before holds for the one they have now.
+    What a person said for one of their addresses holds for those they had before and the one they have now, so that no
+    file brings them back under another one.
     """
     contact = contacts.find_by_any_hash(session, address_hash)
     hashes = [address_hash]
     if contact is not None:
         contacts.lock_contacts(session, [contact.id], exclusively=True)
-        if reason in SAID_BY_A_PERSON and contact.address_hash != address_hash:
-            hashes.append(contact.address_hash)
+        if reason in SAID_BY_A_PERSON:
+            hashes += [one for one in contacts.hashes_of(session, contact) if one != address_hash]
     proof = proof_of(how)
     new = [
         one
@@ -125,14 +126,13 @@ def lift(
     return lifted
 
 
-def lift_by_double_opt_in(
-    session: Session, address_hash: str, *, how: Proof | str, now: datetime
-) -> list[SuppressionReason]:
+def come_back(session: Session, address_hash: str, *, how: Proof | str, now: datetime) -> bool:
     """They signed up and confirmed it from their own mailbox: an earlier no of theirs, or ours for them, is over.
 
-    No confirmation reaches an address that bounced, complained or was erased; that stands until an operator lifts it.
+    False if there was none. No confirmation reaches an address that bounced, complained or was erased; that stands until
+    an operator lifts it.
     """
-    return lift(session, address_hash, LIFTED_BY_OPT_IN, how=how, now=now)
+    return bool(lift(session, address_hash, LIFTED_BY_OPT_IN, how=how, now=now))
 
 
 def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> datetime | None:
@@ -159,8 +159,8 @@ def undo_opt_out(
     if now > last:
         raise NotAllowed("That was more than 30 days ago; sign up again to hear from us.")
     contact = contacts.find_by_any_hash(session, address_hash)
-    if contact is not None and contact.address_hash != address_hash:
-        _undo_for_current(session, contact, address_hash, now)
+    if contact is not None:
+        _undo_elsewhere(session, contact, address_hash, now)
     store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now)
     consents.add_event(
         session,
@@ -175,28 +175,11 @@ def undo_opt_out(
     return True
 
 
-def come_back(session: Session, address_hash: str, *, how: Proof | str, now: datetime) -> bool:
-    """The owner's own new double opt-in lifts their opt-out, and nothing else; False if there is none."""
-    if not store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now):
-        return False
-    contact = contacts.find_by_hash(session, address_hash)
-    consents.add_event(
-        session,
-        proof_of(how),
-        contact_id=contact.id if contact else None,
-        address_hash=address_hash,
-        what="lifted",
-        basis=SuppressionReason.OPT_OUT,
-        recorded_at=now,
-    )
-    if contact is not None:
-        mark_changed(session, [contact.id], now)
-    return True
-
-
-def _undo_for_current(session: Session, contact: contacts.Contact, former: str, now: datetime) -> None:
-    """Lift for the address they have now what the same click on a mail to an earlier one of theirs put there."""
-    known = store.suppressions_of(session, [former, contact.address_hash])
-    said_at = [known.get(one, {}).get(SuppressionReason.OPT_OUT) for one in (former, contact.address_hash)]
-    if said_at[0] is not None and said_at[0] == said_at[1]:
-        store.lift_suppression(session, contact.address_hash, SuppressionReason.OPT_OUT, now)
+def _undo_elsewhere(session: Session, contact: contacts.Contact, address_hash: str, now: datetime) -> None:
+    """Lift for their other addresses what the same click put there."""
+    theirs = contacts.hashes_of(session, contact)
+    known = store.suppressions_of(session, [address_hash, *theirs])
+    said_at = known.get(address_hash, {}).get(SuppressionReason.OPT_OUT)
+    for one in theirs:
+        if one != address_hash and known.get(one, {}).get(SuppressionReason.OPT_OUT) == said_at:
+            store.lift_suppression(session, one, SuppressionReason.OPT_OUT, now)
