@@ -74,7 +74,8 @@ class Entry(NamedTuple):
     def known_on(self) -> date | None:
         """The latest day that the file tells of them."""
         past, statement = self.packed[-2:]
-        return known_on(Past(*past) if past else NO_PAST, statement)
+        given_on: date | None = statement.given_on
+        return known_on(Past(*past), statement) if past else given_on
 
 
 def _packed(row: ImportRow, statement: Statement) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ them.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from nurture.consent.rules import Pile
 from nurture.contacts.history.rules import Change
@@ -16,8 +17,7 @@ from nurture.contacts.intake import Outcome
 _EXAMPLES = 3
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What became, or would become, of one contact of the file; `known_on` is the latest day the file tells of them."""
 
     line: int

@@ -74,8 +74,10 @@ _OF_OTHERS = {"co": "com", "cm": "com", "om": "com", "come": "com", "ne": "net"}
 
 def is_role_account(email: str) -> bool:
     """Whether an address belongs to a task and no person, such as info@ or no-reply@."""
-    local = email.rpartition("@")[0].partition("+")[0].lower()
-    return local in _ROLES or local.replace("-", "").replace(".", "").replace("_", "") in _ROLES
+    local = email[: email.rfind("@")].lower()
+    if local.isalnum():
+        return local in _ROLES
+    return local.partition("+")[0].replace("-", "").replace(".", "").replace("_", "") in _ROLES
 
 
 @lru_cache(maxsize=65_536)
