@@ -17,10 +17,7 @@ _SHOWN = 30
 
 
 def register(app: typer.Typer) -> None:
-    domains = typer.Typer(
-        help="Where people have their addresses: does anybody take mail there, and is it spelled right?",
-        invoke_without_command=True,
-    )
+    domains = typer.Typer(invoke_without_command=True)
     domains.callback()(list_domains)
     domains.command("accept")(accept)
     domains.command("correct")(correct)
@@ -28,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_domains(context: typer.Context, as_json: Json = False) -> None:
-    """List the domains people have addresses at, first those no mail goes to, with why.
+    """Where people have their addresses: the domains, first those no mail goes to, with why.
 
     Each is looked up once in the background before the first mail to it, and again every 90 days, while the relay is not
     on this machine. Where nobody takes mail, none is sent; one that looks mistyped waits until you say which was meant.
