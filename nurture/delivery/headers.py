@@ -3,6 +3,10 @@
 from nurture.consent.rules import Purpose
 
 
+#: With the longest name a newsletter and a domain may reasonably have, a List-Id stays within its 255 octets.
+_LONGEST_TITLE = 100
+
+
 def by_kind(
     purpose: str, campaign: str, *, list_domain: str, list_title: str, leave_url: str | None, leave_mail: str | None
 ) -> tuple[tuple[str, str], ...]:
@@ -31,6 +35,10 @@ def by_kind(
 
 
 def _phrase(title: str) -> str:
-    """A title as a quoted phrase that needs no encoding: ASCII letters and spaces only, else none."""
+    """A title as a quoted phrase that needs no encoding: ASCII and short (RFC 2919: 255 octets in all), else none."""
     plain = " ".join(title.split())
-    return f'"{plain}"' if plain and plain.isascii() and not set(plain) & set('"\\<>') else ""
+    return (
+        f'"{plain}"'
+        if plain and len(plain) <= _LONGEST_TITLE and plain.isascii() and not set(plain) & set('"\\<>')
+        else ""
+    )
