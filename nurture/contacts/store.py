@@ -214,6 +214,14 @@ def former_hashes(session: Session, contact_id: int) -> list[str]:
     return list(session.scalars(statement.order_by(col(FormerAddress.until))))
 
 
+def hashes_of(session: Session, contact: Contact) -> list[str]:
+    """The suppression hashes of a person's addresses, today's first; not of one that is somebody else's by now."""
+    former = former_hashes(session, contact.id)
+    taken = session.scalars(sa.select(col(Contact.address_hash)).where(col(Contact.address_hash).in_(former)))
+    others = set(taken) if former else set()
+    return [contact.address_hash, *(one for one in former if one not in others)]
+
+
 def save_former_addresses(session: Session, contact_id: int, hashes: Iterable[str], now: datetime) -> None:
     """These addresses were this contact's until now."""
     rows = [{"address_hash": one, "contact_id": contact_id, "until": now} for one in hashes]

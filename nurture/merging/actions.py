@@ -40,6 +40,7 @@ from nurture.scoring.definition import find_model
 from nurture.sequences.store import EnrollmentRow
 
 _MERGED = "merged"
+_ELSEWHERE = "said for another address of theirs"
 
 
 @dataclass
@@ -69,7 +70,7 @@ def merge(
     _refuse(session, keep, other)
     done = Merged(keep.email, other.email)
     other_hash, other_id = other.address_hash, other.id
-    done.suppressions = carry_over(session, other_hash, keep.address_hash, "said for another address of theirs", now)
+    done.suppressions = carry_over(session, other_hash, keep.address_hash, _ELSEWHERE, now)
     _agree(session, done, keep, other, now)
     _fill(session, done, keep, other, now, author)
     _sequences(session, done, keep, other, now)
@@ -79,6 +80,8 @@ def merge(
     done.moved = store.move_rows(session, keep.id, other_id)
     store.delete_contact(session, other_id)
     contacts.save_former_addresses(session, keep.id, [other_hash], now)
+    # A file that brings the other address again shall not bring back who said no here.
+    carry_over(session, keep.address_hash, other_hash, _ELSEWHERE, now)
     history.note(session, history.rows_of(keep.id, [Change(MERGED, done.other, None)], author, now))
     hold_for_recheck(session, keep.id)
     mark_changed(session, [keep.id], now)

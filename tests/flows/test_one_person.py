@@ -224,6 +224,35 @@ def test_a_no_goes_along_to_the_new_address_and_one_that_waited_there_counts(lit
         assert not is_mailable(lite, f"{name}@new.example")
 
 
+def test_no_file_brings_somebody_back_under_an_address_they_had_before(lite: Story) -> None:
+    """A no is the person's: whichever of their addresses it was said for, and whenever."""
+    lite.add_contact(ANA)
+    lite.add_contact(ANNA)
+    make_one(lite)
+    with lite.database.writing() as session:
+        opt_out(session, get_contact(session, ANA).address_hash, how="a test", now=lite.now)
+    left = lite.add_contact("ben@reader.example")
+    lite.add_contact("benjamin@reader.example")
+    with lite.database.writing() as session:
+        opt_out(session, left.address_hash, how="a test", now=lite.now)
+    make_one(lite, "ben@reader.example", "benjamin@reader.example")
+    for email in (ANNA, "benjamin@reader.example"):
+        lite.add_contact(email)
+        assert not is_mailable(lite, email)
+
+
+def test_an_address_that_is_somebody_elses_by_now_is_left_to_them(lite: Story) -> None:
+    lite.add_contact(ANA)
+    with lite.database.writing() as session:
+        fresh = read_address("ana@new.example")
+        change_address(session, get_contact(session, ANA), fresh, lite.app.hasher, lite.now, BY_HAND)
+    lite.add_contact(ANA)
+    with lite.database.writing() as session:
+        opt_out(session, get_contact(session, "ana@new.example").address_hash, how="a test", now=lite.now)
+    assert not is_mailable(lite, "ana@new.example")
+    assert is_mailable(lite, ANA)
+
+
 # Touches.
 
 
