@@ -83,6 +83,21 @@ _FILL = (
     SELECT n * 65536, 'insights', 'mail', 'given', 'opt-in', 'announce', 'never', '', timestamptz '2026-01-01'
     FROM generate_series(1::bigint, :contacts) n WHERE n % 5 > 0
     """,
+    """
+    INSERT INTO suppression (address_hash, reason, created_at, how)
+    SELECT md5(n::text), 'opt_out', timestamptz '2026-01-01', 'page' FROM generate_series(7::bigint, :contacts, 50) n
+    """,
+    """
+    INSERT INTO mail_domain (domain, spelling, verdict, because, tries, ask_at)
+    SELECT 'reader' || n || '.example', 'fine', CASE WHEN n % 100 = 0 THEN 'none' ELSE 'mx' END, '', 0,
+           timestamptz '2027-01-01'
+    FROM generate_series(0, 4999) n
+    """,
+    """
+    INSERT INTO contact_past (contact_id, last_open_on, kept_back)
+    SELECT n * 65536, date '2025-06-01' + (n % 300)::int, CASE WHEN n % 90 = 0 THEN 'silent' END
+    FROM generate_series(1::bigint, :contacts, 3) n
+    """,
 )
 
 

@@ -30,7 +30,7 @@ class Activity(SQLModel, table=True):
     """One thing a contact did, or a machine on their behalf."""
 
     __table_args__ = (
-        sa.Index("ix_activity_contact", "contact_id", "kind", "occurred_at"),
+        sa.Index("ix_activity_contact", "contact_id", "kind", "occurred_at", "actor"),
         _what_people_did("ix_activity_did", "kind", "occurred_at", "contact_id"),
         _what_people_did("ix_activity_place", "place", "kind", "occurred_at", "contact_id", "link_label"),
         _what_people_did("ix_activity_link", "link_path", "occurred_at", "contact_id", where=_IS_CLICKED),

@@ -227,6 +227,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_touch_through_id'), ['through_id'], unique=False)
 
     with op.batch_alter_table('activity', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_activity_contact'))
+        batch_op.create_index('ix_activity_contact', ['contact_id', 'kind', 'occurred_at', 'actor'], unique=False)
         batch_op.create_index('ix_activity_did', ['kind', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
         batch_op.create_index('ix_activity_link', ['link_path', 'occurred_at', 'contact_id'], unique=False, sqlite_where=sa.text("actor = 'person' AND kind = 'click'"), postgresql_where=sa.text("actor = 'person' AND kind = 'click'"))
         batch_op.create_index('ix_activity_place', ['place', 'kind', 'occurred_at', 'contact_id', 'link_label'], unique=False, sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
@@ -310,6 +312,8 @@ def downgrade() -> None:
         batch_op.drop_index('ix_activity_place', sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
         batch_op.drop_index('ix_activity_link', sqlite_where=sa.text("actor = 'person' AND kind = 'click'"), postgresql_where=sa.text("actor = 'person' AND kind = 'click'"))
         batch_op.drop_index('ix_activity_did', sqlite_where=sa.text("actor = 'person'"), postgresql_where=sa.text("actor = 'person'"))
+        batch_op.drop_index('ix_activity_contact')
+        batch_op.create_index(batch_op.f('ix_activity_contact'), ['contact_id', 'kind', 'occurred_at'], unique=False)
 
     with op.batch_alter_table('touch', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_touch_through_id'))
