@@ -1,7 +1,7 @@
 """What happens when somebody has confirmed: they become a contact, what they agreed to is written down, and the rest.
 
 Confirming is the person's own new double opt-in: it lifts their opt-out, as nothing else of what stands here would. It
-lifts no bounce, no complaint and no erasure; whoever is held back by one of those gets no mail that could be confirmed.
+lifts no bounce, no complaint and no erasure; whoever is held back by one of those gets no mail to confirm.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from nurture.consent.rules import Basis, Proof
 from nurture.consent.silence.actions import say_yes
 from nurture.consent.suppressions.actions import come_back
 from nurture.contacts import actions, store
+from nurture.contacts.assignment.actions import assign_owners
 from nurture.contacts.history import actions as history
 from nurture.contacts.history.rules import Author
 from nurture.contacts.newcomers.store import Newcomer
@@ -96,6 +97,8 @@ def carry_out(
 ) -> None:
     """Everything a form does, in the order in which one rests on the other."""
     _fill_in(session, form, request, contact, now)
+    # Whose they are decides who is told of a call, so nobody waits for the next round of jobs.
+    assign_owners(session, language, [contact.id], now)
     _agree(session, form, request, contact, now)
     content = form.content
     for tag in content["tags"]:

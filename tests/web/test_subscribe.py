@@ -173,7 +173,7 @@ def test_nobody_can_tell_a_known_address_from_an_unknown_one(forms: House) -> No
     assert contact(forms, "ana@reader.example")["company"] == "Sample & Sons"
 
 
-def test_their_own_double_opt_in_lifts_an_opt_out_and_nothing_else(forms: House) -> None:
+def test_their_own_double_opt_in_lifts_what_was_said_by_them_and_for_them(forms: House) -> None:
     ana = forms.add_contact("ana@reader.example")
     with forms.app.database.writing() as session:
         for reason in (SuppressionReason.OPT_OUT, SuppressionReason.MANUAL):
@@ -181,9 +181,21 @@ def test_their_own_double_opt_in_lifts_an_opt_out_and_nothing_else(forms: House)
     submit(forms, email="ana@reader.example")
     forms.http.post(link(forms))
     standing = {reason: stands for _, reason, stands in forms.suppressions()}
-    assert standing == {"opt_out": False, "manual": True}
+    assert standing == {"opt_out": False, "manual": False}
     events = [row for row in forms.rows("consent_event") if row["what"] == "lifted"]
-    assert [row["wording"] for row in events] == ["Yes, send me the letter."]
+    assert {row["wording"] for row in events} == {"Yes, send me the letter."}
+
+
+@pytest.mark.parametrize("reason", ["hard_bounce", "complaint", "erased"])
+def test_confirming_a_mail_that_came_before_lifts_no_bounce_no_complaint_and_no_erasure(
+    lite_forms: House, reason: str
+) -> None:
+    ana = lite_forms.add_contact("ana@reader.example")
+    submit(lite_forms, email="ana@reader.example")
+    with lite_forms.app.database.writing() as session:
+        suppress(session, ana.address_hash, SuppressionReason(reason), how="a test", now=lite_forms.clock.now())
+    lite_forms.http.post(link(lite_forms))
+    assert [(why, stands) for _, why, stands in lite_forms.suppressions()] == [(reason, True)]
 
 
 def test_an_erased_address_gets_no_mail_and_the_same_page(lite_forms: House) -> None:
