@@ -209,7 +209,8 @@ def _agree(session: Session, people: Sequence[_Person], terms: Terms, now: datet
             one.has_news = True
             one.basis = (news[1], news[2]) if news[1] else None
             before = _spelled(consent.state, consent.basis, consent.given_on) if consent else None
-            one.consent = (Change(f"consent to {terms.topic}", before, _spelled(*news)),)
+            if before or news[0] != "none":
+                one.consent = (Change(f"consent to {terms.topic}", before, _spelled(*news)),)
             said.append(
                 Said(
                     made.contact_id,
