@@ -2,7 +2,6 @@
 
 from nurture.consent.rules import Purpose
 
-
 #: With the longest name a newsletter and a domain may reasonably have, a List-Id stays within its 255 octets.
 _LONGEST_TITLE = 100
 

@@ -66,7 +66,7 @@ def test_whoever_asked_for_it_may_have_it_anywhere_and_for_good(country: str | N
 def test_a_basis_ends_when_the_law_says_and_one_without_a_date_has_ended(
     country: str, who: Who, basis: str, months: int | None, afterwards: Pile
 ) -> None:
-    """CASL 10(10): two years from a purchase, six months from an inquiry."""
+    """CASL 10(10) [84]: two years from a purchase, six months from an inquiry."""
     ruling = rule(TABLE, country, basis, LATELY, who)
     assert (ruling.until, ruling.afterwards) == (add_months(LATELY, months) if months else None, afterwards)
     assert rule(TABLE, country, basis, None, who).pile is (afterwards if months else A)

@@ -84,6 +84,7 @@ deeds = st.lists(
 
 @given(rules, deeds)
 def test_the_parts_always_sum_to_the_score(made: list[ActivityRule], done: list[Deed]) -> None:
+    """GDPR 22, 13(2)(f) [89]: a score explains itself, point by point."""
     result = compute(Model(tuple(made)), done, (), NOBODY, NOW)
     assert round(sum(part.points for part in result.parts), 1) == result.score
 

@@ -62,6 +62,7 @@ def test_whatever_the_body_is_a_post_to_the_way_out_is_a_wish_to_leave(
 
 
 def test_the_button_of_the_page_opts_out_and_says_for_whom(house: House, mail: Mail) -> None:
+    """GDPR 7(3), 21(2) [86]: one press, at once, nothing asked."""
     answer = house.http.post(mail.leave, data={"leave": "yes"})
     assert answer.status_code == 200
     assert "a…@reader.example won’t hear from us again." in words(answer)
