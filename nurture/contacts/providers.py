@@ -211,11 +211,12 @@ def _find_listmonk(headers: frozenset[str], _file_name: str) -> Export | None:
 
 
 def _find_mautic(headers: frozenset[str], _file_name: str) -> Export | None:
-    ours = {
-        "dateidentified", "lastactive", "preferredlocale", "attributiondate", "preferredprofileimage", "points", "stage",
-        "dncpreferences", "dncreason", "ispublished",
+    own = {
+        "dateidentified", "lastactive", "preferredlocale", "attributiondate", "preferredprofileimage", "ispublished",
+        "dncpreferences", "dncreason", "dnc",
     }  # fmt: skip
-    if not {"email", "firstname", "lastname"} <= headers or len(ours & headers) < 2:
+    shared = {"points", "stage", "attribution"}
+    if not {"email", "firstname", "lastname"} <= headers or not own & headers or len((own | shared) & headers) < 2:
         return None
     silent = not any(_MAUTIC.get(header) == "opted_out" for header in headers)
     remark = (

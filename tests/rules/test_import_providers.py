@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nurture.conditions import FieldType
+from nurture.consent.exports import export_headers
 from nurture.consent.rules import Basis
 from nurture.consent.statements import Statement, read_statement
 from nurture.consent.suppressions.rules import SuppressionReason
@@ -225,6 +226,8 @@ def test_mautic_leaves_out_who_must_not_be_contacted_and_a_report_with_the_colum
 def test_a_file_of_ones_own_is_nobodys_export() -> None:
     assert find_export(["email", "first_name", "company", "country", "opted_in"]) is None
     assert find_export(["Email", "Name", "Status", "Created at"]) is None
+    assert find_export(["First name", "Last name", "Email", "Title", "Stage", "Points"]) is None
+    assert find_export(export_headers(DECLARED)) is None
 
 
 def test_the_latest_of_several_days_counts_and_one_to_come_does_not() -> None:
