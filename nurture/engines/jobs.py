@@ -210,20 +210,6 @@ def _announce_due(session: Session, bench: Bench, answers: Answers, now: datetim
     return newsletters.announce_next_at(session, now)
 
 
-def _let_go(session: Session, bench: Bench, now: datetime) -> int:
-    """Once a day, what is older than it may be."""
-    assert bench.retention is not None  # else it is never due
-    count = retention.let_go_of_some(session, bench.retention, now)
-    if retention.is_done_for(session, now) and bench.database.journal and bench.retention.journal:
-        bench.database.journal.forget(now - bench.retention.journal)
-    return count
-
-
-def _let_go_due(session: Session, bench: Bench, answers: Answers, now: datetime) -> datetime | None:
-    """Nothing waits for midnight: the first look of a day finds it due."""
-    return None if bench.retention is None or retention.is_done_for(session, now) else now
-
-
 def _midnight(at: datetime) -> datetime:
     """When the UTC day of that instant began.
 
@@ -299,7 +285,12 @@ JOBS: tuple[Job, ...] = (
         lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now),
         lambda session, bench, answers, now: newsletters.next_due_at(session),
     ),
-    Job("retention", _let_go, _let_go_due),
+    Job(
+        "retention",
+        lambda session, bench, now: retention.let_go_of_some(session, bench.retention, bench.database.journal, now),
+        lambda session, bench, answers, now: retention.due_at(session, bench.retention, now),
+    ),
+    ),
 )
 
 

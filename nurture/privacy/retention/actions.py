@@ -8,6 +8,7 @@ from datetime import datetime
 
 from nurture.database.claiming import get_mark, hold_lock, set_mark
 from nurture.database.engine import Session
+from nurture.database.journal import Journal
 from nurture.privacy.retention import store
 from nurture.privacy.retention.rules import Retention, Term, terms_of
 
@@ -15,14 +16,18 @@ _ROWS_AT_ONCE = 200
 _JOB = "retention"
 
 
-def is_done_for(session: Session, now: datetime) -> bool:
-    """Whether today has been seen to."""
+def due_at(session: Session, retention: Retention | None, now: datetime) -> datetime | None:
+    """Nothing waits for midnight: the first look of a day finds it due. None without terms, and once it is done."""
+    return None if retention is None or _is_done_for(session, now) else now
+
+
+def _is_done_for(session: Session, now: datetime) -> bool:
     return get_mark(session, _JOB) == f"{now:%Y-%m-%d}"
 
 
-def let_go_of_some(session: Session, retention: Retention, now: datetime) -> int:
-    """One page of the first term that is not done for today; 0 when all are."""
-    if is_done_for(session, now):
+def let_go_of_some(session: Session, retention: Retention | None, journal: Journal | None, now: datetime) -> int:
+    """One page of the first term that is not done for today, the journal last; 0 when all are."""
+    if retention is None or _is_done_for(session, now):
         return 0
     today = f"{now:%Y-%m-%d}"
     for term in terms_of(retention):
@@ -35,6 +40,8 @@ def let_go_of_some(session: Session, retention: Retention, now: datetime) -> int
         if after.endswith("…"):
             set_mark(session, job, f"{today}:{_page(session, term, int(after[:-1]), now)}")
             return 1
+    if journal is not None and retention.journal:
+        journal.forget(now - retention.journal)
     set_mark(session, _JOB, today)
     return 1
 
