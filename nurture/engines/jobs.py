@@ -290,7 +290,6 @@ JOBS: tuple[Job, ...] = (
         lambda session, bench, now: retention.let_go_of_some(session, bench.retention, bench.database.journal, now),
         lambda session, bench, answers, now: retention.due_at(session, bench.retention, now),
     ),
-    ),
 )
 
 
