@@ -76,9 +76,11 @@ def _health(checkup: "Checkup") -> dict[str, Any]:
     return {
         "people": checkup.people,
         "role_accounts": checkup.roles,
-        "disposable": [{"domain": domain, "people": count} for domain, count in checkup.disposable.most_common()],
+        "disposable": [
+            {"domain": domain or "others", "people": count} for domain, count in checkup.disposable.most_common()
+        ],
         "misspelt": [
-            {"domain": domain, "meant": misspelt(domain), "people": count}
+            {"domain": domain or "others", "meant": misspelt(domain), "people": count}
             for domain, count in checkup.misspelt.most_common()
         ],
         "age": {

@@ -1,8 +1,11 @@
 """What an address shows about itself before any mail."""
 
+from datetime import date
+
 import disposable_email_domains
 import pytest
 
+from nurture.contacts.checkup import Checkup
 from nurture.contacts.freemail import _DOMAINS
 from nurture.contacts.health import is_disposable, is_role_account, misspelt
 
@@ -54,3 +57,19 @@ def test_a_disposable_domain_is_known_with_what_lies_below_it() -> None:
     assert is_disposable("mailinator.com")
     assert is_disposable("eu.Mailinator.com")
     assert not [domain for domain in (*REAL.split(), *_DOMAINS) if is_disposable(domain)]
+
+
+def test_a_checkup_counts_people_by_the_latest_day_anything_is_known_of_them() -> None:
+    checkup = Checkup(date(2026, 3, 10))
+    for day in (None, date(2026, 3, 10), date(2025, 3, 10), date(2025, 3, 9), date(2024, 3, 9), date(2024, 3, 8)):
+        checkup.see("ana@reader.example", day)
+    assert (checkup.people, checkup.undated) == (6, 1)
+    assert (checkup.within_a_year, checkup.within_two_years, checkup.older) == (2, 2, 1)
+
+
+def test_a_checkup_names_no_more_domains_than_somebody_reads() -> None:
+    checkup = Checkup(date(2026, 3, 10))
+    for domain in sorted(disposable_email_domains.blocklist)[:1_000]:
+        checkup.see(f"ana@{domain}", None)
+    assert checkup.disposable.total() + checkup.misspelt.total() == 1_000
+    assert len(checkup.disposable) <= 201
