@@ -14,7 +14,7 @@ from nurture.rendering.source import Findings
 PART = "parts/question.mjml"
 
 _ASKING = re.compile(r"question\s*\(")
-_TEXT_TAG = re.compile(r"<(/?)mj-text\b")
+_TEXT_TAG = re.compile(r"<(/?)mj-text\b[^>]*?(/?)>")
 
 
 def is_question(token: Token) -> bool:
@@ -48,10 +48,8 @@ def _names(token: Token, findings: Findings) -> tuple[str, ...]:
 
 def check_place(token: Token, before: Sequence[Token], findings: Findings) -> None:
     """A question stands between the texts of a mail, not within one."""
-    for one in reversed(before):
-        found = _TEXT_TAG.findall(one.text) if one.kind is Kind.TEXT else []
-        if found:
-            if not found[-1]:
-                message = f"`{token.text}` stands in the middle of a text"
-                findings.add(token.place(), "NT207", message, "give it a line of its own, outside <mj-text>")
-            return
+    written = "".join(one.text if one.kind is Kind.TEXT else "·" for one in before)
+    tags = _TEXT_TAG.findall(written)
+    if tags and not any(tags[-1]):  # the last one opens a text and does not close itself
+        message = f"`{token.text}` stands in the middle of a text"
+        findings.add(token.place(), "NT207", message, "give it a line of its own, outside <mj-text>")

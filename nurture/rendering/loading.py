@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nurture.errors import did_you_mean
+from nurture.rendering import asking
 from nurture.rendering.checks import check_mail
 from nurture.rendering.compiling import CompiledMail, compile_tokens
 from nurture.rendering.flattening import Block, Template, flatten, read
@@ -257,8 +258,9 @@ def _original_at(file: str, place: Place | None, text: str) -> Original:
 
 
 def _with_colors(tokens: list[Token]) -> list[Token]:
-    """Colors that Markdown uses and the layout does not set, set to what they are without any brand."""
-    asked = {token.inner for token in tokens if token.kind is Kind.OUTPUT and token.is_made}
+    """Colors that Markdown or a question uses and the layout does not set, set to what they are without any brand."""
+    ours = (token for token in tokens if token.is_made or token.original.file.endswith(asking.PART))
+    asked = {token.inner for token in ours if token.kind is Kind.OUTPUT}
     named = {token.inner.split()[1] for token in tokens if token.word == "set" and len(token.inner.split()) > 1}
     first = tokens[0] if tokens else None
     if first is None:

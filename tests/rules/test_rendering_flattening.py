@@ -22,7 +22,7 @@ def mails(tmp_path: Path) -> Mails:
 def flat(mails: Mails, text: str) -> tuple[str, list[TemplateProblem]]:
     findings = Findings()
     template = read(scan(Original("templates/mail.mjml", text), findings), findings)
-    return text_of(flatten(template, Library(mails.templates), findings)), findings.problems
+    return text_of(flatten(template, Library(mails.templates), findings).tokens), findings.problems
 
 
 def test_a_block_of_the_mail_takes_the_place_of_the_layouts(mails: Mails) -> None:
@@ -189,3 +189,27 @@ def test_a_mistake_in_a_part_is_reported_where_it_stands(mails: Mails) -> None:
     assert mails.problems("m.mjml", in_body('\n\n{% include "parts/bad.mjml" %}')) == [
         'NT303 templates/parts/bad.mjml:4:30: <mj-image> has no attribute wdth; MJML drops it. Did you mean "width"?'
     ]
+
+
+def test_a_question_becomes_its_part_and_is_known_by_name(mails: Mails) -> None:
+    reading = mails.read("a.md", 'Hello,\n\n{{ question("timing", "size") }}\n\nGoodbye.\n', is_campaign=False)
+    source = reading.get_source()
+    assert source.questions == ("timing", "size")
+    assert "{% if mail.question %}" in source.body
+    assert reading.compiled is not None
+    assert (reading.compiled.links, "answer_url" in reading.compiled.addresses) == ((), True)  # no click is counted
+
+
+def test_a_question_may_stand_in_a_block_of_jinja_and_in_mjml(mails: Mails) -> None:
+    asked = mails.read("a.md", 'Hi\n{% if contact.company %}\n{{ question("size") }}\n{% endif %}\n', is_campaign=False)
+    assert asked.get_source().questions == ("size",)
+    assert mails.read("first.md", '{{ question("size") }}\n', is_campaign=False).get_source().questions == ("size",)
+    column = in_body('<mj-text>Hi</mj-text>{{ question("size") }}')
+    assert mails.read("b.mjml", column, is_campaign=False).get_source().questions == ("size",)
+
+
+@pytest.mark.parametrize("asked", ["question(timing)", 'question("a" ~ "b")', "question()", 'question(name="timing")'])
+def test_a_question_that_is_not_named_in_quotes_is_told(mails: Mails, asked: str) -> None:
+    (problem,) = mails.problems("a.md", f"Hello\n\n{{{{ {asked} }}}}\n")
+    assert problem.startswith("NT207 ")
+    assert "a.md:3:1: " in problem

@@ -42,7 +42,7 @@ def asking(database: Database, tmp_path: Path, now: datetime) -> Iterator[House]
     """A house whose one letter asks a question."""
     files = {
         "campaigns/questions.yaml": QUESTIONS,
-        "templates/report.mjml": '{% set accent_color = "#1a5fb4" %}' + LETTER,
+        "templates/report.mjml": LETTER,
         "templates/parts/question.mjml": PART.read_text(encoding="utf-8"),
     }
     with running_house(tmp_path / "house", database.url, now, files=files) as made:
