@@ -23,7 +23,7 @@ Language = Annotated[str, typer.Option("--language", help="One of the form's; de
 
 
 def register(app: typer.Typer) -> None:
-    forms = typer.Typer(help="Forms: how many sign up and confirm, for another site, as a QR code.")
+    forms = typer.Typer()
     forms.callback(invoke_without_command=True)(list_forms)
     forms.command("embed")(embed)
     forms.command("qr")(qr)
