@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from nurture.cli.examination import _links
 from nurture.database.engine import Database
 from nurture.delivery.rules import MOST_BY_MAIL_ALONE
 from tests.web.houses import LETTER, House, Mail, running_house
@@ -102,6 +103,14 @@ def test_real_mail_is_sent_without_a_public_server_but_not_without_a_mailbox(lit
     for domain in ("", "localhost", "acme.local"):
         none = type(boundary)(False, "", frozenset("*"), frozenset(), is_by_mail_alone=True, inbound_domain=domain)
         assert "inbound.domain" in (none.find_objection("reader.example") or "")
+
+
+def test_doctor_says_where_readers_leave_and_how_many_mails_that_carries(lite: House) -> None:
+    finding = _links(lite.app)
+    assert (finding.is_ok, finding.what) == (
+        True,
+        "readers leave by mail to mail.acme.example; at most 1,000 mails a day",
+    )
 
 
 def test_the_house_holds_itself_to_a_thousand_a_day_and_records_nothing(lite: House) -> None:
