@@ -7,9 +7,9 @@ import pytest
 
 from nurture.consent import store as consents
 from nurture.consent.actions import choose_topic
-from nurture.consent.arrivals import Summary
 from nurture.consent.definition import table_of
 from nurture.consent.rules import Basis, Pile, Purpose, may_send
+from nurture.consent.summaries import Summary
 from nurture.consent.suppressions.actions import opt_out, suppress, undo_opt_out
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts import store as contacts
