@@ -9,8 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from nurture.consent import store as consents
-from nurture.consent.actions import judge_again
-from nurture.consent.definition import get_table
 from nurture.consent.identity.actions import carry_over
 from nurture.consent.rhythms.rules import LENGTHS
 from nurture.consent.rhythms.store import find_rhythm, save_rhythm
@@ -148,7 +146,6 @@ def _fill(session: Session, done: Merged, keep: Contact, other: Contact, now: da
     mine, theirs = _values(keep), _values(other)
     values = missing_values(mine, theirs)
     done.changes = list(changes_of(session, keep, values).values())
-    had_no_country = keep.country is None
     set_values(session, keep, values, now, author)
     links = {**other.links, **keep.links}
     stage = stage_of_both(keep.stage, other.stage)
@@ -168,9 +165,6 @@ def _fill(session: Session, done: Merged, keep: Contact, other: Contact, now: da
     keep.changed_at = now
     session.add(keep)
     session.flush()
-    if had_no_country and keep.country is not None:
-        judge_again(session, get_table(session), consents.list_to_judge(session, [keep.id]), now)
-        session.flush()
 
 
 def _values(contact: Contact) -> dict[str, Any]:

@@ -88,8 +88,15 @@ def stage_of_both(keep: str, other: str) -> str:
 
 
 def missing_values(keep: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """What the contact that stays does not know about itself and the other one does."""
-    return {name: value for name, value in other.items() if value not in {None, ""} and keep.get(name) in {None, ""}}
+    """What the contact that stays does not know about itself and the other one does.
+
+    But for the country: it decides which law protects them, and one that nobody knows counts as the strictest.
+    """
+    return {
+        name: value
+        for name, value in other.items()
+        if name != "country" and value not in {None, ""} and keep.get(name) in {None, ""}
+    }
 
 
 def renamed(key: str, other_id: int, keep_id: int) -> str | None:

@@ -94,10 +94,10 @@ def test_whom_sales_had_is_with_sales(keep: str, other: str) -> None:
         assert after == "disqualified"
 
 
-def test_gaps_are_filled_and_nothing_is_overwritten() -> None:
+def test_gaps_are_filled_and_nothing_is_overwritten_and_no_other_law_counts() -> None:
     keep = {"first_name": "Ana", "country": None, "industry": ""}
     other = {"first_name": "Anna", "country": "DE", "industry": "steel", "job_title": None}
-    assert missing_values(keep, other) == {"country": "DE", "industry": "steel"}
+    assert missing_values(keep, other) == {"industry": "steel"}
 
 
 @pytest.mark.parametrize(
