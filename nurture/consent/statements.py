@@ -115,7 +115,7 @@ def get_basis(text: str) -> Basis:
     if word(text) in {"purchased", "bought", "gekauft"}:
         raise BadInput(
             '"purchased" says where a contact comes from, not why you may write: buying an address gives no permission. '
-            "Import with --source purchased; those people must be asked first."
+            "Import with --source purchased; nobody is written to there until they sign up themselves."
         )
     raise BadInput(f'"{text}" is not a basis; take one of: {", ".join(Basis)}.{did_you_mean(text, Basis)}')
 
