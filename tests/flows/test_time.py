@@ -22,6 +22,7 @@ from nurture.contacts.actions import change_contact, get_contact
 from nurture.database.engine import Database
 from nurture.database.installation import pause, resume
 from nurture.delivery.rules import SETTLED
+from nurture.engines.catching_up import catch_up
 from nurture.engines.jobs import run_due
 from nurture.engines.local import run_once
 from nurture.sequences.entries import enroll
@@ -151,6 +152,7 @@ def test_looking_twice_at_one_instant_adds_nothing(story: Story, happening: Trou
         for letter in story.letters_to(email)[-1:]:
             story.ask(letter.clicks[0])
         story.settle()
+        catch_up(story.database, story.now)  # a start notes how far it compared the journal; this one has nothing to add
         before = story.everything(but=("worker",))
         story.settle()
         # So does a second process that was started at the same instant.
