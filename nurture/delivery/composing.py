@@ -25,7 +25,7 @@ from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery import headers
 from nurture.delivery.asking import choose_for, read_asked, words_of
-from nurture.delivery.offering import Offer, addresses_of, make_offer, read_offer
+from nurture.delivery.offering import addresses_of, mails_of, make_offer, read_offer
 from nurture.delivery.store import Delivery
 from nurture.delivery.urls import (
     Via,
@@ -194,20 +194,14 @@ def render(mail: CompiledMail, delivery: Delivery, house: House, recipient: Reci
     """Subject, HTML and text as this person gets them; `email` is what `contact.email` stands for."""
     context, urls = context_of(delivery, email), urls_of(delivery, house, recipient)
     if (offer := read_offer(delivery.facts)) is not None:
-        meeting = _meeting_of(offer, delivery, house)
+        if house.is_by_mail_alone:
+            meeting = mails_of(offer, meet_mailto(house.keys, house.inbound_domain, delivery.id))
+        else:
+            meeting = addresses_of(offer, meet_url(house.keys, house.base_url, delivery.id))
         context["mail"] = {**context["mail"], "meeting": meeting}
         # Who follows them has not clicked: they lead to a page of ours, tracked or not.
         urls = replace(urls, others=frozenset({meeting["url"], *(slot["url"] for slot in meeting["slots"])}))
     return mail.render(context, urls)
-
-
-def _meeting_of(offer: Offer, delivery: Delivery, house: House) -> dict[str, Any]:
-    """What `mail.meeting` is: links to the page where a time is picked, or mails that say which."""
-    if not house.is_by_mail_alone:
-        return addresses_of(offer, meet_url(house.keys, house.base_url, delivery.id))
-    write = meet_mailto(house.keys, house.inbound_domain, delivery.id)
-    slots = [{"label": slot["label"], "url": write(slot["label"])} for slot in addresses_of(offer, "")["slots"]]
-    return {"url": write(""), "slots": slots}
 
 
 def context_of(delivery: Delivery, email: str) -> dict[str, Any]:

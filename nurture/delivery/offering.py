@@ -5,7 +5,7 @@ same ones. Nobody's calendar is asked: they lie in the working hours of whoever 
 another day, and at a civil hour where the reader is if there is one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -115,3 +115,9 @@ def addresses_of(offer: Offer, url: str) -> dict[str, Any]:
             for number, at in enumerate(offer.times, start=1)
         ],
     }
+
+
+def mails_of(offer: Offer, write: Callable[[str], str]) -> dict[str, Any]:
+    """The same where no page can be reached: `write` makes the mail that picks a time, or another one."""
+    slots = [{"label": label, "url": write(label)} for label in (label_of(at, offer.zone) for at in offer.times)]
+    return {"url": write(""), "slots": slots}
