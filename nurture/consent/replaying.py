@@ -69,7 +69,7 @@ def _kind(entry: Mapping[str, Any]) -> str:
 
 def _put_back(session: Session, entry: Mapping[str, Any]) -> None:
     at = at_of(entry)
-    contact = contacts.find_by_any_hash(session, entry["hash"])
+    contact = _whose(session, entry)
     if contact is not None:
         contacts.lock_contacts(session, [contact.id], exclusively=True)
     match _kind(entry):
@@ -100,6 +100,12 @@ def _put_back(session: Session, entry: Mapping[str, Any]) -> None:
         mark_changed(session, [contact.id], at)
 
 
+def _whose(session: Session, entry: Mapping[str, Any]) -> Contact | None:
+    """Who said it: also somebody who had another address then than the restored database knows."""
+    contact = contacts.find_by_any_hash(session, entry["hash"])
+    return contact or (session.get(Contact, entry["contact"]) if "contact" in entry else None)
+
+
 def _refuse(session: Session, contact: Contact | None, entry: Mapping[str, Any], at: datetime) -> None:
     """They refused a topic, left it, or do not want to be tracked; unless the database knows a newer word of theirs."""
     if contact is None:
@@ -107,7 +113,7 @@ def _refuse(session: Session, contact: Contact | None, entry: Mapping[str, Any],
     purpose = ConsentPurpose(entry.get("purpose") or ConsentPurpose.MAIL)
     topic = entry.get("topic") or store.EVERY_TOPIC
     held = store.consents_of(session, [contact.id], purpose).get((contact.id, topic))
-    if held is not None and held.changed_at > at and held.state != "none":
+    if held is not None and _is_outdated(session, held, at):
         return
     kept = {"basis": held.basis, "given_on": held.given_on, "law": held.law} if held else {}
     row = {
@@ -115,6 +121,13 @@ def _refuse(session: Session, contact: Contact | None, entry: Mapping[str, Any],
         "given_on": None, "pile": Pile.NEVER, "expires_at": None, "afterwards": Pile.NEVER, "law": "", "changed_at": at,
     }  # fmt: skip
     store.save_consents(session, [{**row, **kept}])
+
+
+def _is_outdated(session: Session, held: store.Consent, at: datetime) -> bool:
+    """Whether what holds came after a no of that instant, and from them: a table or a file looked at since is no word."""
+    if held.purpose == ConsentPurpose.TRACKING or held.state not in {"given", "none"}:
+        return held.changed_at > at
+    return store.has_said_yes_since(session, held.contact_id, held.topic, at)
 
 
 def _pause(session: Session, contact: Contact | None, said: str, at: datetime) -> None:

@@ -205,6 +205,19 @@ def known_events(session: Session, ids: Iterable[int]) -> set[int]:
     )
 
 
+def has_said_yes_since(session: Session, contact_id: int, topic: str, at: datetime) -> bool:
+    """Whether they came back to a topic after that instant, on a page or with a yes of a later day."""
+    statement = sa.select(col(ConsentEvent.id)).where(
+        col(ConsentEvent.contact_id) == contact_id,
+        col(ConsentEvent.topic) == topic,
+        col(ConsentEvent.purpose) == ConsentPurpose.MAIL,
+        col(ConsentEvent.what) == "given",
+        col(ConsentEvent.recorded_at) > at,
+        sa.or_(col(ConsentEvent.basis).is_(None), col(ConsentEvent.given_on) > at.date()),
+    )
+    return session.execute(statement.limit(1)).first() is not None
+
+
 def last_event(session: Session, address_hash: str, what: str) -> ConsentEvent | None:
     statement = sa.select(ConsentEvent).where(
         col(ConsentEvent.address_hash) == address_hash, col(ConsentEvent.what) == what

@@ -4,7 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from nurture.consent.actions import choose_pause, choose_topic, choose_tracking
+from nurture.consent.actions import Said, choose_pause, choose_topic, choose_tracking, judge_again, record
+from nurture.consent.definition import get_table
+from nurture.consent.identity.actions import change_address
+from nurture.consent.rules import Basis
+from nurture.consent.store import list_to_judge
 from nurture.consent.suppressions.actions import opt_out, suppress_domain
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.consent.suppressions.store import suppressions_of
+from nurture.contacts import store as contacts
+from nurture.contacts.addresses import read_address
+from nurture.contacts.history.rules import Author
 from nurture.database.engine import Database
 from nurture.database.journal import notes_before
 from nurture.engines.catching_up import CaughtUp, catch_up
@@ -157,3 +164,48 @@ def _opt_out_and_die(story: Story, address_hash: str) -> None:
         opt_out(session, address_hash, how="a page", now=story.now)
         story.database.journal.append(notes_before(session), must_last=True)
         raise KeyboardInterrupt
+
+
+def test_a_no_said_under_a_later_address_finds_the_person_at_their_earlier_one(lite: Story) -> None:
+    backup = back_up(lite)
+    one = lite.contact(READERS[0])
+    with lite.database.writing(durable=True) as session:
+        here = session.get_one(contacts.Contact, one.id)
+        change_address(session, here, read_address("new@elsewhere.example"), lite.app.hasher, lite.now, Author("page"))
+    with lite.database.writing(durable=True) as session:
+        here = session.get_one(contacts.Contact, one.id)
+        choose_topic(session, here, "insights", wanted=False, how="a page", now=lite.now)
+
+    restore(lite, backup)
+
+    assert {row["contact_id"]: row["state"] for row in lite.rows("consent")}[one.id] == "withdrawn"
+
+
+@pytest.mark.parametrize("comes_back", [False, True], ids=["a table and a file", "their own press"])
+def test_what_is_done_before_the_start_outdoes_no_no_but_their_own_newer_word(lite: Story, *, comes_back: bool) -> None:
+    """Whoever restores may publish and import first: both look at what holds, and neither is a word of the person."""
+    backup = back_up(lite)
+    one = lite.contact(READERS[0])
+    with lite.database.writing(durable=True) as session:
+        choose_topic(session, one, "insights", wanted=False, how="a page", now=lite.now)
+    noticed, lite.app.database.journal = lite.app.database.journal, None
+    restore(lite, backup)
+    lite.app.database.journal = noticed
+    later = lite.now + timedelta(hours=1)
+    with lite.database.writing() as session:
+        table = get_table(session)
+        ((consent, _, domain),) = list_to_judge(session, [one.id])
+        judge_again(session, table, [(consent, "DE", domain)], later)
+        said = Said(
+            one.id, one.address_hash, "US", "insights", "given", Basis.OPT_IN, date(2026, 1, 5), "import of x.csv"
+        )
+        record(session, table, [said], later)
+        if comes_back:
+            choose_topic(session, one, "insights", wanted=False, how="a page", now=later)
+            choose_topic(session, one, "insights", wanted=True, how="a page", now=later)
+
+    catch_up(lite.database, later)
+
+    assert {row["contact_id"]: row["state"] for row in lite.rows("consent")}[one.id] == (
+        "given" if comes_back else "withdrawn"
+    )
