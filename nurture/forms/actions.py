@@ -14,6 +14,7 @@ from typing import Any
 from nurture.campaigns import store as campaigns
 from nurture.consent import store as consents
 from nurture.consent.rules import Purpose, may_send
+from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.addresses import Address
 from nurture.contacts.newcomers.store import (
@@ -36,7 +37,7 @@ from nurture.forms.stamps import confirm_token
 from nurture.forms.store import SignUp
 from nurture.tokens import AddressHasher, TokenKeys
 
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 _AGAIN = ":again"
 
 
@@ -113,7 +114,7 @@ def sign_up(session: Session, desk: Desk, form: Form, entry: Entry, came: Came, 
     if came.ip and store.count_from_ip(session, came.ip, now - _HOUR) >= desk.terms.per_ip:
         return Outcome.TOO_MANY
     person = came.contact or _whom(session, desk, entry.address, now)
-    if store.count_of_address(session, person.address_hash, now - _DAY) >= desk.terms.per_address:
+    if _is_asked_often(session, desk, person, now):
         # The same answer as ever: nobody learns whether somebody else signed this address up before.
         return Outcome.ASKED
     row = SignUp(
@@ -133,7 +134,10 @@ def sign_up(session: Session, desk: Desk, form: Form, entry: Entry, came: Came, 
         due_at=next_look_at(now, is_reminded=False, terms=desk.terms),
     )
     if came.contact is not None and may_act_at_once(
-        is_personal=True, subscribed=_subscribed(session, came.contact, entry.topics, now), topics=entry.topics
+        is_personal=True,
+        subscribed=_subscribed(session, came.contact, entry.topics, now),
+        topics=entry.topics,
+        wants_tracking=entry.wants_tracking,
     ):
         session.add(row)
         session.flush()
@@ -155,6 +159,16 @@ def _whom(session: Session, desk: Desk, address: Address | None, now: datetime) 
     assert address is not None  # only a personal link does without
     known = contacts.find_contact(session, address.key)
     return known or ensure_newcomer(session, address, desk.hasher, now)
+
+
+def _is_asked_often(session: Session, desk: Desk, person: Contact | Newcomer, now: datetime) -> bool:
+    """Whether a stranger may be filling a mailbox: too many in a day, however it is spelled, or day after day."""
+    most, address_hash = desk.terms.per_address, person.address_hash
+    return (
+        store.count_of_address(session, address_hash, now - _DAY) >= most
+        or store.count_of_mailbox(session, person.address_key, now - _DAY) >= most
+        or store.count_of_address(session, address_hash, now - _WEEK) >= 2 * most
+    )
 
 
 def _subscribed(session: Session, contact: Contact, topics: Sequence[str], now: datetime) -> list[str]:
@@ -256,7 +270,8 @@ def _remind(session: Session, desk: Desk, row: SignUp, now: datetime) -> None:
     row.reminded_at = now
     row.due_at = next_look_at(row.submitted_at, is_reminded=True, terms=desk.terms)
     session.add(row)
-    if person is not None:
+    # Whoever said no is asked once, since they may have changed their mind; nobody insists.
+    if person is not None and not suppressions_of(session, [person.address_hash]):
         _ask(session, desk, get_version(session, row.form, row.version_id), row, person, now, again=_AGAIN)
 
 

@@ -6,6 +6,7 @@ that it was them: whatever was asked for waits until a link in a mail to that ad
 """
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -216,12 +217,23 @@ def _read_value(form: Form, question: Question, text: str, faults: dict[str, str
     return value
 
 
-def may_act_at_once(*, is_personal: bool, subscribed: Sequence[str], topics: Sequence[str]) -> bool:
+def may_act_at_once(
+    *, is_personal: bool, subscribed: Sequence[str], topics: Sequence[str], wants_tracking: bool = False
+) -> bool:
     """Whether no mail has to ask first: the link came in a mail to them, and they get these topics anyway.
 
-    A forwarded link can so add to what its owner gets, within what they agreed to, and change nothing else.
+    A forwarded link can so add to what its owner gets, within what they agreed to, and change nothing else: nobody
+    agrees to be tracked on somebody else's behalf.
     """
-    return is_personal and set(topics) <= set(subscribed)
+    return is_personal and not wants_tracking and set(topics) <= set(subscribed)
+
+
+def line_of(ip: str) -> str:
+    """Whose line an address of the net belongs to: itself, or the /64 that a single IPv6 subscriber has to choose from."""
+    try:
+        return str(ipaddress.ip_network(f"{ip}/64", strict=False)) if ":" in ip else ip
+    except ValueError:
+        return ip
 
 
 def next_look_at(submitted_at: datetime, *, is_reminded: bool, terms: Terms) -> datetime:

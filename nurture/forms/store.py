@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
+from nurture.contacts.newcomers.store import Newcomer
 from nurture.database.columns import id_column, instant_column, json_column, reference
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows
-from nurture.forms.rules import State
+from nurture.forms.rules import State, line_of
 
 _WAITS = sa.text("due_at IS NOT NULL")
 
@@ -56,13 +57,29 @@ def find_sign_up(session: Session, sign_up_id: int) -> SignUp | None:
 
 
 def count_from_ip(session: Session, ip: str, since: datetime) -> int:
-    """How many sign-ups came from this address of the net."""
-    return _count(session, col(SignUp.ip) == ip, col(SignUp.submitted_at) > since)
+    """How many sign-ups came from this address of the net, or from its /64: of IPv6 one line has that many."""
+    recent = col(SignUp.submitted_at) > since
+    if ":" not in ip:
+        return _count(session, col(SignUp.ip) == ip, recent)
+    line, start = line_of(ip), f"{ip.partition(':')[0]}:"
+    near = sa.select(col(SignUp.ip), sa.func.count()).where(recent, col(SignUp.ip).startswith(start, autoescape=True))
+    rows = session.execute(near.group_by(col(SignUp.ip))).tuples()
+    return sum(count for other, count in rows if line_of(other) == line)
 
 
 def count_of_address(session: Session, address_hash: str, since: datetime) -> int:
     """How many sign-ups there were for this mail address."""
     return _count(session, col(SignUp.address_hash) == address_hash, col(SignUp.submitted_at) > since)
+
+
+def count_of_mailbox(session: Session, address_key: str, since: datetime) -> int:
+    """How many sign-ups there were for all spellings of this mailbox, `bo+one@` and `bo+two@`, that nobody confirmed."""
+    local, _, domain = address_key.rpartition("@")
+    name = local.partition("+")[0]
+    key = col(Newcomer.address_key)
+    is_theirs = sa.or_(key == f"{name}@{domain}", key.startswith(f"{name}+", autoescape=True))
+    theirs = sa.select(col(Newcomer.id)).where(is_theirs, col(Newcomer.domain) == domain)
+    return _count(session, col(SignUp.newcomer_id).in_(theirs), col(SignUp.submitted_at) > since)
 
 
 def count_pending(session: Session, form: str) -> int:

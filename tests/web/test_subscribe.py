@@ -266,6 +266,30 @@ def test_what_comes_too_often_from_one_place_is_put_off_and_one_address_is_writt
     assert submit(lite_forms, email="late@reader.example").status_code == 200
 
 
+def test_nobody_fills_a_strangers_mailbox_day_after_day_or_by_spelling_it_otherwise(lite_forms: House) -> None:
+    for _ in range(6):
+        for _ in range(5):
+            submit(lite_forms)
+        lite_forms.step(hours=25)
+    assert len(letters(lite_forms)) == 6
+    for number in range(6):
+        submit(lite_forms, email=f"Al+{number}@reader.example")
+    assert len(letters(lite_forms)) == 6 + 3
+
+
+def test_one_line_of_ipv6_is_one_place_whatever_address_it_takes(
+    sqlite: Database, tmp_path: Path, now: datetime
+) -> None:
+    settings = {"NURTURE_WEB__TRUSTED_PROXIES": "127.0.0.1", "NURTURE_FORMS__PER_IP": "2"}
+    files = {"campaigns/forms.yaml": FORMS}
+    with running_house(tmp_path / "house", sqlite.url, now, files=files, environment=settings) as house:
+        seen = []
+        for number, ip in enumerate(["2001:db8::1", "2001:db8::a:b:c:d", "2001:db8:0:0:9::", "2001:db8:0:1::1"]):
+            house.http.headers["X-Forwarded-For"] = ip
+            seen.append(submit(house, email=f"bo{number}@reader.example").status_code)
+        assert seen == [200, 200, 429, 200]
+
+
 def test_who_asks_is_seen_through_trusted_proxies_only(sqlite: Database, tmp_path: Path, now: datetime) -> None:
     settings = {"NURTURE_WEB__TRUSTED_PROXIES": "127.0.0.1"}
     files = {"campaigns/forms.yaml": FORMS}
@@ -298,6 +322,20 @@ def test_nobody_is_reminded_more_than_once_and_then_it_is_forgotten(forms: House
         assert (row["address_hash"], row["ip"], row["page"], row["said"]) in [("", "", "", {}), ("", "", "", "{}")]
     assert forms.http.get(path).status_code == forms.http.post(path).status_code == 410
     assert forms.rows("contact") == []
+
+
+def test_whoever_said_no_is_asked_once_and_not_reminded(forms: House) -> None:
+    """They may have changed their mind, or a stranger typed their address: one mail tells, a second one insists."""
+    bo = forms.add_contact("bo@reader.example")
+    submit(forms)
+    with forms.app.database.writing() as session:
+        opt_out(session, bo.address_hash, how="a test", now=forms.clock.now())
+    forms.step(days=2)
+    run(forms)
+    assert len(letters(forms)) == 1
+    forms.step(days=5)
+    run(forms)
+    assert [row["state"] for row in forms.rows("sign_up")] == ["forgotten"]
 
 
 def test_a_call_is_a_wish_for_contact_and_no_demonstration(lite_forms: House) -> None:
@@ -345,6 +383,17 @@ def test_a_personal_link_asks_only_what_is_not_known_and_shows_no_more_than_who_
     assert ana["company"] == "Sample & Sons"
     assert "80" in str(ana["fields"])
     assert letters(lite_forms) == []
+
+
+def test_a_forwarded_link_lets_nobody_agree_to_be_tracked_for_somebody_else(lite_forms: House) -> None:
+    ana = lite_forms.add_contact(country="DE")
+    mail = lite_forms.send(ana)
+    answer = submit(lite_forms, personal(lite_forms, mail.id), email="", tracking="yes")
+    assert "One press is missing" in answer.text
+    assert [row for row in lite_forms.rows("consent_event") if row["purpose"] == "tracking"] == []
+    assert [letter["contact_id"] for letter in letters(lite_forms)] == [ana.id]
+    lite_forms.http.post(link(lite_forms))
+    assert len([row for row in lite_forms.rows("consent_event") if row["purpose"] == "tracking"]) == 1
 
 
 def test_a_forwarded_link_brings_back_nobody_who_left(lite_forms: House) -> None:
