@@ -63,8 +63,8 @@ def count_from_ip(session: Session, ip: str, since: datetime) -> int:
         return _count(session, col(SignUp.ip) == ip, recent)
     line, start = line_of(ip), f"{ip.partition(':')[0]}:"
     near = sa.select(col(SignUp.ip), sa.func.count()).where(recent, col(SignUp.ip).startswith(start, autoescape=True))
-    rows = session.execute(near.group_by(col(SignUp.ip))).tuples()
-    return sum(count for other, count in rows if line_of(other) == line)
+    rows = session.execute(near.group_by(col(SignUp.ip)))
+    return sum(int(count) for other, count in rows if line_of(other) == line)
 
 
 def count_of_address(session: Session, address_hash: str, since: datetime) -> int:
