@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from nurture.consent import store
+from nurture.consent import ledger, store
 from nurture.consent.holds import store as holds
 from nurture.consent.holds.store import Hold
 from nurture.consent.law.rules import ConsentTable, Who, end_of, rule, who_at
@@ -112,6 +112,10 @@ def give(
         raise NotAllowed(
             f"{contact.email}: {no}. Nobody but they can take that back: on the page behind their mails, or by signing up."
         )
+    if standing.state is None and (topic, ConsentPurpose.MAIL) in ledger.noes_of_nobody(
+        session, contact.address_hash
+    ).get(contact.address_hash, {}):
+        raise NotAllowed(f"{contact.email}: left this topic before; they may sign up again themselves.")
     kept = Basis(standing.basis) if standing.basis is not None and not standing.has_expired(now) else None
     if kept is not None and STRENGTH.index(kept) < STRENGTH.index(basis):
         raise NotAllowed(f"{contact.email} has a better basis already: {kept}. Nothing was changed.")

@@ -8,13 +8,14 @@ bounced becomes a suppression. Which basis holds afterwards is decided in `conse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
-from nurture.consent import store
+from nurture.consent import ledger, store
 from nurture.consent.actions import Said, judge_again, record
 from nurture.consent.domains.actions import meet_domains
 from nurture.consent.fresh import Batch, insert_new, notes_of, together
 from nurture.consent.law.rules import who_at
-from nurture.consent.rules import Basis, Pile, pile_of
+from nurture.consent.rules import Basis, ConsentPurpose, Pile, pile_of
 from nurture.consent.silence import store as pasts
 from nurture.consent.silence.actions import say_yes
 from nurture.consent.silence.arriving import NOTHING_KEPT, past_of_known, past_of_new
@@ -76,6 +77,7 @@ class Round:
     now: datetime
     listener: Listener = field(default_factory=Listener)
     plain_domains: set[str] = field(default_factory=set)
+    _noes: dict[str, list[dict[str, Any]]] | None = None
 
     def look_at_domains(self, session: Session, domains: set[str]) -> set[str]:
         """Those of these domains where nobody is mailed; all of them are asked about before the first mail."""
@@ -87,6 +89,22 @@ class Round:
             self.plain_domains.clear()
         self.plain_domains |= fresh - closed
         return closed
+
+    def noes(self, session: Session) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What people who are no contacts said no to, by address: what is to hold for each, but for whom."""
+        if self._noes is None:
+            self._noes = {
+                address_hash: [_no_row(one) for one in about.values()]
+                for address_hash, about in ledger.noes_of_nobody(session).items()
+            }
+        return self._noes
+
+
+def _no_row(said: store.ConsentEvent) -> dict[str, Any]:
+    return {
+        "topic": said.topic, "purpose": said.purpose, "state": said.what, "basis": None, "given_on": None,
+        "pile": Pile.NEVER, "expires_at": None, "afterwards": Pile.NEVER, "law": "", "changed_at": said.recorded_at,
+    }  # fmt: skip
 
 
 def take_in_chunk(session: Session, batches: Sequence[Batch], around: Round) -> tuple[Summary, list[int | None]]:
@@ -101,7 +119,10 @@ def take_in_chunk(session: Session, batches: Sequence[Batch], around: Round) -> 
     there = contacts.keys_among(session, [one.key for one in entries])
     suppressed = suppressions.suppressions_of(session, [one.address_hash for one in entries])
     closed = around.look_at_domains(session, {one.domain for one in entries})
-    new = [one for one in entries if not one.is_leaving and one.key not in there and one.address_hash not in suppressed]
+    told_before = suppressed.keys() | around.noes(session).keys()
+    new = [
+        one for one in entries if not one.is_leaving and one.key not in there and one.address_hash not in told_before
+    ]
     insert_new(session, batches, new, around.terms, around.now)
     for one in new:
         summary.created += 1
@@ -137,6 +158,7 @@ def _take_in_known(
         else:
             people.append(person)
     _take_in(session, people, terms, now)
+    _hear_again(session, people, around)
     agreed = _agree(session, people, terms, now)
     _suppress(session, people, terms, now)
     _remember(session, people, terms, now)
@@ -197,10 +219,22 @@ def _take_in(session: Session, people: Sequence[_Person], terms: Terms, now: dat
         session.flush()
 
 
+def _hear_again(session: Session, people: Sequence[_Person], around: Round) -> None:
+    """Who comes in now, or about a topic for the first time, may have said no while they were no contact."""
+    noes = around.noes(session)
+    heard = [(one.taken.contact_id, noes[one.address_hash]) for one in people if one.taken and one.address_hash in noes]
+    if not heard:
+        return
+    ids = [contact_id for contact_id, _ in heard]
+    kept = {(*key, purpose) for purpose in ConsentPurpose for key in store.consents_of(session, ids, purpose)}
+    rows = [{**row, "contact_id": contact_id} for contact_id, rows in heard for row in rows]
+    store.save_consents(session, [one for one in rows if (one["contact_id"], one["topic"], one["purpose"]) not in kept])
+
+
 def _agree(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> set[int]:
     """Write down what people said about the topic; who said something new."""
     taken = [(one, one.taken) for one in people if one.taken]
-    stored = store.consents_of(session, [made.contact_id for _, made in taken if made.outcome is not Outcome.CREATED])
+    stored = store.consents_of(session, [made.contact_id for _, made in taken])
     said = []
     for one, made in taken:
         consent = stored.get((made.contact_id, terms.topic))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from nurture.consent import store
+from nurture.consent import ledger, store
 from nurture.consent.echoes import SAID, is_no
 from nurture.consent.holds.store import Hold
 from nurture.consent.rhythms.rules import AtMost
@@ -33,7 +33,7 @@ _AT_MOST = re.compile(r"at most one a (\w+)")
 def list_news(session: Session, entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The entries of the journal that the database does not know."""
     said = [one for one in entries if one["what"] == SAID]
-    known = store.known_events(session, [one["event"] for one in said])
+    known = ledger.known_events(session, [one["event"] for one in said])
     domains = [one for one in entries if one["what"] in _DOMAINS]
     closed = suppressions.suppressed_domains_of(session, {one["domain"] for one in domains}) if domains else {}
     changed = [one for one in domains if (one["what"] == DOMAIN_CLOSED) is not (one["domain"] in closed)]
@@ -127,7 +127,7 @@ def _is_outdated(session: Session, held: store.Consent, at: datetime) -> bool:
     """Whether what holds came after a no of that instant, and from them: a table or a file looked at since is no word."""
     if held.purpose == ConsentPurpose.TRACKING or held.state not in {"given", "none"}:
         return held.changed_at > at
-    return store.has_said_yes_since(session, held.contact_id, held.topic, at)
+    return ledger.has_said_yes_since(session, held.contact_id, held.topic, at)
 
 
 def _pause(session: Session, contact: Contact | None, said: str, at: datetime) -> None:

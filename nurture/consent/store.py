@@ -198,33 +198,6 @@ def list_events(session: Session, address_hash: str, contact_id: int | None = No
     return list(session.scalars(statement.order_by(col(ConsentEvent.id))))
 
 
-def known_events(session: Session, ids: Iterable[int]) -> set[int]:
-    """Which of these entries the ledger has."""
-    return set(
-        session.scalars(sa.select(col(ConsentEvent.id)).where(in_list_of(ConsentEvent.id, "ids")), {"ids": list(ids)})
-    )
-
-
-def has_said_yes_since(session: Session, contact_id: int, topic: str, at: datetime) -> bool:
-    """Whether they came back to a topic after that instant, on a page or with a yes of a later day."""
-    statement = sa.select(col(ConsentEvent.id)).where(
-        col(ConsentEvent.contact_id) == contact_id,
-        col(ConsentEvent.topic) == topic,
-        col(ConsentEvent.purpose) == ConsentPurpose.MAIL,
-        col(ConsentEvent.what) == "given",
-        col(ConsentEvent.recorded_at) > at,
-        sa.or_(col(ConsentEvent.basis).is_(None), col(ConsentEvent.given_on) > at.date()),
-    )
-    return session.execute(statement.limit(1)).first() is not None
-
-
-def last_event(session: Session, address_hash: str, what: str) -> ConsentEvent | None:
-    statement = sa.select(ConsentEvent).where(
-        col(ConsentEvent.address_hash) == address_hash, col(ConsentEvent.what) == what
-    )
-    return session.scalars(statement.order_by(col(ConsentEvent.id).desc()).limit(1)).one_or_none()
-
-
 def list_to_judge(session: Session, contact_ids: Sequence[int]) -> list[tuple[Consent, str | None, str]]:
     """Mail consents of these contacts with their country and domain, to be held against the consent table."""
     statement = (

@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from nurture.consent.actions import Said, choose_pause, choose_topic, choose_tracking, judge_again, record
+from nurture.consent.actions import Said, choose_pause, choose_topic, choose_tracking, give, judge_again, record
 from nurture.consent.definition import get_table
 from nurture.consent.identity.actions import change_address
-from nurture.consent.rules import Basis
+from nurture.consent.rules import Basis, Pile
 from nurture.consent.store import list_to_judge
 from nurture.consent.suppressions.actions import opt_out, suppress_domain
 from nurture.consent.suppressions.rules import SuppressionReason
@@ -26,7 +26,10 @@ from nurture.contacts.history.rules import Author
 from nurture.database.engine import Database
 from nurture.database.journal import notes_before
 from nurture.engines.catching_up import CaughtUp, catch_up
+from nurture.errors import NotAllowed
 from tests.flows.test_newsletter import FILES, FOLDER, issue
+from tests.support.imports import Importer
+from tests.support.people import add_contact
 from tests.support.schema import METADATA
 from tests.support.stories import Story, running_story
 
@@ -209,3 +212,39 @@ def test_what_is_done_before_the_start_outdoes_no_no_but_their_own_newer_word(li
     assert {row["contact_id"]: row["state"] for row in lite.rows("consent")}[one.id] == (
         "given" if comes_back else "withdrawn"
     )
+
+
+def test_a_no_of_somebody_the_backup_did_not_have_waits_for_them(lite: Story, tmp_path: Path) -> None:
+    """The docs say: import again what came in after the backup."""
+    importer = Importer(lite.database, lite.app.hasher, tmp_path, lite.now)
+    people = "email,country,opted_in,opted_in_on\nlate@firm.example,US,yes,2026-01-05\n"
+    backup = back_up(lite)
+    importer.take(people)
+    one = lite.contact("late@firm.example")
+    with lite.database.writing(durable=True) as session:
+        choose_topic(session, one, "insights", wanted=False, how="a page", now=lite.now)
+        choose_tracking(session, one, wanted=False, how="a page", now=lite.now)
+    assert restore(lite, backup).noes == 2
+
+    summary = importer.take(people)
+
+    again = lite.contact("late@firm.example")
+    assert (summary.created, summary.piles[Pile.NEVER]) == (1, 1)
+    assert {row["purpose"]: row["state"] for row in lite.rows("consent") if row["contact_id"] == again.id} == {
+        "mail": "withdrawn",
+        "tracking": "withdrawn",
+    }
+
+
+def test_nobody_writes_down_a_yes_of_somebody_who_left_before_they_came_in(lite: Story) -> None:
+    backup = back_up(lite)
+    lite.add_contact("late@firm.example")
+    with lite.database.writing(durable=True) as session:
+        here = lite.contact("late@firm.example")
+        choose_topic(session, here, "insights", wanted=False, how="a page", now=lite.now)
+    restore(lite, backup)
+    with lite.database.writing() as session:
+        add_contact(session, lite.app.hasher, "late@firm.example", lite.now, topic=None)
+    again = lite.contact("late@firm.example")
+    with pytest.raises(NotAllowed, match="left this topic"), lite.database.writing() as session:
+        give(session, get_table(session), again, "insights", Basis.OPT_IN, date(2026, 1, 5), how="x", now=lite.now)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from nurture.consent import store as consents
+from nurture.consent.ledger import last_event
 from nurture.consent.rules import Proof, proof_of
 from nurture.consent.suppressions import store
 from nurture.consent.suppressions.rules import LIFTED_BY_OPT_IN, SAID_BY_A_PERSON, SuppressionReason
@@ -141,7 +142,7 @@ def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> 
     Newsletters get forwarded: whoever holds an old one shall not undo what somebody else said elsewhere, or told us.
     """
     left_at = store.suppressions_of(session, [address_hash]).get(address_hash, {}).get(SuppressionReason.OPT_OUT)
-    event = consents.last_event(session, address_hash, "opted_out")
+    event = last_event(session, address_hash, "opted_out")
     if left_at is None or event is None or event.delivery_id != delivery_id:
         return None
     return left_at + UNDO_WITHIN

@@ -1,0 +1,64 @@
+"""What the ledger is asked: whether it knows an entry, what was said last, and what was said of somebody who is not here.
+
+The ledger itself, and how it is written, is in `consent.store`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from nurture.consent.echoes import is_no
+from nurture.consent.rules import ConsentPurpose
+from nurture.consent.store import ConsentEvent
+from nurture.database.engine import Session
+from nurture.database.statements import in_list_of
+
+
+def known_events(session: Session, ids: Iterable[int]) -> set[int]:
+    """Which of these entries the ledger has."""
+    return set(
+        session.scalars(sa.select(col(ConsentEvent.id)).where(in_list_of(ConsentEvent.id, "ids")), {"ids": list(ids)})
+    )
+
+
+def has_said_yes_since(session: Session, contact_id: int, topic: str, at: datetime) -> bool:
+    """Whether they came back to a topic after that instant, on a page or with a yes of a later day."""
+    statement = sa.select(col(ConsentEvent.id)).where(
+        col(ConsentEvent.contact_id) == contact_id,
+        col(ConsentEvent.topic) == topic,
+        col(ConsentEvent.purpose) == ConsentPurpose.MAIL,
+        col(ConsentEvent.what) == "given",
+        col(ConsentEvent.recorded_at) > at,
+        sa.or_(col(ConsentEvent.basis).is_(None), col(ConsentEvent.given_on) > at.date()),
+    )
+    return session.execute(statement.limit(1)).first() is not None
+
+
+def last_event(session: Session, address_hash: str, what: str) -> ConsentEvent | None:
+    statement = sa.select(ConsentEvent).where(
+        col(ConsentEvent.address_hash) == address_hash, col(ConsentEvent.what) == what
+    )
+    return session.scalars(statement.order_by(col(ConsentEvent.id).desc()).limit(1)).one_or_none()
+
+
+def noes_of_nobody(session: Session, address_hash: str | None = None) -> dict[str, dict[tuple[str, str], ConsentEvent]]:
+    """Every last no about a topic, or about tracking, of an address that was nobody's when it was written down.
+
+    By address, then by topic and purpose. There are such for people whom a restored database did not have, and for those
+    who were erased; whoever comes in under such an address has said no already.
+    """
+    said = sa.select(ConsentEvent).where(
+        col(ConsentEvent.contact_id).is_(None),
+        col(ConsentEvent.what).in_(("given", "refused", "withdrawn", "last_open_date")),
+    )
+    if address_hash is not None:
+        said = said.where(col(ConsentEvent.address_hash) == address_hash)
+    found: dict[str, dict[tuple[str, str], ConsentEvent]] = {}
+    for one in session.scalars(said.order_by(col(ConsentEvent.recorded_at))):
+        about = found.setdefault(one.address_hash, {})
+        about.pop((one.topic, one.purpose), None)
+        if is_no(one.what):
+            about[one.topic, one.purpose] = one
+    return {address: noes for address, noes in found.items() if noes}
