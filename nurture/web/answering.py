@@ -2,7 +2,7 @@
 
 GET shows one button and changes nothing, because scanners follow every answer; only POST says anything. An answer is
 somebody's own word, tracked or not: it stands in their history and sets what the question is about. Another answer takes
-the place of the first.
+the place of the first. Mails get forwarded: the page says whose answer it takes, masked, and never what they said before.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from nurture.campaigns.declared import Sender
 from nurture.consent.rules import Purpose
 from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
+from nurture.contacts.addresses import mask
 from nurture.contacts.questions.rules import Answer, answer_key
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
@@ -38,7 +39,6 @@ class Choice:
 
     number: int
     label: str
-    is_said: bool  # it is what they answered last
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,7 @@ class Call:
     def choices(self, language: str) -> list[Choice]:
         """All answers, in the language of the page where they are translated."""
         labels = self.asked.question.shown_in(language).answers
-        return [
-            Choice(number, label, answer_key(one.label) == self.said)
-            for number, (label, one) in enumerate(zip(labels, self.asked.question.answers, strict=True), start=1)
-        ]
+        return [Choice(number, label) for number, label in enumerate(labels, start=1)]
 
 
 def ask(site: Site, visit: Visit) -> Response:
@@ -119,7 +116,8 @@ def _show(
         wording,
         question=found.asked.question.shown_in(wording.language).text,
         chosen=chosen,
-        said=next((one for one in choices if one.is_said), None),
+        is_answered=bool(found.said),
+        who=mask(found.contact.email) if found.contact else "",
         others=[one for one in choices if one is not chosen],
         query=f"?language={wording.language}" if "language" in visit.asked else "",
         has_just_answered=has_just_answered,

@@ -174,7 +174,7 @@ def fields_of(form: Form, wording: Wording, known: list[str], said: Mapping[str,
             "name": one.name,
             "label": one.label.get(wording.language) or (
                 wording.say(f"subscribe.field_{one.name}") if one.name in AUTOCOMPLETE or one.name == "timezone"
-                else next(iter(one.label.values()), "") or one.name
+                else next(iter(one.label.values()), "") or one.name.replace("_", " ").capitalize()
             ),
             "type": one.type,
             "is_required": one.is_required,

@@ -95,11 +95,21 @@ def test_pressing_again_says_nothing_new_and_another_answer_takes_its_place(aski
     for _ in range(3):
         asking.http.post(links(mail)[0])
     assert answers(asking) == [("timing", "this quarter", "person")]
-    assert "Until now your answer is “This quarter”" in words(asking.http.get(links(mail)[1]))
     asking.step(hours=1)
     asking.http.post(links(mail)[1])
     assert only_contact(asking)["timing"] == "no"
     assert [answer for _, answer, _ in answers(asking)] == ["this quarter", "größer & später"]
+
+
+def test_whoever_a_mail_was_forwarded_to_learns_no_answer_and_sees_whose_it_would_be(asking: House) -> None:
+    mail = asking.send(asking.add_contact())
+    asking.http.post(links(mail)[0])
+    first, second = (asking.http.get(link) for link in links(mail))
+    for page in (first, second):
+        assert "It counts for a…@reader.example." in words(page)
+        assert "You have answered this before" in words(page)
+        assert "ana@" not in page.text
+        assert page.text.count("<button") == 1
 
 
 def test_what_is_answered_is_not_asked_again_and_then_nothing_is(asking: House) -> None:
