@@ -196,8 +196,10 @@ def _ask(
 
 
 def is_open(desk: Desk, row: SignUp | None, now: datetime) -> bool:
-    """Whether this sign-up can still be confirmed."""
-    return row is not None and row.state == State.PENDING and not _has_ended(desk, row, now)
+    """Whether this sign-up can still be confirmed; of somebody who was erased meanwhile nothing is left to."""
+    if row is None or row.state != State.PENDING or _has_ended(desk, row, now):
+        return False
+    return row.newcomer_id is not None or row.contact_id is not None
 
 
 def _has_ended(desk: Desk, row: SignUp, now: datetime) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from nurture.campaigns.declared import get_declared
 from nurture.campaigns.store import get_content
-from nurture.consent.rules import Basis
+from nurture.consent.rules import Basis, Proof
 from nurture.consent.suppressions.actions import opt_out, suppress
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.database.engine import Database
@@ -25,6 +25,7 @@ from nurture.delivery.urls import sign_delivery
 from nurture.engines.jobs import run_due
 from nurture.forms.actions import find_form
 from nurture.forms.stamps import confirm_token, stamp
+from nurture.privacy import erasing
 from nurture.tokens import TokenPurpose
 from nurture.tracking.store import answers_of
 from nurture.web.embedding import embed
@@ -461,6 +462,22 @@ def test_confirming_two_forms_makes_one_contact(forms: House) -> None:
     assert "Willkommen." in forms.http.post(link(forms, 1)).text
     assert contact(forms)["first_name"] == "Bodo"
     assert len(forms.rows("contact")) == 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_whoever_is_erased_meanwhile_confirms_nothing_and_sees_that_it_is_over(
+    lite_forms: House, *, is_known: bool
+) -> None:
+    if is_known:
+        lite_forms.add_contact("bo@reader.example")
+    submit(lite_forms)
+    now, hash_ = lite_forms.clock.now(), lite_forms.app.hasher.hash("bo@reader.example")
+    with lite_forms.app.database.writing() as session:
+        erasing.begin(session, hash_, proof=Proof("a test"), now=now)
+    erasing.finish(lite_forms.app.database, now)
+    path = link(lite_forms)
+    assert [lite_forms.http.get(path).status_code, lite_forms.http.post(path).status_code] == [410, 410]
+    assert lite_forms.rows("contact") == []
 
 
 def test_a_token_of_another_purpose_or_with_a_slip_confirms_nothing(lite_forms: House) -> None:
