@@ -191,11 +191,16 @@ def load_form(content: Mapping[str, Any], name: str, version_id: int) -> Form:
             one["name"],
             one["required"],
             str(declared[one["name"]].type) if one["name"] in declared else "text",
-            one["label"] or ({"en": declared[one["name"]].label} if one["name"] in declared else {}),
+            one["label"] or _declared_label(declared.get(one["name"])),
         )
         for one in content["fields"]
     )
     return Form(name, version_id, content, questions, declared)
+
+
+def _declared_label(known: DeclaredField | None) -> Mapping[str, str]:
+    """How settings.toml calls a field; a name such as company_size is for files, not for people."""
+    return {"en": known.label} if known is not None and known.label != known.name else {}
 
 
 @dataclass(frozen=True)
