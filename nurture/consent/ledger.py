@@ -1,4 +1,4 @@
-"""What the ledger is asked: whether it knows an entry, what was said last, and what was said of somebody who is not here.
+"""What the ledger is asked: whether it knows an entry, what was said since, and what was said of somebody who is not here.
 
 The ledger itself, and how it is written, is in `consent.store`.
 """
@@ -36,11 +36,14 @@ def has_said_yes_since(session: Session, contact_id: int, topic: str, at: dateti
     return session.execute(statement.limit(1)).first() is not None
 
 
-def last_event(session: Session, address_hash: str, what: str) -> ConsentEvent | None:
-    statement = sa.select(ConsentEvent).where(
-        col(ConsentEvent.address_hash) == address_hash, col(ConsentEvent.what) == what
+def left_through(session: Session, address_hash: str, left_at: datetime) -> set[int | None]:
+    """The mails through which an address opted out, since the opt-out that stands; None: in another way."""
+    statement = sa.select(col(ConsentEvent.delivery_id)).where(
+        col(ConsentEvent.address_hash) == address_hash,
+        col(ConsentEvent.what) == "opted_out",
+        col(ConsentEvent.recorded_at) >= left_at,
     )
-    return session.scalars(statement.order_by(col(ConsentEvent.id).desc()).limit(1)).one_or_none()
+    return set(session.scalars(statement))
 
 
 def noes_of_nobody(session: Session, address_hash: str | None = None) -> dict[str, dict[tuple[str, str], ConsentEvent]]:

@@ -192,6 +192,20 @@ def test_nobody_with_another_mail_undoes_what_was_said_here_or_told_us(house: Ho
     assert house.suppressions() == [(mail.address_hash, "opt_out", True)]
 
 
+def test_who_said_no_once_more_elsewhere_is_not_brought_back_by_whoever_holds_the_first_mail(
+    house: House, mail: Mail
+) -> None:
+    """A forwarded newsletter: its holder leaves for fun, the reader calls and says no, the holder undoes."""
+    house.http.post(mail.leave, data={"leave": "yes"})
+    house.step(days=1)
+    with house.app.database.writing() as session:
+        assert not opt_out(session, mail.address_hash, how="command line", now=house.app.clock.now())
+    house.http.post(mail.leave, data={"leave": "yes"})
+    assert house.http.post(mail.leave, data={"undo": "yes"}).status_code == 409
+    assert house.has_left(mail)
+    assert how_they_left(house) == ["page", "command line"]
+
+
 def test_undoing_lifts_no_complaint_and_says_that_no_mail_will_come(house: House, mail: Mail) -> None:
     with house.app.database.writing() as session:
         suppress(session, mail.address_hash, SuppressionReason.COMPLAINT, how="a test", now=house.clock.now())

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from nurture.consent import store as consents
-from nurture.consent.ledger import last_event
+from nurture.consent.ledger import left_through
 from nurture.consent.rules import Proof, proof_of
 from nurture.consent.suppressions import store
 from nurture.consent.suppressions.rules import LIFTED_BY_OPT_IN, SAID_BY_A_PERSON, SuppressionReason
@@ -29,10 +29,21 @@ _MARKED_AT_ONCE = 2000
 def opt_out(
     session: Session, address_hash: str, *, how: Proof | str, now: datetime, delivery_id: int | None = None
 ) -> bool:
-    """End all marketing for an address, known contact or not; False when it had already ended."""
-    return suppress(
+    """End all marketing for an address, known contact or not; False when it had already ended.
+
+    Said once more elsewhere, it is written down once more: the mail through which they left first no longer undoes it.
+    """
+    if suppress(
         session, address_hash, SuppressionReason.OPT_OUT, how=how, now=now, delivery_id=delivery_id, what="opted_out"
-    )
+    ):
+        return True
+    contact = contacts.find_by_any_hash(session, address_hash)
+    theirs = {address_hash, *(contacts.hashes_of(session, contact) if contact else ())}
+    for one, reasons in store.suppressions_of(session, theirs).items():
+        left_at = reasons.get(SuppressionReason.OPT_OUT)
+        if left_at is not None and delivery_id not in left_through(session, one, left_at):
+            _note(session, contact, one, "opted_out", how, now, delivery_id=delivery_id)
+    return False
 
 
 def suppress(
@@ -56,23 +67,16 @@ def suppress(
         contacts.lock_contacts(session, [contact.id], exclusively=True)
         if reason in SAID_BY_A_PERSON:
             hashes += [one for one in contacts.hashes_of(session, contact) if one != address_hash]
-    proof = proof_of(how)
     new = [
         one
         for one in hashes
-        if store.suppress(session, [{"address_hash": one, "reason": reason, "created_at": now, "how": proof.how}])
+        if store.suppress(
+            session, [{"address_hash": one, "reason": reason, "created_at": now, "how": proof_of(how).how}]
+        )
     ]
     for one in new:
-        consents.add_event(
-            session,
-            proof,
-            contact_id=contact.id if contact else None,
-            address_hash=one,
-            what=what,
-            basis=None if what == "opted_out" else reason,
-            delivery_id=delivery_id,
-            recorded_at=now,
-        )
+        basis = None if what == "opted_out" else reason
+        _note(session, contact, one, what, how, now, basis=basis, delivery_id=delivery_id)
     if contact is not None and new:
         mark_changed(session, [contact.id], now)
     return bool(new)
@@ -113,15 +117,7 @@ def lift(
     asked = [one for one in SuppressionReason if one in reasons]
     lifted = [one for one in asked if store.lift_suppression(session, address_hash, one, now)]
     for one in lifted:
-        consents.add_event(
-            session,
-            proof_of(how),
-            contact_id=contact.id if contact else None,
-            address_hash=address_hash,
-            what="lifted",
-            basis=one,
-            recorded_at=now,
-        )
+        _note(session, contact, address_hash, "lifted", how, now, basis=one)
     if contact is not None and lifted:
         mark_changed(session, [contact.id], now)
     return lifted
@@ -137,13 +133,12 @@ def come_back(session: Session, address_hash: str, *, how: Proof | str, now: dat
 
 
 def undo_until(session: Session, address_hash: str, delivery_id: int | None) -> datetime | None:
-    """Until when an opt-out may be taken back on the pages of that mail; None if it was not there that they left.
+    """Until when an opt-out may be taken back on the pages of that mail; None if it was not only there that they left.
 
     Newsletters get forwarded: whoever holds an old one shall not undo what somebody else said elsewhere, or told us.
     """
     left_at = store.suppressions_of(session, [address_hash]).get(address_hash, {}).get(SuppressionReason.OPT_OUT)
-    event = last_event(session, address_hash, "opted_out")
-    if left_at is None or event is None or event.delivery_id != delivery_id:
+    if left_at is None or left_through(session, address_hash, left_at) != {delivery_id}:
         return None
     return left_at + UNDO_WITHIN
 
@@ -163,14 +158,7 @@ def undo_opt_out(
     if contact is not None:
         _undo_elsewhere(session, contact, address_hash, now)
     store.lift_suppression(session, address_hash, SuppressionReason.OPT_OUT, now)
-    consents.add_event(
-        session,
-        proof_of(how),
-        contact_id=contact.id if contact else None,
-        address_hash=address_hash,
-        what="undone",
-        recorded_at=now,
-    )
+    _note(session, contact, address_hash, "undone", how, now)
     if contact is not None:
         mark_changed(session, [contact.id], now)
     return True
@@ -184,3 +172,26 @@ def _undo_elsewhere(session: Session, contact: contacts.Contact, address_hash: s
     for one in theirs:
         if one != address_hash and known.get(one, {}).get(SuppressionReason.OPT_OUT) == said_at:
             store.lift_suppression(session, one, SuppressionReason.OPT_OUT, now)
+
+
+def _note(
+    session: Session,
+    contact: contacts.Contact | None,
+    address_hash: str,
+    what: str,
+    how: Proof | str,
+    now: datetime,
+    *,
+    basis: str | None = None,
+    delivery_id: int | None = None,
+) -> None:
+    consents.add_event(
+        session,
+        proof_of(how),
+        contact_id=contact.id if contact else None,
+        address_hash=address_hash,
+        what=what,
+        basis=basis,
+        delivery_id=delivery_id,
+        recorded_at=now,
+    )
