@@ -3,6 +3,9 @@
 An import never turns a stored no into a yes and never lifts a suppression. A suppressed address is left as it is, and
 becomes no contact if it is none. A row that says no comes in without consent; one that says unsubscribed, complained or
 bounced becomes a suppression. Which basis holds afterwards is decided in `consent.terms`.
+
+A file that still has an address somebody had before speaks of that person: a no in it is theirs, and all else is left,
+so that no old list outdoes what they said since.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +14,11 @@ from datetime import date, datetime
 from typing import Any
 
 from nurture.consent import ledger, store
-from nurture.consent.actions import Said, judge_again, record
+from nurture.consent.actions import Said, choose_topic, judge_again, record
 from nurture.consent.domains.actions import meet_domains
 from nurture.consent.fresh import Batch, insert_new, notes_of, together
 from nurture.consent.law.rules import who_at
+from nurture.consent.leavers import Leaver, let_leave
 from nurture.consent.rules import Basis, ConsentPurpose, Pile, pile_of
 from nurture.consent.silence import store as pasts
 from nurture.consent.silence.actions import say_yes
@@ -27,15 +31,15 @@ from nurture.consent.terms import Arrival, Terms, Where, decide
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import mark_changed
 from nurture.contacts.history.rules import Change
-from nurture.contacts.imports import ImportRow, RefusedRow
+from nurture.contacts.imports import ImportRow, Note, RefusedRow
 from nurture.contacts.intake import Outcome, Taken, take_in
 from nurture.contacts.store import Contact
-from nurture.database.columns import new_id
 from nurture.database.engine import Session
 
 #: What somebody says themselves, and nobody about them.
 _OWN_WORD = frozenset({Basis.OPT_IN, Basis.DOUBLE_OPT_IN})
 _DOMAINS_IN_MIND = 100_000
+_EARLIER = Note("", "an earlier address of somebody known here, so nothing but a no is taken from the row")
 
 
 @dataclass
@@ -48,6 +52,7 @@ class _Person:
     contact: Contact | None
     suppressed: frozenset[str]
     contact_id: int | None
+    is_earlier: bool = False  # it is an address that `contact` had before
     taken: Taken | None = None
     has_news: bool = False  # of consent, suppression or their past
     basis: tuple[Basis, date | None] | None = None  # if the row brings one
@@ -61,7 +66,7 @@ class _Person:
     @property
     def is_left_alone(self) -> bool:
         """Nothing about such a contact changes but that they are suppressed."""
-        return bool(self.suppressed or (self.contact and self.statement.suppressions))
+        return bool(self.suppressed or self.is_earlier or (self.contact and self.statement.suppressions))
 
     @property
     def outcome(self) -> Outcome:
@@ -119,7 +124,10 @@ def take_in_chunk(session: Session, batches: Sequence[Batch], around: Round) -> 
     there = contacts.keys_among(session, [one.key for one in entries])
     suppressed = suppressions.suppressions_of(session, [one.address_hash for one in entries])
     closed = around.look_at_domains(session, {one.domain for one in entries})
-    told_before = suppressed.keys() | around.noes(session).keys()
+    # Whoever types one contact in means somebody who has the address now.
+    unknown = [one.address_hash for one in entries if one.line and one.key not in there]
+    earlier = contacts.owners_of_former(session, unknown)
+    told_before = suppressed.keys() | around.noes(session).keys() | earlier.keys()
     new = [
         one for one in entries if not one.is_leaving and one.key not in there and one.address_hash not in told_before
     ]
@@ -136,20 +144,21 @@ def take_in_chunk(session: Session, batches: Sequence[Batch], around: Round) -> 
         return summary, []
     is_new = {one.key for one in new}
     others = [one.arrival for one in entries if one.key not in is_new]
-    return summary, _take_in_known(session, others, suppressed, around, summary)
+    return summary, _take_in_known(session, others, suppressed, earlier, around, summary)
 
 
 def _take_in_known(
     session: Session,
     arrivals: Sequence[Arrival],
     suppressed: Mapping[str, Mapping[str, datetime]],
+    earlier: Mapping[str, int],
     around: Round,
     summary: Summary,
 ) -> list[int | None]:
     """Everybody about whom something is stored, or who is on their way out."""
     terms, now, listener = around.terms, around.now, around.listener
     people = []
-    for person in _look_up(session, arrivals, suppressed):
+    for person in _look_up(session, arrivals, suppressed, earlier):
         summary.merged += len(person.row.further_lines)
         if SuppressionReason.ERASED in person.suppressed:
             # Their cells are not written down once more, not even beside the reason.
@@ -161,6 +170,7 @@ def _take_in_known(
     _hear_again(session, people, around)
     agreed = _agree(session, people, terms, now)
     _suppress(session, people, terms, now)
+    _withdraw(session, people, terms, now)
     _remember(session, people, terms, now)
     changed = {one.contact_id for one in people if one.contact_id and one.outcome is not Outcome.UNCHANGED}
     mark_changed(session, changed - agreed, now)
@@ -168,7 +178,8 @@ def _take_in_known(
         setattr(summary, one.outcome, getattr(summary, one.outcome) + 1)
         summary.opted_out += bool(one.suppressed or one.ends)
         made = one.taken.notes if one.taken else ()
-        summary.note(one.row.line, (*one.row.notes, *made, *one.statement.notes))
+        about = (_EARLIER,) if one.is_earlier else ()
+        summary.note(one.row.line, (*one.row.notes, *made, *one.statement.notes, *about))
         if listener.told:
             changes = (*(one.taken.changes if one.taken else ()), *one.consent)
             is_out, day = bool(one.suppressed or one.ends), known_on(one.row.past, one.statement)
@@ -187,20 +198,27 @@ def sort_into_piles(session: Session, summary: Summary, ids: Sequence[int | None
 
 
 def _look_up(
-    session: Session, arrivals: Sequence[Arrival], suppressed: Mapping[str, Mapping[str, datetime]]
+    session: Session,
+    arrivals: Sequence[Arrival],
+    suppressed: Mapping[str, Mapping[str, datetime]],
+    earlier: Mapping[str, int],
 ) -> list[_Person]:
     known = contacts.lock_by_keys(session, [one.row.address.key for one in arrivals])
     people = []
     for one in arrivals:
         contact = known.get(one.row.address.key)
+        owner_id = None if contact else earlier.get(one.address_hash)
+        if owner_id is not None:
+            contact = session.get(Contact, owner_id)
         reasons = frozenset(suppressed.get(one.address_hash, ()))
         contact_id = contact.id if contact else None
-        people.append(_Person(one.row, one.statement, one.address_hash, contact, reasons, contact_id))
+        is_earlier = owner_id is not None
+        people.append(_Person(one.row, one.statement, one.address_hash, contact, reasons, contact_id, is_earlier))
     return people
 
 
 def _take_in(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:
-    known = {one.row.address.key: one.contact for one in people if one.contact}
+    known = {one.row.address.key: one.contact for one in people if one.contact and not one.is_earlier}
     coming = [one for one in people if not one.is_left_alone and not one.ends]
     leaving = [one for one in people if not one.is_left_alone and one.ends]
     made = [
@@ -267,36 +285,23 @@ def _spelled(state: str, basis: str | None, given_on: date | None) -> str:
 
 def _suppress(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:
     """Put those on the suppression list who left, complained or bounced elsewhere."""
-    ended = [(one, reason) for one in people for reason in sorted(one.ends)]
-    suppressions.suppress(
-        session,
-        [
-            {
-                "address_hash": one.address_hash,
-                "reason": reason,
-                "created_at": now,
-                "how": terms.how(one.row.line),
-            }
-            for one, reason in ended
-        ],
-    )
-    store.insert_events(
-        session,
-        [
-            {
-                "id": new_id(),
-                "contact_id": one.contact_id,
-                "address_hash": one.address_hash,
-                "what": "opted_out" if reason is SuppressionReason.OPT_OUT else "suppressed",
-                "basis": None if reason is SuppressionReason.OPT_OUT else reason,
-                "how": terms.how(one.row.line),
-                "recorded_at": now,
-            }
-            for one, reason in ended
-        ],
-    )
-    for one, _ in ended:
+    leaving = [one for one in people if one.ends]
+    for one in leaving:
         one.has_news = True
+    let_leave(
+        session,
+        [Leaver(one.row.line, one.statement, one.address_hash, one.contact_id, one.ends) for one in leaving],
+        terms,
+        now,
+    )
+
+
+def _withdraw(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:
+    """Take a no about the topic, said for an address somebody had before, for theirs."""
+    for one in people:
+        if one.is_earlier and one.contact and one.statement.is_no:
+            proof = terms.proof(one.row.line, one.statement)
+            one.has_news |= choose_topic(session, one.contact, terms.topic, wanted=False, how=proof, now=now)
 
 
 def _remember(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:

@@ -222,6 +222,21 @@ def hashes_of(session: Session, contact: Contact) -> list[str]:
     return [contact.address_hash, *(one for one in former if one not in others)]
 
 
+def owners_of_former(session: Session, hashes: Iterable[str]) -> dict[str, int]:
+    """Who had the addresses with these suppression hashes before; of an address that several had, the first."""
+    theirs = sa.select(col(FormerAddress.address_hash), col(FormerAddress.contact_id)).where(
+        in_list_of(FormerAddress.address_hash, "hashes")
+    )
+    ordered = theirs.order_by(col(FormerAddress.contact_id).desc())
+    return dict(session.execute(ordered, {"hashes": list(hashes)}).all())
+
+
+def ids_with_former(session: Session, contact_ids: Iterable[int]) -> set[int]:
+    """Which of these contacts had another address before."""
+    theirs = sa.select(col(FormerAddress.contact_id)).where(in_list_of(FormerAddress.contact_id, "ids"))
+    return set(session.scalars(theirs, {"ids": list(contact_ids)}))
+
+
 def save_former_addresses(session: Session, contact_id: int, hashes: Iterable[str], now: datetime) -> None:
     """These addresses were this contact's until now."""
     rows = [{"address_hash": one, "contact_id": contact_id, "until": now} for one in hashes]

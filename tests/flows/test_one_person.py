@@ -222,6 +222,8 @@ def test_a_no_goes_along_to_the_new_address_and_one_that_waited_there_counts(lit
             known = get_contact(session, contact.email)
             change_address(session, known, read_address(f"{name}@new.example"), lite.app.hasher, lite.now, BY_HAND)
         assert not is_mailable(lite, f"{name}@new.example")
+        lite.add_contact(f"{name}@reader.example")
+        assert not is_mailable(lite, f"{name}@reader.example"), "under the old address again"
 
 
 def test_no_file_brings_somebody_back_under_an_address_they_had_before(lite: Story) -> None:

@@ -13,8 +13,9 @@ from nurture.consent.summaries import Summary
 from nurture.consent.suppressions.actions import opt_out, suppress, undo_opt_out
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts import store as contacts
-from nurture.contacts.actions import change_contact, mirror_operators
+from nurture.contacts.actions import change_address, change_contact, mirror_operators
 from nurture.contacts.addresses import read_address
+from nurture.contacts.history.rules import Author
 from nurture.contacts.intake import operators_by_word
 from nurture.contacts.store import Contact
 from nurture.database.engine import Database
@@ -298,6 +299,49 @@ def test_a_worse_no_is_added_to_a_no(importer: Importer) -> None:
     summary = importer.take("email,status\nana@reader.example,complained\n")
     assert counts(summary) == (0, 1, 0, 0, 0)
     assert [row[1] for row in what_is_known(importer.database)["suppressions"]] == ["complaint", "opt_out"]
+
+
+def moved(importer: Importer, before: str, after: str) -> None:
+    with importer.database.writing() as session:
+        contact = add_contact(session, importer.hasher, before, importer.now)
+        change_address(session, contact, read_address(after), importer.hasher, importer.now, Author("a test"))
+
+
+def test_a_no_for_an_address_somebody_had_before_is_theirs(importer: Importer) -> None:
+    for name in ("ana", "bea", "cal"):
+        moved(importer, f"{name}@old.example", f"{name}@new.example")
+        assert is_mailable(importer, f"{name}@new.example")
+    summary = importer.take(
+        "email,status,opted_in\nana@old.example,unsubscribed,\nbea@old.example,,no\ncal@old.example,bounced,\n"
+    )
+    assert counts(summary) == (0, 3, 0, 0, 0)
+    assert not is_mailable(importer, "ana@new.example")
+    assert not is_mailable(importer, "bea@new.example")
+    assert is_mailable(importer, "cal@new.example"), "a bounce is about one address"
+    assert contact_of(importer, "ana@old.example") is None
+    assert not importer.take("email,status\nana@old.example,unsubscribed\n").updated
+
+
+def test_a_no_in_a_file_holds_for_every_address_of_theirs(importer: Importer) -> None:
+    moved(importer, "ana@old.example", "ana@new.example")
+    importer.take("email,status\nana@new.example,unsubscribed\n")
+    with importer.database.writing() as session:
+        add_contact(session, importer.hasher, "ana@old.example", importer.now)
+    assert not is_mailable(importer, "ana@old.example")
+
+
+def test_no_old_list_outdoes_what_somebody_said_about_a_topic_since(importer: Importer) -> None:
+    moved(importer, "ana@old.example", "ana@new.example")
+    with importer.database.writing() as session:
+        ana = contacts.find_contact(session, read_address("ana@new.example").key)
+        assert ana is not None
+        choose_topic(session, ana, "insights", wanted=False, how="a test", now=importer.now)
+    before = what_is_known(importer.database)
+    summary = importer.take("email,status\nana@old.example,subscribed\n", basis=Basis.OPT_IN)
+    assert counts(summary) == (0, 0, 1, 0, 0)
+    assert any("an earlier address" in what for _, what in summary.notes)
+    assert contact_of(importer, "ana@old.example") is None
+    assert what_is_known(importer.database) == before
 
 
 def test_a_suppression_that_was_lifted_comes_back_only_with_a_no(importer: Importer) -> None:

@@ -31,6 +31,8 @@ def change_address(
     if not contacts.change_address(session, contact, address, hasher, now, author):
         return False
     carry_over(session, former, contact.address_hash, "said for an earlier address of theirs", now)
+    # Nor shall a file that brings the old address again bring back who said no for the new one.
+    carry_over(session, contact.address_hash, former, "said for a later address of theirs", now)
     # The law may treat an address at a free provider otherwise than a company's.
     judge_again(session, get_table(session), list_to_judge(session, [contact.id]), now)
     session.flush()
