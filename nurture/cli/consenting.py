@@ -161,7 +161,7 @@ def give(
     if basis and basis not in list(Basis):
         raise BadInput(f'"{basis}" is no basis.{did_you_mean(basis, list(Basis))} Known: {", ".join(Basis)}.')
     mode = _mode(tracking) if tracking else None
-    proof = Proof(how, by=getpass.getuser(), wording=wording)
+    proof = Proof(_without_address("--how", how), getpass.getuser(), _without_address("--wording", wording, email))
     with opened() as house:
         now = house.clock.now()
         given_on = _day(on, now.date())
@@ -199,7 +199,7 @@ def withdraw(
     from nurture.consent.suppressions.actions import opt_out
     from nurture.contacts.actions import get_contact
 
-    proof = Proof(how, by=getpass.getuser())
+    proof = Proof(_without_address("--how", how), by=getpass.getuser())
     with opened() as house:
         now = house.clock.now()
         about = topic_of(house, topic) if topic else ""
@@ -217,6 +217,15 @@ def withdraw(
         return
     what = "Nothing they do with our mails is recorded" if tracking else f"{contact.email} gets no more mail"
     say(f"{what}{f' about {about}' if about else ''}." if changed else "It was like this already; nothing changed.")
+
+
+def _without_address(option: str, text: str, address: str = "@") -> str:
+    """The ledger is kept for ever, also after the person's erasure, and nobody can change it."""
+    from nurture.errors import BadInput
+
+    if address.strip().lower() in text.lower():
+        raise BadInput(f"{option} names an address; the ledger outlives the person's erasure, so word it without.")
+    return text
 
 
 def _mode(text: str) -> Any:

@@ -62,7 +62,9 @@ def import_file(
         given = Given(topic, consent, consent_on, list_name, source)
         told, told_in = mapping_from(mapping_file, mapping or [])
         found = survey(file, house.fields, told, encoding=encoding, told_in=told_in)
-        terms = terms_of(house, given, origin=f"import of {file.name}", now=now, is_rehearsal=dry_run)
+        terms = terms_of(
+            house, given, origin=f"import of {file.name}".replace("@", " at "), now=now, is_rehearsal=dry_run
+        )
         if save_mapping:
             write_mapping(save_mapping, found.columns, told)
         # What is loaded by now stays; a full collection over it takes 70 ms, and would while the lock is held.

@@ -153,13 +153,18 @@ def choose_topic(
     """
     contacts.lock_contacts(session, [contact.id], exclusively=True)
     consent = store.consents_of(session, [contact.id]).get((contact.id, topic))
-    # Somebody nobody had a basis for may leave as well: no basis that is found later brings them back.
+    # Somebody nobody had a basis for, or never asked, may leave as well: no basis that is found later brings them back.
+    if consent is None and not wanted:
+        consent = store.Consent(
+            contact_id=contact.id, topic=topic, purpose=ConsentPurpose.MAIL, state="none", changed_at=now
+        )
     before, after = ({"withdrawn"}, "given") if wanted else ({"given", "none"}, "withdrawn")
     if consent is None or consent.state not in before or (wanted and consent.basis is None):
         return False
     consent.state = after
     consent.changed_at = now
     session.add(consent)
+    session.flush()
     _note(session, contact, topic, ConsentPurpose.MAIL, after, how, now)
     mark_changed(session, [contact.id], now)
     return True

@@ -119,3 +119,22 @@ def test_a_row_that_differs_without_a_reason_is_not_published(terminal: Terminal
     out, _ = terminal.type("check", code=1)
     assert "where the table of nurture says" in out
     assert "[NS411]" in out
+
+
+def test_a_no_about_a_topic_nobody_asked_them_about_is_kept(terminal: Terminal) -> None:
+    terminal.type("contacts", "add", "ana@reader.example", "--country", "US")
+    terminal.type("opt-out", "ana@reader.example", "--topic", "insights")
+    no = terminal.refused("consent", "give", "ana@reader.example", "--how", "a call", "--basis", "opt-in")
+    assert "left this topic" in no
+
+
+def test_the_ledger_takes_no_address_for_it_outlives_the_person(terminal: Terminal) -> None:
+    add_both(terminal)
+    ana = "ana@reader.example"
+    give = ("consent", "give", ana, "--basis", "double-opt-in", "--how")
+    assert "--how names an address" in terminal.refused(*give, f"a letter from {ana}")
+    assert "--wording names an address" in terminal.refused(
+        *give, "a letter", "--wording", f"Yes, write to {ana.upper()}."
+    )
+    assert "--how names an address" in terminal.refused("consent", "withdraw", ana, "--how", f"{ana} called")
+    assert [one["what"] for one in terminal.json("consent", "show", ana)["ledger"]] == ["given"]

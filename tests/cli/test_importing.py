@@ -203,3 +203,10 @@ def test_what_another_system_knew_of_the_past_goes_out_and_comes_back(
     elsewhere.type("contacts", "import", exported)
     assert elsewhere.type("contacts", "export")[0] == terminal.type("contacts", "export")[0]
     assert "2025-01-01,,,2025-05-05,2" in elsewhere.type("contacts", "export")[0]
+
+
+def test_a_file_named_after_somebody_leaves_no_address_in_the_ledger_that_outlives_them(terminal: Terminal) -> None:
+    terminal.write("email,opted_in,country\nana@reader.example,yes,US\n", "ana@reader.example.csv")
+    terminal.type("contacts", "import", "ana@reader.example.csv")
+    [given] = terminal.json("consent", "show", "ana@reader.example")["ledger"]
+    assert given["how"] == "import of ana at reader.example.csv, line 2"
