@@ -186,7 +186,7 @@ def _ask(
         "form": form.text("title", row.language),
         "topics": [topics[name]["label"] for name in row.said["topics"]],
         "url": desk.confirm_url(row.id),
-        "days": max(1, (ends_at - now).days),
+        "days": max(1, round((ends_at - now) / _DAY)),
         "is_reminder": bool(again),
     }
     queue_letter(

@@ -5,6 +5,7 @@ from nurture.database.engine import Session
 from nurture.handoff.story import Read
 from nurture.tracking import store as tracking
 from nurture.tracking.rules import ActivityKind, Actor
+from nurture.tracking.store import Activity
 
 _LAST = 5
 _DEEDS = {
@@ -45,10 +46,17 @@ _WANTS = {"demonstration": "a demonstration", "need": "a need met"}
 def reads_of(session: Session, contact_id: int) -> list[Read]:
     """What they did themselves, oldest first."""
     return [
-        Read(f"{_DEEDS[ActivityKind(activity.kind)]} {activity.place}{activity.link_path and ' → ' + activity.link_path}"
-             f"{activity.what and ': ' + activity.what[:120]}", activity.occurred_at)
+        Read(_deed_of(activity), activity.occurred_at)
         for activity in tracking.list_activities(session, contact_id, actor=Actor.PERSON)
-    ]  # fmt: skip
+    ]
+
+
+def _deed_of(activity: Activity) -> str:
+    kind, what = ActivityKind(activity.kind), activity.what[:120]
+    if kind is ActivityKind.WISHED and not activity.place:
+        return f"asked for {what}"  # in a form, which came in no mail
+    deed = f"{_DEEDS[kind]} {activity.place}{activity.link_path and ' → ' + activity.link_path}"
+    return f"{deed}: {what}" if what else deed
 
 
 def last_reads(session: Session, contact_id: int) -> list[str]:

@@ -309,6 +309,8 @@ def test_nobody_is_reminded_more_than_once_and_then_it_is_forgotten(forms: House
     run(forms)
     run(forms)
     assert len(letters(forms)) == 2
+    (reminder,) = [row for row in letters(forms) if row["key"].endswith(":again")]
+    assert re.search(r"[\"']days[\"']: 5\b", str(reminder["facts"]))
     submit(forms)
     forms.step(days=3)
     run(forms)
@@ -351,6 +353,7 @@ def test_a_call_is_a_wish_for_contact_and_no_demonstration(lite_forms: House) ->
     assert lite_forms.rows("hand_off") == []
     (note,) = [row for row in lite_forms.rows("delivery") if row["campaign"] == "service:notify"]
     assert note["operator_id"] == luis
+    assert ": asked for a call" in str(note["facts"])
 
 
 def test_the_page_of_a_colleague_is_theirs_and_nobody_elses_page_is_there(lite_forms: House) -> None:
