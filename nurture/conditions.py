@@ -22,6 +22,7 @@ Value: TypeAlias = str | int | float | bool
 
 MAX_LENGTH = 4_000
 MAX_DEPTH = 40
+MAX_NUMBER = 2**63 - 1
 
 
 class FieldType(StrEnum):
@@ -250,11 +251,21 @@ class _Parser:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             column = (getattr(error, "offset", 1) or 1) + self._indent
             raise ConditionError("this is not a condition", column, 'write one such as `country == "DE"`.') from None
+        self._refuse_what_no_database_keeps(tree)
         return self._condition(tree.body, 0)
 
     @property
     def _indent(self) -> int:
         return len(self.text) - len(self.text.lstrip())
+
+    def _refuse_what_no_database_keeps(self, tree: ast.Expression) -> None:
+        """Half a surrogate pair and the character nought are no text, and of numbers there is a largest one."""
+        for node in ast.walk(tree):
+            match node:
+                case ast.Constant(value=str(text)) if not all(map(_can_be_kept, text)):
+                    raise self._error(node, "there is a character in this text that nobody can write")
+                case ast.Constant(value=int() | float() as number) if number > MAX_NUMBER:
+                    raise self._error(node, "no field holds a number so large")
 
     def _error(self, node: ast.AST, message: str, hint: str = "") -> ConditionError:
         # ast counts bytes of UTF-8; a column counts characters.
@@ -420,6 +431,10 @@ class _Parser:
         if depth + _depth(inner) > MAX_DEPTH:
             raise self._error(node, f'with the segment "{name}" this is nested more than {MAX_DEPTH} deep')
         return AllOf((inner,), name)
+
+
+def _can_be_kept(character: str) -> bool:
+    return character != "\0" and not "\ud800" <= character <= "\udfff"
 
 
 def _depth(condition: Condition) -> int:

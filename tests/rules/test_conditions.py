@@ -127,6 +127,10 @@ def test_a_word_outside_the_order_is_above_and_below_nothing() -> None:
         ("company_size = 3", 14, "this is not a condition"),
         ("country == None", 12, "country is a text, and None is not"),
         ("1 < 2", 1, "a comparison has a field on one side"),
+        (r'country == "\x00"', 12, "there is a character in this text that nobody can write"),
+        (r'has_tag("\ud800")', 9, "there is a character in this text that nobody can write"),
+        ("company_size > 9223372036854775808", 16, "no field holds a number so large"),
+        ("company_size > -1e999", 17, "no field holds a number so large"),
         ("", 1, "a condition has only"),
     ],
 )
