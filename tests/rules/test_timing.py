@@ -24,9 +24,9 @@ from nurture.timing import (
     parse_day_span,
     parse_days,
     parse_duration,
-    parse_length,
     parse_holidays,
     parse_hours,
+    parse_length,
     parse_moment,
     parse_time,
 )
