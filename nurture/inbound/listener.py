@@ -44,11 +44,21 @@ class Listener(SmtpServer):
 
 
 class _ShortHeaders(EmailPolicy):
-    """Reads no more of a header than one of ours and one of a mail program can be long."""
+    """Reads no more of a header than one of ours and one of a mail program can be long, and what it can of a broken one.
+
+    A header on which the library stumbles would keep the whole mail out, with the "stop" in it.
+    """
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
         return name, value[:_MOST_CHARACTERS_OF_A_HEADER]
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        try:
+            found: str = super().header_fetch_parse(name, value)
+        except Exception:  # noqa: BLE001 — of what the library raises for headers nobody has a list
+            return "".join(character for character in value if " " <= character <= "~")
+        return found
 
 
 _POLICY = _ShortHeaders()

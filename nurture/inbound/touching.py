@@ -13,6 +13,7 @@ from email.utils import getaddresses
 from nurture.campaigns.declared import colleague_domains
 from nurture.contacts import store as contacts
 from nurture.contacts.addresses import read_address
+from nurture.contacts.cells import clean
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
@@ -49,7 +50,7 @@ def _is_from(message: EmailMessage, rep: Operator) -> bool:
 
 
 def _note(session: Session, rep: Operator, message: EmailMessage, name: str, now: datetime) -> None:
-    subject = " ".join(str(message.get("Subject", "")).split())[:LONGEST_NOTE]
+    subject = clean(str(message.get("Subject", "")))[:LONGEST_NOTE]
     outside = _people_outside(session, message)
     known = [contact for contact in outside if contact is not None]
     for contact in known:

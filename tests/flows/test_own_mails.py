@@ -81,6 +81,15 @@ def test_of_the_mail_only_the_subject_is_kept_and_of_strangers_nothing(story: St
     assert "elsewhere.example" not in kept
 
 
+@pytest.mark.parametrize(
+    ("subject", "note"),
+    [("=?utf-8?q?Our=00_talk=1b?=", "Our talk"), ("=?utf-7?q?+2AA-?= talk", "=?utf-7?q?+2AA-?= talk")],
+)
+def test_a_subject_no_database_keeps_is_kept_as_far_as_it_can_be_read(story: Story, subject: str, note: str) -> None:
+    write(story, Subject=subject)
+    assert touched(story) == [(ANA, note)]
+
+
 def test_a_rep_is_told_when_nobody_it_went_to_is_known_and_no_contact_is_made(story: Story) -> None:
     before = len(story.rows("contact"))
     write(story, to="nobody@elsewhere.example")
