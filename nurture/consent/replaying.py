@@ -35,14 +35,14 @@ def list_news(session: Session, entries: Sequence[Mapping[str, Any]]) -> list[Ma
     said = [one for one in entries if one["what"] == SAID]
     known = ledger.known_events(session, [one["event"] for one in said])
     domains = [one for one in entries if one["what"] in _DOMAINS]
-    closed = suppressions.suppressed_domains_of(session, {one["domain"] for one in domains}) if domains else {}
+    closed = {one.domain for one in suppressions.standing_domains(session)} if domains else set()
     changed = [one for one in domains if (one["what"] == DOMAIN_CLOSED) is not (one["domain"] in closed)]
     return [one for one in said if one["event"] not in known] + changed
 
 
 def put_back(session: Session, news: Sequence[Mapping[str, Any]]) -> int:
     """Put back what these entries say; how many no's that were. Said again differently later, only the last counts."""
-    last = {_about(one): one for one in news if one["what"] == SAID}
+    last = {about(one): one for one in news if one["what"] == SAID}
     count = 0
     for entry in last.values():
         if is_no(entry["said"]):
@@ -51,9 +51,23 @@ def put_back(session: Session, news: Sequence[Mapping[str, Any]]) -> int:
     return count + _close_domains(session, news)
 
 
-def _about(entry: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What an entry is about: a later one about the same takes its place."""
-    return entry["hash"], entry.get("topic"), entry.get("purpose"), _kind(entry)
+def about(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an entry is about: a later one about the same takes its place; nothing for one that is no word of anybody."""
+    if entry["what"] in _DOMAINS:
+        return "domain", entry["domain"]
+    if entry["what"] != SAID:
+        return ()
+    return (
+        entry["hash"],
+        entry.get("topic") or store.EVERY_TOPIC,
+        entry.get("purpose") or ConsentPurpose.MAIL,
+        _kind(entry),
+    )
+
+
+def takes_back(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry ends an earlier no about the same."""
+    return entry["what"] == DOMAIN_OPENED or (entry["what"] == SAID and not is_no(entry["said"]))
 
 
 def _kind(entry: Mapping[str, Any]) -> str:

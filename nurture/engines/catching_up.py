@@ -48,10 +48,11 @@ def catch_up(database: Database, now: datetime) -> CaughtUp:
     with database.reading() as session:
         mark = get_mark(session, job)
     done, place = CaughtUp(), Place.read(mark)
+    # A no that was taken back long after it was said is not put back; what lies between are mostly mails.
+    over = {replaying.about(one): at for one, at in journal.entries(place) if replaying.takes_back(one)}
     for chunk in _chunks(journal.entries(place)):
-        entries = [entry for entry, _ in chunk]
         with database.reading() as session:
-            news, judged = _list_news(session, entries)
+            news, judged = _list_news(session, chunk, over)
         for first in range(0, len(news), _PUT_BACK):
             done = _put_back(database, news[first : first + _PUT_BACK], done, now)
         if judged:
@@ -70,10 +71,14 @@ def _chunks(entries: Iterator[tuple[dict[str, Any], Place]]) -> Iterator[list[tu
         yield chunk
 
 
-def _list_news(session: Session, entries: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
+def _list_news(
+    session: Session, chunk: Sequence[tuple[Mapping[str, Any], Place]], over: Mapping[tuple[str, ...], Place]
+) -> tuple[list[Mapping[str, Any]], int]:
     """What the database does not know of these entries, in their order, and how many of them could be judged."""
+    entries = [entry for entry, _ in chunk]
     mails, judged = remembered.list_news(session, entries)
-    noes = replaying.list_news(session, entries[:judged])
+    standing = [entry for entry, at in chunk[:judged] if at >= over.get(replaying.about(entry), at)]
+    noes = replaying.list_news(session, standing)
     wanted = {id(one) for one in (*mails, *noes)}
     return [one for one in entries[:judged] if id(one) in wanted], judged
 

@@ -17,7 +17,7 @@ from nurture.consent.definition import get_table
 from nurture.consent.identity.actions import change_address
 from nurture.consent.rules import Basis, Pile
 from nurture.consent.store import list_to_judge
-from nurture.consent.suppressions.actions import opt_out, suppress_domain
+from nurture.consent.suppressions.actions import lift, lift_domain, opt_out, suppress, suppress_domain
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
@@ -248,3 +248,35 @@ def test_nobody_writes_down_a_yes_of_somebody_who_left_before_they_came_in(lite:
     again = lite.contact("late@firm.example")
     with pytest.raises(NotAllowed, match="left this topic"), lite.database.writing() as session:
         give(session, get_table(session), again, "insights", Basis.OPT_IN, date(2026, 1, 5), how="x", now=lite.now)
+
+
+def test_what_was_lifted_since_does_not_come_back_and_what_was_said_again_does(lite: Story) -> None:
+    """Also with hundreds of mails between the two, and for a domain below one that is closed."""
+    with lite.database.writing(durable=True) as session:
+        suppress_domain(session, "firm.example", how="a test", now=lite.now)
+    backup = back_up(lite)
+    hashes = [lite.contact(email).address_hash for email in READERS[:2]]
+    for one in hashes:
+        _suppress(lite, one)
+    with lite.database.writing(durable=True) as session:
+        for domain in ("opened.example", "branch.firm.example"):
+            suppress_domain(session, domain, how="a test", now=lite.now)
+    assert lite.database.journal is not None
+    at = lite.now.isoformat()
+    between = [{"at": at, "what": "unsent", "delivery": n} for n in range(1200)]
+    lite.database.journal.append(between, must_last=False)
+    with lite.database.writing(durable=True) as session:
+        for one in hashes:
+            lift(session, one, list(SuppressionReason), how="lifted: a test", now=lite.now)
+        lift_domain(session, "opened.example", now=lite.now)
+    _suppress(lite, hashes[1])
+
+    restore(lite, backup)
+
+    assert [row["address_hash"] for row in lite.rows("suppression") if row["lifted_at"] is None] == [hashes[1]]
+    assert {row["domain"] for row in lite.rows("suppressed_domain")} == {"firm.example", "branch.firm.example"}
+
+
+def _suppress(story: Story, address_hash: str) -> None:
+    with story.database.writing(durable=True) as session:
+        suppress(session, address_hash, SuppressionReason.MANUAL, how="a test", now=story.now)
