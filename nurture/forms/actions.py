@@ -91,13 +91,13 @@ def get_version(session: Session, name: str, version_id: int) -> Form:
     return campaigns.derive(session, version_id, load_form, name, version_id)
 
 
-def find_worded(session: Session, form: Form, wording: str, language: str) -> Form | None:
-    """The version of a form whose consent has this wording: a form on another site may be older than ours."""
+def find_worded(session: Session, form: Form, shown: str, language: str) -> Form | None:
+    """The version of a form that shows just these words to agree to: one on another site may be older than ours."""
     campaign = campaigns.find_campaign(session, KIND, form.name)
     every = campaigns.numbers_of(session, campaign.id) if campaign else {}
     for version_id in (form.version_id, *sorted(every, reverse=True)):
         known = get_version(session, form.name, version_id)
-        if (shown := known.wording("consent", language)) is not None and shown.version == wording:
+        if known.text("consent", language) and known.shown(language) == shown:
             return known
     return None
 

@@ -109,6 +109,10 @@ class Form:
         text = self.text(key, language)
         return Wording(text, version_of(text)) if text else None
 
+    def shown(self, language: str) -> str:
+        """Names everything that is agreed to on a page in this language, so that it comes back with what was ticked."""
+        return version_of("\n".join(self.text(key, language) for key in ("consent", "tracking")))
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -29,6 +29,7 @@ def embed(form: Form, language: str, keys: TokenKeys, base_url: str, *, rep: str
         questions=fields_of(form, wording, [], {}),
         topics=list(form.topics.items()) if len(form.topics) > 1 else [],
         consent=form.wording("consent", language),
+        shown=form.shown(language),
         tracking=form.text("tracking", language),
         call=form.text("call", language),
         trap=TRAP,

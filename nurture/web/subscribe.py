@@ -197,7 +197,6 @@ def _show(
 ) -> Response:
     form, wording, typed = found.form, found.wording, said or {}
     language = wording.language
-    consent = form.wording("consent", language)
     return site.page(
         "subscribe.html",
         wording,
@@ -207,7 +206,8 @@ def _show(
         questions=fields_of(form, wording, found.known, typed),
         topics=list(form.topics.items()) if len(form.topics) > 1 else [],
         chosen=visit.form.get("topic", ()),
-        consent=consent,
+        consent=form.wording("consent", language),
+        shown=form.shown(language),
         tracking=form.text("tracking", language),
         call=form.text("call", language),
         typed=typed,

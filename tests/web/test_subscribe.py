@@ -445,17 +445,18 @@ def test_a_form_on_another_site_runs_nothing_fetches_nothing_and_works(lite_form
     assert given["wording"] == "Ja, schicken Sie mir den Brief."
 
 
-def test_whoever_saw_older_words_agreed_to_those(lite_forms: House) -> None:
+@pytest.mark.parametrize("changed", ["Yes, send me the letter.", "You may see what I open."])
+def test_whoever_saw_older_words_agreed_to_those(lite_forms: House, changed: str) -> None:
     page = lite_forms.http.get(PAGE)
     lite_forms.step(minutes=1)
     forms_file = lite_forms.app.folder / "campaigns/forms.yaml"
-    forms_file.write_text(FORMS.replace("Yes, send me the letter.", "Yes, send me two letters."), encoding="utf-8")
+    forms_file.write_text(FORMS.replace(changed, "Other words."), encoding="utf-8")
     lite_forms.app.publish(lite_forms.app.read_files(), published_by="a test")
-    assert "two letters" in lite_forms.http.get(PAGE).text
-    assert lite_forms.http.post(PAGE, data={**hidden(page.text), **TYPED}).status_code == 200
+    assert "Other words." in lite_forms.http.get(PAGE).text
+    assert lite_forms.http.post(PAGE, data={**hidden(page.text), **TYPED, "tracking": "yes"}).status_code == 200
     lite_forms.http.post(link(lite_forms))
-    (given,) = [row for row in lite_forms.rows("consent_event") if row["what"] == "given"]
-    assert given["wording"] == "Yes, send me the letter."
+    said = {row["purpose"]: row["wording"] for row in lite_forms.rows("consent_event")}
+    assert said == {"mail": "Yes, send me the letter.", "tracking": "You may see what I open."}
 
 
 def test_confirming_two_forms_makes_one_contact(forms: House) -> None:
