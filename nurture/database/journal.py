@@ -66,8 +66,10 @@ class Journal:
         # It begins with an end of line, so that what a process that died left unfinished spoils nothing behind it.
         text = "\n" + "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in entries)
         with self._lock:
-            descriptor = self._descriptor()
-            os.write(descriptor, text.encode())
+            descriptor, rest = self._descriptor(), text.encode()
+            # A full disk takes a part of it first and complains only about the rest.
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
             if must_last:
                 os.fdatasync(descriptor)
 

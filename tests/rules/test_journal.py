@@ -1,7 +1,11 @@
 """The journal beside the database: append only, cut by size, and readable whatever a crash left of its last line."""
 
+import resource
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from nurture.database.journal import Journal, Place
 
@@ -63,3 +67,19 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     write(Journal(tmp_path / "journal"), 1)
     assert (tmp_path / "journal").stat().st_mode & 0o077 == 0
     assert (tmp_path / "journal" / "000001.jsonl").stat().st_mode & 0o077 == 0
+
+
+def test_what_a_full_disk_takes_in_part_is_an_error_and_not_a_no_that_got_lost(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    write(journal, 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "000001.jsonl").stat().st_size + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write(journal, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    write(journal, 3)
+    assert said(journal) == [1, 3]
