@@ -30,6 +30,8 @@ SQLModel.metadata.naming_convention = NAMING
 _LOCK_WAIT_SECONDS = 30
 #: SQLite's own default: how long its log grows before somebody's commit moves it into the file.
 _LOG_PAGES = 1_000
+#: Hashes of addresses come in no order, so that each new one belongs on another page of its index.
+_BULK_CACHE_KIB = 65_536
 
 
 class Database:
@@ -141,6 +143,8 @@ def _open_sqlite(url: str) -> Engine:
             level = "FULL" if options.get("is_durable") else "NORMAL"
             connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {0 if options.get('is_bulk') else _LOG_PAGES}")
+            if options.get("is_bulk"):
+                connection.exec_driver_sql(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql("BEGIN")
