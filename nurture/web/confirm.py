@@ -39,6 +39,8 @@ def show(site: Site, visit: Visit) -> Response:
             wording,
             title=form.text("title", _spoken(wording, form).language),
             topics=[topics[name]["label"] for name in row.said["topics"]],
+            ticked=_ticked(form, row),
+            spoken=row.language,
             who=_whom(session, row),
             sender=sender,
         )
@@ -55,6 +57,12 @@ def agree(site: Site, visit: Visit) -> Response:
             return _too_late(site, wording_for(visit))
         form = actions.get_version(session, row.form, row.version_id)
         return thank(site, _spoken(wording_for(visit, row.language), form), form, sender_of(session, None))
+
+
+def _ticked(form: Form, row: SignUp) -> list[str]:
+    """The words beside each box that was ticked: a stranger may have done it, and whoever presses here agrees to them."""
+    boxes = ["consent", *(name for name in ("tracking", "call") if row.said.get(name))]
+    return [form.text(name, row.language) for name in boxes]
 
 
 def _too_late(site: Site, wording: Wording) -> Response:

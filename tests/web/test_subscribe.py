@@ -129,6 +129,9 @@ def test_whoever_signs_up_and_confirms_is_who_they_said(forms: House) -> None:
         assert page.status_code == 200
         assert forms.everything() == before
     assert "b…@reader.example" in page.text
+    assert "Yes, send me the letter." in page.text
+    assert "You may see what I open." in page.text
+    assert "Please call me." not in page.text
     forms.step(hours=3)
     assert "Welcome." in forms.http.post(path, data={"confirm": "yes"}).text
     bo = contact(forms)
