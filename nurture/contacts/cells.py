@@ -19,6 +19,9 @@ _JOINERS = "\u200c\u200d"
 #: How people fill a cell they have nothing for.
 _NOTHING = frozenset({"-", "--", "–", "—", ".", "?", "n/a", "#n/a", "(blank)"})
 
+#: What a cell of a spreadsheet holds whose formula failed. "#N/A" is how it says that there is nothing.
+FAILED = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#GETTING_DATA", "#SPILL!", "#CALC!"})
+
 # What a spreadsheet takes for a formula, also in its full-width form (OWASP, CSV injection).
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from nurture.conditions import FieldType, Value
-from nurture.contacts.cells import fold, read_date, read_number, read_text
+from nurture.contacts.cells import FAILED, fold, read_date, read_number, read_text
 from nurture.contacts.countries import find_country
 from nurture.contacts.doubt import may_say_no
 from nurture.contacts.fields import DeclaredField, read_value
@@ -87,9 +87,10 @@ class Reader:
 def readers_of(columns: Columns, declared: Mapping[str, DeclaredField]) -> list[Reader]:
     """A reader for every column that was understood, but for the address."""
     return [
-        Reader(place, field, kind_of(field, declared), read_cells_by(_reader_of(field, declared)))
+        Reader(place, field, kind, read_cells_by(_reader_of(field, declared), hears_failures=kind is Kind.PERMISSION))
         for place, field in columns.fields.items()
         if field != "email"
+        for kind in (kind_of(field, declared),)
     ]
 
 
@@ -107,7 +108,7 @@ def read_attributes(text: str, known: Mapping[str, str], declared: Mapping[str, 
     """
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Noted("no JSON; left out")
     if not isinstance(given, dict):
         return Noted("no JSON object; left out")
@@ -144,13 +145,16 @@ def kind_of(field: str, declared: Mapping[str, DeclaredField]) -> Kind:
     return Kind.VALUE if field in declared else _KINDS_OF.get(field, Kind.VALUE)
 
 
-def read_cells_by(read: Callable[[str], Read]) -> Callable[[str], Read | None]:
-    """What reads whole cells: it cleans them, passes over empty ones and remembers the rest."""
+def read_cells_by(read: Callable[[str], Read], *, hears_failures: bool) -> Callable[[str], Read | None]:
+    """What reads whole cells: it cleans them, passes over empty ones and remembers the rest.
+
+    A formula that failed says nothing, but where it may have said no it is a word that nobody knows.
+    """
 
     @lru_cache(maxsize=_REMEMBERED)
     def read_cell(cell: str) -> Read | None:
         text = read_text(cell)
-        return read(text) if text else None
+        return None if not text or (text in FAILED and not hears_failures) else read(text)
 
     return read_cell
 

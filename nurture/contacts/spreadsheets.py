@@ -20,6 +20,9 @@ from nurture.errors import BadInput
 MAX_ROWS = 1_048_576
 #: Texts that cells share are all kept in memory; beyond this a file is no list of people.
 _MAX_TEXTS = 512 * 1024 * 1024
+#: Rows of people pack ten times smaller, empty ones forty times; what packs so much better is made to fill a memory.
+_PACKED_AT_MOST = 200
+_LARGE = 64 * 1024 * 1024
 
 _MIDNIGHT = time()
 
@@ -48,9 +51,10 @@ class Worksheet(Sheet):
 def open_workbook(path: Path, makes_sense: Callable[[Sequence[str]], int]) -> Worksheet:
     """The worksheet with the best headers."""
     with _opened(path) as book:
+        every = [sheet.title for sheet in book.worksheets]
         titles = [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"]
     attempts = [
-        with_headers(Worksheet(path, "xlsx", "", 0, (), title, tuple(one for one in titles if one != title)))
+        with_headers(Worksheet(path, "xlsx", "", 0, (), title, tuple(one for one in every if one != title)))
         for title in titles
     ]
     if not any(sheet.headers for sheet in attempts):
@@ -84,8 +88,10 @@ def _opened(path: Path) -> Iterator[Any]:
 
     try:
         with zipfile.ZipFile(path) as parts:
-            sizes = {part.filename: part.file_size for part in parts.infolist()}
-        if sizes.get("xl/sharedStrings.xml", 0) > _MAX_TEXTS:
+            every = {part.filename: part for part in parts.infolist()}
+        if any(one.file_size > max(_LARGE, one.compress_size * _PACKED_AT_MOST) for one in every.values()):
+            raise BadInput(f"{path.name}: unpacked it is hundreds of times as large; save it once more, or as CSV.")
+        if "xl/sharedStrings.xml" in every and every["xl/sharedStrings.xml"].file_size > _MAX_TEXTS:
             raise BadInput(f"{path.name}: too much text for a workbook of people; export it as CSV.")
         book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
         try:
@@ -105,7 +111,7 @@ def _spell(value: object) -> str:
         case None:
             return ""
         case str():
-            return "" if value.startswith("#") and value in _ERRORS else value
+            return value
         case bool():
             return "yes" if value else "no"
         case float() if value.is_integer() and abs(value) < 1e15:
@@ -115,7 +121,3 @@ def _spell(value: object) -> str:
         case date():
             return value.isoformat()
     return str(value)
-
-
-#: What a cell holds whose formula failed.
-_ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"})

@@ -179,6 +179,11 @@ def test_a_salesforce_report_without_the_column_that_tells_says_so(read: Reader)
     assert "add the column in Salesforce and export again" in remark(found)  # fmt: skip
 
 
+def test_attributes_without_an_end_are_none(read: Reader) -> None:
+    _, people = read("subscribers.csv", "uuid,email,attributes,status", f"1,ana@reader.example,{'[' * 50_000},enabled")
+    assert [note.what for note in people[0][0].notes] == ["no JSON; left out"]
+
+
 def test_listmonk_keeps_the_fields_of_its_attributes_and_its_status_is_no_consent(read: Reader) -> None:
     found, people = read(
         "subscribers.csv",

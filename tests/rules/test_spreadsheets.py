@@ -8,6 +8,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from nurture.conditions import FieldType
+from nurture.consent.statements import read_statement
 from nurture.contacts.fields import DeclaredField
 from nurture.contacts.imports import ImportRow, RefusedRow, read_rows, survey
 from nurture.contacts.spreadsheets import Worksheet, write_workbook
@@ -62,6 +63,28 @@ def test_of_a_formula_the_saved_result_is_read_and_never_the_formula(file: Path)
     assert ana.values == {}  # nobody ever calculated it
 
 
+def test_a_formula_that_failed_is_no_yes_where_it_may_have_said_no(file: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["email", "first_name", "Unsubscribed"])
+    sheet.append(["ana@reader.example", "#REF!", "#REF!"])
+    book.save(file)
+    (ana,) = people_of(file)
+    assert isinstance(ana, ImportRow)
+    assert ana.values == {}
+    statement = read_statement(ana, date(2026, 3, 10))
+    assert not statement.is_silent
+    assert not statement.bases
+
+
+def test_a_workbook_made_to_fill_a_memory_is_not_unpacked(file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("xl/worksheets/sheet1.xml", b"a" * (65 * 1024 * 1024))
+    with pytest.raises(BadInput, match="hundreds of times as large"):
+        people_of(file)
+
+
 def test_the_worksheet_with_the_best_headers_is_read_and_the_others_are_named(file: Path) -> None:
     book = Workbook()
     first = book.active
@@ -77,7 +100,7 @@ def test_the_worksheet_with_the_best_headers_is_read_and_the_others_are_named(fi
     book.save(file)
     sheet = survey(file, DECLARED).sheet
     assert isinstance(sheet, Worksheet)
-    assert (sheet.title, sheet.further, sheet.format) == ("People", ("Read me",), "xlsx")
+    assert (sheet.title, sheet.further, sheet.format) == ("People", ("Read me", "Old"), "xlsx")
 
 
 def test_times_and_long_numbers_lose_nothing(file: Path) -> None:
