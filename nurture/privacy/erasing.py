@@ -35,7 +35,9 @@ _ABOUT_THEM = tuple(trace for trace in PERSONAL if trace not in _THEMSELVES)
 
 def begin(session: Session, address_hash: str, *, proof: Proof, now: datetime, because: str = "") -> bool:
     """Promise it: from here on nobody writes to them. False when they were not known, and only the hash is kept."""
-    contact = contacts.find_by_hash(session, address_hash)
+    contact = contacts.find_by_any_hash(session, address_hash)
+    if contact is not None:
+        address_hash = contact.address_hash
     former = contacts.former_hashes(session, contact.id) if contact else []
     for one in (address_hash, *former):
         suppress(session, one, SuppressionReason.ERASED, how=proof, now=now)
@@ -68,9 +70,10 @@ def _erase(database: Database, contact: Contact, now: datetime) -> None:
     """1. What the tables hold about them. 2. Their address wherever else it stands. 3. They themselves."""
     with database.writing(durable=True) as session:
         store.cancel_mails(session, contact.id, now)
+        theirs = {contact.email, *store.earlier_addresses(session, contact.id)}
     while _erase_some(database, _ABOUT_THEM, contact):
         pass
-    words = spellings(contact.email)
+    words = sorted({word for email in theirs for word in spellings(email)})
     with database.reading() as session:
         named = list(store.mentions(session, words))
     for first in range(0, len(named), _ROWS_AT_ONCE):

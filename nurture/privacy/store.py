@@ -27,6 +27,7 @@ import nurture.scoring.store
 import nurture.sequences.store
 import nurture.tracking.store
 import nurture.tracking.touches.store  # noqa: F401 — importing a store declares its tables
+from nurture.contacts.history.store import ContactChange
 from nurture.database.engine import Database, Session
 from nurture.database.statements import changed_rows
 from nurture.delivery.rules import STOPPABLE, Status
@@ -96,6 +97,14 @@ def cancel_mails(session: Session, contact_id: int, now: datetime) -> int:
     waiting = sa.update(Delivery).where(col(Delivery.contact_id) == contact_id, col(Delivery.status).in_(STOPPABLE))
     values = {"status": Status.CANCELLED, "because": "erased", "settled_at": now, "worker_id": None}
     return changed_rows(session, waiting.values(values))
+
+
+def earlier_addresses(session: Session, contact_id: int) -> list[str]:
+    """The addresses they had before, as far as the history of their changes knows."""
+    changed = sa.select(col(ContactChange.before)).where(
+        col(ContactChange.contact_id) == contact_id, col(ContactChange.field).in_(("email", "merged"))
+    )
+    return [one for one in session.scalars(changed) if one and "@" in one]
 
 
 def is_being_sent(session: Session, contact_id: int) -> bool:

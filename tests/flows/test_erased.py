@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
+from nurture.consent.identity.actions import change_address
 from nurture.consent.rules import Proof
+from nurture.contacts.addresses import read_address
+from nurture.contacts.history.rules import Author
 from nurture.contacts.store import Contact
 from nurture.database.engine import Database
 from nurture.privacy import erasing
@@ -81,6 +84,21 @@ def test_no_trace_of_the_address_stays_in_the_whole_folder_and_database(story: S
     assert left == {*KEPT, "consent_event", "audit_entry"}
     assert "Ask (erased) instead." in str(story.rows("inbound_mail")), "what Ben wrote stays, without her address"
     assert any(row["contact_id"] is None and row["status"] == "sent" for row in story.rows("delivery"))
+
+
+def test_an_earlier_address_is_erased_too_and_names_the_person_who_had_it(lite: Story) -> None:
+    """Ben wrote the earlier one in a mail of his, and it is the one they give when they ask to be erased."""
+    contact = lite.contact(ANA)
+    with lite.database.writing(durable=True) as session:
+        here = session.get_one(Contact, contact.id)
+        change_address(session, here, read_address("new@reader.example"), lite.app.hasher, lite.now, Author("page"))
+    with lite.database.writing(durable=True) as session:
+        assert erasing.begin(session, contact.address_hash, proof=Proof("a test", by="root"), now=lite.now)
+    assert erasing.finish(lite.database, lite.now) == 1
+    assert naming(lite, ANA) == naming(lite, "new@reader.example") == []
+    assert {row["address_hash"] for row in lite.rows("suppression")} == {
+        contact.address_hash, lite.app.hasher.hash("new@reader.example")
+    }  # fmt: skip
 
 
 def test_whoever_was_erased_is_refused_when_a_file_brings_them_and_can_still_leave(lite: Story, tmp_path: Path) -> None:
