@@ -32,14 +32,14 @@ def correct_address(
     contact = session.get(Contact, contact_id)
     if contact is None:
         return "moved", "somebody who is gone"
-    address = get_address(f"{contact.email.rpartition('@')[0]}@{domain}")
-    known = contacts.find_contact(session, address.key)
     try:
+        address = get_address(f"{contact.email.rpartition('@')[0]}@{domain}")
+        known = contacts.find_contact(session, address.key)
         if known is not None:
             merge(session, language, known.email, contact.email, now, _AUTHOR)
             return "merged", known.email
         meet_domains(session, {domain}, now)
         change_address(session, contact, address, hasher, now, _AUTHOR)
-    except NotAllowed as error:
+    except (NotAllowed, BadInput) as error:
         return "left", f"{contact.email}: {error}"
     return "moved", address.email

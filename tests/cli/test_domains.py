@@ -29,3 +29,13 @@ def test_correcting_a_domain_moves_its_people_and_makes_one_of_who_is_known_ther
     assert house.json("contacts", "show", "dan@gmail.com")["refused_because"][0]["reason"] == "opt_out"
     assert house.json("domains", "correct", "gmial.com", "gmail.com")["moved"] == []
     assert house.refused("domains", "correct", "gmial.com", "g mail").startswith('"g mail" is no domain')
+
+
+def test_whoever_has_no_address_at_the_right_domain_keeps_nobody_else_from_it(house: Terminal) -> None:
+    long = f"{'a' * 64}@gmial.com"
+    for email in (long, "eve@gmial.com"):
+        house.type("contacts", "add", email, "--country", "US", "--consent", "opt-in")
+    right = f"{'.'.join(['b' * 60] * 3)}.example"
+    done = house.json("domains", "correct", "gmial.com", right)
+    assert done["moved"] == [f"eve@{right}"]
+    assert [one.partition(":")[0] for one in done["left"]] == [long]
