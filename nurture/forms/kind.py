@@ -231,7 +231,8 @@ def _mails(workspace: Workspace) -> Iterator[Path]:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        # A pipe would be waited for.
+        return path.read_text(encoding="utf-8-sig") if path.is_file() else ""
     except (OSError, UnicodeDecodeError):
         return ""  # its own kind complains
 
