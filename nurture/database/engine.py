@@ -59,21 +59,27 @@ class Database:
     def writing(self, *, durable: bool = False) -> Iterator[Session]:
         """Everything or nothing, committed at the end of the block."""
         engine = self._durable_writers if durable else self._writers
-        with self._turn, Session(engine, expire_on_commit=False) as session:
-            with session.begin() as transaction:
-                yield session
-                if not transaction.is_active:  # a rehearsal: it was rolled back
-                    drop_notes(session)
-                elif before := notes_before(session):
-                    session.flush()  # what the database refuses was never to happen
-                    self._write_down(before)
-            if after := notes_after(session):
-                self._write_down(after)
+        with self._turn, Session(engine, expire_on_commit=False) as session, self._beside(session):
+            yield session
 
-    def _write_down(self, entries: Sequence[Mapping[str, Any]]) -> None:
+    @contextmanager
+    def _beside(self, session: Session, *, is_bulk: bool = False) -> Iterator[None]:
+        """A transaction, with what was noted for the journal in it before and after its commit."""
+        with session.begin() as transaction:
+            yield
+            if not transaction.is_active:  # a rehearsal: it was rolled back
+                drop_notes(session)
+            elif before := notes_before(session):
+                session.flush()  # what the database refuses was never to happen
+                self._write_down(before, is_bulk=is_bulk)
+        if after := notes_after(session):
+            self._write_down(after, is_bulk=is_bulk)
+
+    def _write_down(self, entries: Sequence[Mapping[str, Any]], *, is_bulk: bool) -> None:
         """Into the journal. What says no must outlast a power cut; of mails, the database itself knows the last ones."""
         if self.journal is not None:
-            self.journal.append(entries, must_last=any(one["what"] not in PASSING for one in entries))
+            must_last = not is_bulk and any(one["what"] not in PASSING for one in entries)
+            self.journal.append(entries, must_last=must_last)
 
     @contextmanager
     def writing_in_bulk(self) -> Iterator[Session]:
@@ -81,11 +87,14 @@ class Database:
 
         SQLite neither waits for the disk at each commit nor tidies up its log in between, which others would wait for.
         """
-        with self._turn, Session(self._bulk_writers, expire_on_commit=False) as session, session.begin():
+        session = Session(self._bulk_writers, expire_on_commit=False)
+        with self._turn, session, self._beside(session, is_bulk=True):
             yield session
 
     def settle(self) -> None:
         """What was written in bulk is on the disk when this returns; nobody has to wait for it."""
+        if self.journal is not None:
+            self.journal.settle()
         if self.is_sqlite:
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("COMMIT")  # a checkpoint is none within a transaction

@@ -73,6 +73,12 @@ class Journal:
             if must_last:
                 os.fdatasync(descriptor)
 
+    def settle(self) -> None:
+        """What was appended so far would survive a power cut when this returns."""
+        with self._lock:
+            if self._open is not None:
+                os.fdatasync(self._open[1])
+
     def entries(self, since: Place) -> Iterator[tuple[dict[str, Any], Place]]:
         """What was written after a place, each with the place after it; unfinished lines are passed over."""
         for number in self._numbers():
@@ -109,6 +115,7 @@ class Journal:
         number = self._open[0] if self._open else max(self._numbers(), default=0)
         if self._open is None or os.fstat(self._open[1]).st_size >= self._most_bytes:
             if self._open is not None:
+                os.fdatasync(self._open[1])
                 os.close(self._open[1])
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.name:

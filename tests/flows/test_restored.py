@@ -277,6 +277,21 @@ def test_what_was_lifted_since_does_not_come_back_and_what_was_said_again_does(l
     assert {row["domain"] for row in lite.rows("suppressed_domain")} == {"firm.example", "branch.firm.example"}
 
 
+def test_a_no_that_a_file_brought_is_not_forgotten_and_a_rehearsal_brings_none(lite: Story, tmp_path: Path) -> None:
+    importer = Importer(lite.database, lite.app.hasher, tmp_path, lite.now)
+    file = f"email,status,opted_in\n{READERS[0]},unsubscribed,\n{READERS[1]},,no\nnobody@firm.example,unsubscribed,\n"
+    backup = back_up(lite)
+    importer.take(file, is_rehearsal=True)
+    assert not restore(lite, backup)
+    importer.take(file)
+    assert is_out(lite, READERS[0])
+
+    assert restore(lite, backup).noes >= 2
+
+    assert is_out(lite, READERS[0])
+    assert lite.app.hasher.hash("nobody@firm.example") in {row["address_hash"] for row in lite.rows("suppression")}
+
+
 def _suppress(story: Story, address_hash: str) -> None:
     with story.database.writing(durable=True) as session:
         suppress(session, address_hash, SuppressionReason.MANUAL, how="a test", now=story.now)
