@@ -110,7 +110,10 @@ def known_fields(form: Form, contact: Contact) -> list[str]:
 
 
 def sign_up(session: Session, desk: Desk, form: Form, entry: Entry, came: Came, now: datetime) -> Outcome:
-    """Take a form in: act at once where nobody has to be asked, else ask the owner of the address by a mail."""
+    """Take a form in: act at once where nobody has to be asked, else ask the owner of the address by a mail.
+
+    Forms for one address are taken one after the other, so that together they are not more than one address is asked.
+    """
     if came.ip and store.count_from_ip(session, came.ip, now - _HOUR) >= desk.terms.per_ip:
         return Outcome.TOO_MANY
     person = came.contact or _whom(session, desk, entry.address, now)
@@ -158,7 +161,10 @@ def sign_up(session: Session, desk: Desk, form: Form, entry: Entry, came: Came, 
 def _whom(session: Session, desk: Desk, address: Address | None, now: datetime) -> Contact | Newcomer:
     assert address is not None  # only a personal link does without
     known = contacts.find_contact(session, address.key)
-    return known or ensure_newcomer(session, address, desk.hasher, now)
+    if known is None:
+        return ensure_newcomer(session, address, desk.hasher, now)
+    contacts.lock_contacts(session, [known.id], exclusively=True)
+    return known
 
 
 def _is_asked_often(session: Session, desk: Desk, person: Contact | Newcomer, now: datetime) -> bool:

@@ -4,6 +4,7 @@ import email
 import email.policy
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from html import unescape
@@ -279,6 +280,19 @@ def test_nobody_fills_a_strangers_mailbox_day_after_day_or_by_spelling_it_otherw
     for number in range(6):
         submit(lite_forms, email=f"Al+{number}@reader.example")
     assert len(letters(lite_forms)) == 6 + 3
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_forms_sent_at_the_same_moment_are_taken_one_after_the_other(forms: House, *, is_known: bool) -> None:
+    if is_known:
+        forms.add_contact("bo@reader.example")
+    data = {**hidden(forms.http.get(PAGE).text), **TYPED}
+    forms.step(seconds=30)
+    with ThreadPoolExecutor(10) as hands:
+        answers = list(hands.map(lambda _: httpx2.post(f"{forms.server.url}{PAGE}", data=data, timeout=60), range(10)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(letters(forms)) == 3
+    assert sorted(row["state"] for row in forms.rows("sign_up")) == ["pending", "replaced", "replaced"]
 
 
 def test_one_line_of_ipv6_is_one_place_whatever_address_it_takes(

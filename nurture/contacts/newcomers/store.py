@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
 from nurture.contacts.addresses import Address
-from nurture.database.columns import id_column, instant_column
+from nurture.database.columns import id_column, instant_column, new_id
 from nurture.database.engine import Session
+from nurture.database.statements import changed_rows, insert
 from nurture.tokens import AddressHasher
 
 
@@ -40,18 +41,17 @@ def lock_newcomer(session: Session, newcomer_id: int) -> None:
 
 
 def ensure_newcomer(session: Session, address: Address, hasher: AddressHasher, now: datetime) -> Newcomer:
-    """The newcomer with that address, made if need be."""
-    found = session.scalars(sa.select(Newcomer).where(col(Newcomer.address_key) == address.key)).one_or_none()
-    if found is None:
-        found = Newcomer(
-            email=address.email,
-            address_key=address.key,
-            address_hash=hasher.hash(address.key),
-            domain=address.domain,
-            created_at=now,
-        )
-        session.add(found)
-        session.flush()
+    """The newcomer with that address, made if need be, and held until the commit: who asks next waits for this one."""
+    made = {
+        "email": address.email, "address_key": address.key, "address_hash": hasher.hash(address.key),
+        "domain": address.domain, "created_at": now,
+    }  # fmt: skip
+    held = sa.select(Newcomer).where(col(Newcomer.address_key) == address.key).with_for_update()
+    found = session.scalars(held).one_or_none()
+    while found is None:
+        # Two may ask at once, and whoever is there may be confirmed and go just now.
+        changed_rows(session, insert(session, Newcomer).values(id=new_id(), **made).on_conflict_do_nothing())
+        found = session.scalars(held).one_or_none()
     return found
 
 
