@@ -105,10 +105,11 @@ def _slots(house: "App", session: "Session", unit: "Unit", issues: "Sequence[Uni
 def _audience(house: "App", session: "Session", unit: "Unit") -> str:
     """How many people it goes to, as things are."""
     from nurture.newsletters import actions as newsletters
+    from nurture.newsletters.published import list_published
     from nurture.newsletters.store import count_readers
     from nurture.reports.book import counted
 
-    published = [one for one in newsletters.list_published(session) if one.name == unit.name]
+    published = [one for one in list_published(session) if one.name == unit.name]
     if not published:
         return "Until it is published nobody is counted: permission rests on what is published."
     count = newsletters.count_to_announce(session, house.language, published[0], house.clock.now())

@@ -40,9 +40,10 @@ def _newsletters(session: "Session", house: "App", now: datetime) -> Iterator[st
     """Whom each newsletter is still to be announced to, and its next issue."""
     from nurture.newsletters import actions as newsletters
     from nurture.newsletters import announcing
+    from nurture.newsletters.published import list_published
     from nurture.reports.upcoming import next_issue
 
-    for newsletter in newsletters.list_published(session):
+    for newsletter in list_published(session):
         if count := newsletters.count_to_announce(session, house.language, newsletter, now):
             window = newsletter.definition.announce_in
             when = f"{window.days} {window.hours} where they are" if window else "now"

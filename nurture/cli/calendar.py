@@ -130,6 +130,7 @@ def _outbox(session: "Session", days: list[date], *, is_today: bool) -> "Iterato
 def _issues(house: "App", session: "Session", days: list[date], now: datetime) -> "Iterator[Planned]":
     """Each newsletter's issues on its next slots, one a slot, as long as any is ready."""
     from nurture.newsletters import actions as newsletters
+    from nurture.newsletters.published import list_published
     from nurture.newsletters.rules import first_issue_from
     from nurture.reports.calendar.planned import Source, bounds_of, counted
     from nurture.reports.queries import count_readers_at
@@ -137,7 +138,7 @@ def _issues(house: "App", session: "Session", days: list[date], now: datetime) -
     from nurture.timing import parse_duration
 
     begins_at, *_, ends_at = bounds_of(days)
-    for one in newsletters.list_published(session):
+    for one in list_published(session):
         title, wait = one.content["about"]["title"], parse_duration(one.definition.wait_after)
         if begins_at <= now and (count := newsletters.count_to_announce(session, house.language, one, now)):
             yield counted(now.date(), f"{title}: announcement", Source.NEWSLETTER, count, "as soon as nurture runs")

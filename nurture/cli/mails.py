@@ -118,9 +118,10 @@ def show_newsletter(
     Example: nurture newsletter show weekly
     """
     from nurture.newsletters import actions, store
+    from nurture.newsletters.published import get_published
 
     with opened() as house, house.database.reading() as session:
-        newsletter = actions.get_published(session, name)
+        newsletter = get_published(session, name)
         outlook = actions.look_ahead(session, newsletter)
         readers = store.count_readers(session, name)
     facts = {

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.store import Campaign
@@ -25,55 +24,15 @@ from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.rules import ISSUE_GOES_FIRST, Kind, Priority, Status
 from nurture.newsletters import announcing, store
-from nurture.newsletters.definition import NewsletterDefinition, schedule_of
 from nurture.newsletters.kind import ISSUE, NEWSLETTER
-from nurture.newsletters.rules import EARLIEST_ZONE, REMIND_BEFORE, Issue, Schedule, first_issue_from, next_issue
+from nurture.newsletters.published import Published, list_published
+from nurture.newsletters.rules import EARLIEST_ZONE, REMIND_BEFORE, Issue, first_issue_from, next_issue
 from nurture.newsletters.store import ANNOUNCEMENT, NewsletterSlot
-from nurture.timing import get_zone, parse_duration
+from nurture.timing import parse_duration
 
 #: A slot that was missed by more than this is passed over: two issues never go out at once after an outage.
 LATE_WITHIN = timedelta(days=1)
 _CHUNK = 100
-
-
-@dataclass(frozen=True)
-class Published:
-    """A newsletter as it is published now."""
-
-    campaign_id: int
-    name: str
-    version_id: int
-    definition: NewsletterDefinition
-    content: Mapping[str, Any]
-
-    @property
-    def schedule(self) -> Schedule:
-        return schedule_of(self.definition, self.content["sender_zone"])
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return get_zone(self.content["sender_zone"])
-
-
-def list_published(session: Session) -> list[Published]:
-    """All newsletters."""
-    found = []
-    for campaign in campaigns.list_campaigns(session, NEWSLETTER):
-        assert campaign.version_id is not None
-        content = campaigns.get_content(session, campaign.version_id)
-        definition = campaigns.derive(session, campaign.version_id, _definition_of)
-        found.append(Published(campaign.id, campaign.name, campaign.version_id, definition, content))
-    return found
-
-
-def _definition_of(content: Mapping[str, Any]) -> NewsletterDefinition:
-    return NewsletterDefinition.model_validate(content["definition"])
-
-
-def get_published(session: Session, name: str) -> Published:
-    """The newsletter of that name."""
-    campaigns.get_campaign(session, NEWSLETTER, name)
-    return next(one for one in list_published(session) if one.name == name)
 
 
 def look_at_changed(session: Session, language: Language, ids: Sequence[int], now: datetime) -> int:

@@ -12,8 +12,9 @@ from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.delivery.rules import Status
 from nurture.newsletters import store
-from nurture.newsletters.actions import get_published, is_in_audience
+from nurture.newsletters.actions import is_in_audience
 from nurture.newsletters.kind import ISSUE
+from nurture.newsletters.published import get_published
 from nurture.newsletters.store import ANNOUNCEMENT, NewsletterSlot
 
 #: A mail in one of these states has reached somebody, or will in a moment.

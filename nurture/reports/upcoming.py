@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from nurture.campaigns import store as campaigns
 from nurture.database.engine import Session
 from nurture.newsletters import actions as newsletters
-from nurture.newsletters.actions import Published
 from nurture.newsletters.kind import ISSUE
+from nurture.newsletters.published import Published, list_published
 from nurture.newsletters.rules import first_issue_from
 from nurture.newsletters.store import closed_issues
 from nurture.reports import queries
@@ -26,7 +26,7 @@ class Upcoming:
 
 def list_upcoming(session: Session, now: datetime) -> list[Upcoming]:
     """What is in the queue, and the next issue of each newsletter; the next first."""
-    issues = [next_issue(session, newsletter, now) for newsletter in newsletters.list_published(session)]
+    issues = [next_issue(session, newsletter, now) for newsletter in list_published(session)]
     return sorted([*list_queued(session, now), *issues], key=lambda one: one.due_at)
 
 
