@@ -10,6 +10,7 @@ import typer
 from nurture.cli.options import Email, Json
 from nurture.cli.output import emit, say, shown, table, warn
 from nurture.cli.workspace import folder, opened
+from nurture.settings import STATE_FOLDER
 
 if TYPE_CHECKING:
     from nurture.app import App
@@ -63,7 +64,12 @@ def erase(
     for name in cleaned:
         warn(f"{name}: the lines about them were taken out.")
     for name in naming:
-        warn(f"{name}: names them still; it is a file of yours, delete it or the line.")
+        if name.startswith(f"{STATE_FOLDER}/"):
+            warn(
+                f"{name}: names them still, in an entry that nobody can change (`nurture audit`, `nurture consent show`)."
+            )
+        else:
+            warn(f"{name}: names them still; it is a file of yours, delete it or the line.")
 
 
 def _look_into_files(place: Path, words: list[str]) -> tuple[list[str], list[str]]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from nurture.consent import ledger, store
+from nurture.consent import store
 from nurture.consent.holds import store as holds
 from nurture.consent.holds.store import Hold
 from nurture.consent.law.rules import ConsentTable, Who, end_of, rule, who_at
+from nurture.consent.ledger import store as ledger
 from nurture.consent.recording.rules import STATES, Mode
 from nurture.consent.recording.store import forget_opens, last_opens_of
 from nurture.consent.rhythms.rules import AtMost

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from nurture.consent import ledger, store
+from nurture.consent import store
 from nurture.consent.actions import Said, choose_topic, judge_again, record
 from nurture.consent.domains.actions import meet_domains
 from nurture.consent.fresh import Batch, insert_new, notes_of, together
 from nurture.consent.law.rules import who_at
 from nurture.consent.leavers import Leaver, let_leave
+from nurture.consent.ledger import store as ledger
 from nurture.consent.rules import Basis, ConsentPurpose, Pile, pile_of
 from nurture.consent.silence import store as pasts
 from nurture.consent.silence.actions import say_yes

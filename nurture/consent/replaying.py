@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from nurture.consent import ledger, store
+from nurture.consent import store
 from nurture.consent.echoes import SAID, is_no
 from nurture.consent.holds.store import Hold
+from nurture.consent.ledger import store as ledger
 from nurture.consent.rhythms.rules import AtMost
 from nurture.consent.rhythms.store import save_rhythm
 from nurture.consent.rules import ConsentPurpose, Pile, Proof

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from nurture.consent import store as consents
-from nurture.consent.ledger import left_through
+from nurture.consent.ledger.store import left_through
 from nurture.consent.rules import Proof, proof_of
 from nurture.consent.suppressions import store
 from nurture.consent.suppressions.rules import LIFTED_BY_OPT_IN, SAID_BY_A_PERSON, SuppressionReason
