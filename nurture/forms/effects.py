@@ -6,15 +6,17 @@ lifts no bounce, no complaint and no erasure; whoever is held back by one of tho
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from nurture.campaigns.declared import find_declared
 from nurture.consent import actions as consent
 from nurture.consent.actions import Said
 from nurture.consent.definition import get_table
 from nurture.consent.rules import Basis, Proof
 from nurture.consent.silence.actions import say_yes
+from nurture.consent.store import consents_of
 from nurture.consent.suppressions.actions import come_back
 from nurture.contacts import actions, store
 from nurture.contacts.assignment.actions import assign_owners
@@ -141,7 +143,8 @@ def _agree(session: Session, form: Form, request: Request, contact: Contact, now
     wording = form.wording("consent", request.language)
     if request.is_confirmed_by_mail:
         proof = request.proof(wording)
-        come_back(session, contact.address_hash, how=proof, now=now)
+        if come_back(session, contact.address_hash, how=proof, now=now):
+            _stay_away(session, request, contact, proof, now)
         said = [
             Said(
                 contact.id,
@@ -160,6 +163,17 @@ def _agree(session: Session, form: Form, request: Request, contact: Contact, now
     if request.said.get("tracking"):
         proof = request.proof(form.wording("tracking", request.language))
         consent.choose_tracking(session, contact, wanted=True, how=proof, now=now)
+
+
+def _stay_away(session: Session, request: Request, contact: Contact, proof: Proof, now: datetime) -> None:
+    """Whoever had left everything comes back for what they asked for: their no to the other topics stands."""
+    declared = find_declared(session)
+    held = {topic for _, topic in consents_of(session, [contact.id])}
+    for topic in sorted({*held, *(declared.topics if declared else ())} - set(request.said["topics"])):
+        how = replace(
+            proof, how=f"left everything before; {proof.how}, not for this topic", wording="", wording_version=""
+        )
+        consent.choose_topic(session, contact, topic, wanted=False, how=how, now=now)
 
 
 def _wish_for_a_call(session: Session, form: Form, request: Request, contact: Contact, now: datetime) -> None:

@@ -203,6 +203,22 @@ def test_confirming_a_mail_that_came_before_lifts_no_bounce_no_complaint_and_no_
     assert [(why, stands) for _, why, stands in lite_forms.suppressions()] == [(reason, True)]
 
 
+def test_whoever_left_everything_comes_back_only_for_what_they_asked_for(forms: House) -> None:
+    bo = forms.add_contact("bo@reader.example")
+    with forms.app.database.writing() as session:
+        opt_out(session, bo.address_hash, how="a test", now=forms.clock.now())
+    submit(forms)
+    forms.http.post(link(forms))
+    assert {row["topic"]: row["state"] for row in forms.rows("consent") if row["purpose"] == "mail"} == {
+        "insights": "given",
+        "events": "withdrawn",
+    }
+    al = forms.add_contact("al@reader.example")
+    submit(forms, email="al@reader.example")
+    forms.http.post(link(forms))
+    assert {row["state"] for row in forms.rows("consent") if row["contact_id"] == al.id} == {"given"}
+
+
 def test_an_erased_address_gets_no_mail_and_the_same_page(lite_forms: House) -> None:
     gone = lite_forms.app.hasher.hash("gone@reader.example")
     with lite_forms.app.database.writing() as session:
