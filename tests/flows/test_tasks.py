@@ -61,7 +61,8 @@ def test_a_task_is_left_once_for_the_owner(story: Story) -> None:
     assert not add(story, contact), "the same intention"
     with story.database.reading() as session:
         [(task, whom, operator)] = store.list_tasks(session)
-        assert operator is not None and whom is not None
+        assert operator is not None
+        assert whom is not None
         assert (task.what, whom.email, operator.email) == ("Call Ana", "ana@reader.example", "luis@acme.example")
         assert store.list_tasks(session, owner="Luis@acme.example") != []
         assert store.list_tasks(session, owner="dana@acme.example") == []
