@@ -155,6 +155,7 @@ def _agree(session: Session, form: Form, request: Request, contact: Contact, now
                 Basis.DOUBLE_OPT_IN,
                 now.date(),
                 proof,
+                contact.domain,
             )
             for topic in request.said["topics"]
         ]

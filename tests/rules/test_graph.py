@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nurture.conditions import Asks, Condition, Not
@@ -259,6 +259,7 @@ def test_no_text_is_markup() -> None:
     assert "<script" not in draw(flow, is_alone=False)
 
 
+@example("/000000A\u0e5c\u0e5c\u309b")
 @given(st.text(max_size=80))
 def test_words_fit_their_lines(text: str) -> None:
     lines = break_lines(text, 120, 16, 4)

@@ -180,7 +180,8 @@ def test_a_salesforce_report_without_the_column_that_tells_says_so(read: Reader)
 
 
 def test_attributes_without_an_end_are_none(read: Reader) -> None:
-    _, people = read("subscribers.csv", "uuid,email,attributes,status", f"1,ana@reader.example,{'[' * 50_000},enabled")
+    headers = "uuid,email,name,attributes,status,created_at"
+    _, people = read("subscribers.csv", headers, f"1,ana@reader.example,Ana,{'[' * 50_000},enabled,2025-05-05")
     assert [note.what for note in people[0][0].notes] == ["no JSON; left out"]
 
 

@@ -55,6 +55,8 @@ def _pieces(word: str, width: float, size: float) -> list[str]:
         if pieces[-1] and width_of(pieces[-1] + letter, size) > width:
             joint = max((at for at, one in enumerate(pieces[-1], 1) if one in _BREAKS), default=len(pieces[-1]))
             rest = pieces[-1][joint:]
+            if width_of(rest + letter, size) > width:
+                joint, rest = len(pieces[-1]), ""  # what stands behind the joint fills a line by itself
             pieces[-1] = pieces[-1][:joint]
             pieces.append(rest)
         pieces[-1] += letter
