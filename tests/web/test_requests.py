@@ -123,6 +123,7 @@ def test_the_letter_is_in_the_language_of_the_page(lite: House, lite_mail: Mail)
 
 def test_the_data_are_handed_out_once_and_only_to_the_address_on_file(house: House, mail: Mail) -> None:
     """GDPR 15, 20 [88]: machine-readable, with everything; [94] and one line in the log of who exported."""
+    house.http.post(f"{mail.wish}/information")
     assert "We are writing to a…@reader.example." in ask(house, mail, ask="download")
     (link,) = links(house)
     assert "Get everything we know about you?" in words(house.http.get(link))
