@@ -152,7 +152,8 @@ def test_looking_twice_at_one_instant_adds_nothing(story: Story, happening: Trou
         for letter in story.letters_to(email)[-1:]:
             story.ask(letter.clicks[0])
         story.settle()
-        catch_up(story.database, story.now)  # a start notes how far it compared the journal; this one has nothing to add
+        # A start notes how far it compared the journal; this one has nothing to add.
+        catch_up(story.database, story.now)
         before = story.everything(but=("worker",))
         story.settle()
         # So does a second process that was started at the same instant.

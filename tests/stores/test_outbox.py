@@ -160,7 +160,17 @@ def test_whoever_left_the_topic_of_a_mail_does_not_get_it_though_they_are_mailed
     with house.writing() as session:
         about_products = queue(session, hasher)
         contact = session.get_one(Contact, about_products.contact_id)
-        said = Said(contact.id, contact.address_hash, "US", "events", "given", Basis.OPT_IN, NOW.date(), "a test", contact.domain)
+        said = Said(
+            contact.id,
+            contact.address_hash,
+            "US",
+            "events",
+            "given",
+            Basis.OPT_IN,
+            NOW.date(),
+            "a test",
+            contact.domain,
+        )
         record(session, TABLE, [said], NOW)
         actions.queue_deliveries(session, [intention(session, contact.id, "events", topic="events")], NOW)
         worker = register_worker(session)

@@ -46,6 +46,8 @@ def add_contact(
     assert contact is not None
     if topic is not None:
         state = "given" if basis else "none"
-        said = Said(contact.id, contact.address_hash, contact.country, topic, state, basis, now.date(), "a test", contact.domain)
+        said = Said(
+            contact.id, contact.address_hash, contact.country, topic, state, basis, now.date(), "a test", contact.domain
+        )
         record(session, TABLE, [said], now)
     return contact

@@ -13,7 +13,10 @@ from tests.project.pages.settings import REPOSITORY
 _DELIVERY_WORDS: Mapping[tuple[str, str], str] = {
     ("queued", "claimed"): "a worker takes it",
     ("claimed", "queued"): "the worker died, or gives it back",
-    ("claimed", "held"): "pause, hold, window, blackout, cap, issue first, ask budget, day is full, blast guard, boundary",
+    (
+        "claimed",
+        "held",
+    ): "pause, hold, window, blackout, cap, issue first, ask budget, day is full, blast guard, boundary",
     ("queued", "held"): "recheck",
     ("held", "queued"): "the reason has passed",
     ("claimed", "sending"): "permission holds, intent committed",
