@@ -414,9 +414,12 @@ class _Parser:
         if not isinstance(value, str):
             raise self._error(node, f"{argument.name} of {name} is a text in quotes")
         try:
-            return argument.read(value)
+            read = argument.read(value)
         except NurtureError as error:
             raise self._error(node, str(error)) from None
+        if isinstance(read, timedelta) and read < timedelta(0):
+            raise self._error(node, f'"{value}" is less than nothing; write how long, such as "3 days"')
+        return read
 
     def _segment(self, node: ast.Call, depth: int) -> Condition:
         given = node.args[0] if len(node.args) == 1 and not node.keywords else None

@@ -17,7 +17,7 @@ _SAMPLE = 10
 
 
 def register(app: typer.Typer) -> None:
-    segments = typer.Typer(help="Saved conditions: how many people they hold, who, and why.")
+    segments = typer.Typer()
     segments.callback(invoke_without_command=True)(list_segments)
     segments.command("show")(show)
     app.add_typer(segments, name="segments")

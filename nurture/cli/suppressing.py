@@ -250,7 +250,7 @@ def lift(
 
     Somebody who opted out comes back only by their own word: lift nothing for a better number.
 
-    Example: nurture suppression lift ana@reader.example --because "the mailbox was full, now it is not" --reason hard_bounce
+    Example: nurture suppression lift competitor.example --because "their lawyer agreed"
     """
     from nurture.consent.rules import Proof
     from nurture.consent.suppressions import actions

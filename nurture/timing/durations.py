@@ -79,8 +79,6 @@ def parse_length(text: str) -> timedelta:
     duration = parse_duration(text)
     if duration.working_days:
         raise BadInput(f'"{text}" depends on a calendar, and none counts here; write days or hours, such as "3 days".')
-    if duration.exact < timedelta(0):
-        raise BadInput(f'"{text}" is less than nothing; write how long, such as "3 days".')
     return duration.exact
 
 

@@ -167,7 +167,7 @@ def populate(session: Session, house: App) -> None:
             because="evaluators, step call", created_at=now - timedelta(days=1), due_at=now - timedelta(hours=3),
         )
     )  # fmt: skip
-    add_target(session, "wanted.example", luis.email, now)
+    add_target(session, "wanted.example", "mei@acme.example", now)
     session.flush()
 
 

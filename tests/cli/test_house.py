@@ -66,8 +66,9 @@ def test_a_pause_holds_and_says_why_until_somebody_resumes(house: Terminal) -> N
     found = {one["check"]: one for one in house.json("doctor", code=1)}
     assert (found["sending"]["ok"], found["sending"]["do"]) == (False, "type `nurture resume`")
     assert found["sending"]["what"].endswith("UTC: wrong price")
-    assert house.json("resume") == {"paused": False, "was_paused": True}
-    assert house.json("resume") == {"paused": False, "was_paused": False}
+    nothing = {"noes": 0, "mails": 0}
+    assert house.json("resume") == {"paused": False, "was_paused": True, "put_back": nothing}
+    assert house.json("resume") == {"paused": False, "was_paused": False, "put_back": nothing}
     assert house.type("pause")[0] == "Sending is paused. `nurture resume` goes on.\n"
     assert house.type("resume")[0] == "Sending goes on.\n"
     assert house.type("resume")[0] == "Sending was not paused.\n"
@@ -82,8 +83,9 @@ def test_a_copied_database_is_paused_until_somebody_says_that_it_is_the_one(hous
     assert copy.json("run", "--once")["sent"] == 0
     found = {one["check"]: one for one in copy.json("doctor", code=1)}
     assert found["sending"]["do"] == "type `nurture resume --here`, if no other copy sends"
-    assert copy.json("resume", "--here") == {"paused": False, "was_paused": True}
-    assert house.json("resume") == {"paused": False, "was_paused": False}
+    nothing = {"noes": 0, "mails": 0}
+    assert copy.json("resume", "--here") == {"paused": False, "was_paused": True, "put_back": nothing}
+    assert house.json("resume") == {"paused": False, "was_paused": False, "put_back": nothing}
 
 
 def test_a_copy_of_a_paused_database_needs_somebody_to_say_that_it_is_the_one_too(

@@ -67,6 +67,10 @@ def test_the_example_in_the_help_of_a_command_works(words: tuple[str, ...], hous
         house.write(path.read_text(encoding="utf-8").replace("priority: 60", "priority: 61"), str(path))
         house.type("publish")
     house.write("email\ndan@reader.example\n", "customers.csv")
+    if words == ("suppression", "import"):
+        house.write("dan@reader.example\n", "do-not-mail.txt")
+    if words == ("suppression", "lift"):
+        house.type("suppression", "add", "competitor.example", "--because", "asked by their lawyer")
     code = {"doctor": 1}.get(example[0], 0)  # acme.example has no SPF record
     out, _ = house.type(*example, code=code)
     if "--json" in example:

@@ -19,6 +19,7 @@ from nurture.conditions import (
     parse,
     segments_in,
 )
+from nurture.timing import parse_length
 
 WORDS = Words(
     fields={
@@ -177,3 +178,9 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
 
 def test_the_segments_a_condition_rests_on_are_found_through_each_other() -> None:
     assert segments_in('in_segment("german") or country == "FR"', WORDS) == {"german", "big"}
+
+
+def test_a_length_of_less_than_nothing_is_a_mistake() -> None:
+    words = Words({}, {"clicked": Predicate((), (Argument("within", parse_length),))}, {})
+    with pytest.raises(ConditionError, match='"-1 days" is less than nothing; write how long'):
+        parse('clicked(within="-1 days")', words)

@@ -26,7 +26,6 @@ from nurture.timing import (
     parse_duration,
     parse_holidays,
     parse_hours,
-    parse_length,
     parse_moment,
     parse_time,
 )
@@ -360,11 +359,6 @@ def test_what_is_no_moment_is_refused_with_examples(text: str) -> None:
         BadInput, match="is nothing to wait until; write a date such as 2027-03-01, a date field such as"
     ):
         parse_moment(text, NINE)
-
-
-def test_a_length_is_not_less_than_nothing() -> None:
-    with pytest.raises(BadInput, match="is less than nothing"):
-        parse_length("-1 days")
 
 
 def test_a_moment_says_what_is_wrong_with_its_date_its_time_or_its_length() -> None:

@@ -272,13 +272,17 @@ class Story:
             mirror_operators(session, self.app.declared.operators)
 
 
-_readings: dict[tuple[tuple[str, str], ...], Reading] = {}
+_readings: dict[tuple[str, tuple[tuple[str, str], ...]], Reading] = {}
 
 
 def _read(app: App) -> Reading:
-    """The same files read the same: compiling them takes most of a story's time, so each process does it once."""
+    """The same files under the same settings read the same: compiling takes most of a story's time, so it is done once.
+
+    Settings may come from the environment of one test, which is none of the next one's business.
+    """
     places = [path for path in sorted(app.folder.rglob("*")) if path.is_file() and ".nurture" not in path.parts]
-    key = tuple((str(path.relative_to(app.folder)), path.read_text(encoding="utf-8")) for path in places)
+    files = tuple((str(path.relative_to(app.folder)), path.read_text(encoding="utf-8")) for path in places)
+    key = (repr(app.declared), files)
     reading = _readings[key] = _readings.get(key) or app.read_files()
     return reading
 

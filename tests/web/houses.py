@@ -253,7 +253,7 @@ class House:
         self.clock.step_to(self.clock.now() + timedelta(**length))
 
 
-_read: dict[tuple[tuple[str, str], ...], Reading] = {}
+_read: dict[tuple[str, tuple[tuple[str, str], ...]], Reading] = {}
 
 
 @contextmanager
@@ -270,8 +270,8 @@ def running_house(
     more = {"settings.toml": SETTINGS + TOPICS, "templates/report.mjml": LETTER, **(files or {})}
     clock = SteppedClock(now)
     app = open_house(small_workspace(folder, **more), url, relay_port=2525, clock=clock, **(environment or {}))
-    # The same files read the same: compiling them takes most of a house's time, so each test process does it once.
-    key = tuple(sorted(more.items()))
+    # The same files under the same settings read the same: compiling them takes most of a house's time, so each test process does it once.
+    key = (repr(app.declared), tuple(sorted(more.items())))
     reading = _read[key] = _read.get(key) or app.read_files()
     with app.database.writing() as session:
         publish(session, app.kinds(), reading, published_by="a test", now=now)
