@@ -67,7 +67,7 @@ def test_companies_are_listed_with_whose_targets_they_are(house: Terminal) -> No
     assert [(one["company"], one["people"], one["target_of"]) for one in out] == [("reader.example", 3, None)]
     out = house.json("accounts", "target", "list")
     assert [(one["company"], one["people"], one["target_of"]) for one in out] == [
-        ("wanted.example", 0, "luis@acme.example")
+        ("wanted.example", 0, "mei@acme.example")
     ]
 
 

@@ -58,11 +58,13 @@ def test_it_tells_its_story_in_a_pipe_and_stays_up_to_be_looked_at_until_it_is_i
             ("/inbox", "mails have arrived"),
             ("/inbox/1", "The source, as it arrived"),
             ("/inbox/1/html", "Acme, 12 Example Street"),
-            ("/inbox/1/source", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"),
         ):
             answer = httpx2.get(f"{overview[1]}{path}")
             assert answer.status_code == 200
             assert words in answer.text, path
+        # The first mails may be notes to colleagues, which nobody unsubscribes from.
+        sources = (httpx2.get(f"{overview[1]}/inbox/{number}/source").text for number in range(1, 50))
+        assert any("List-Unsubscribe-Post: List-Unsubscribe=One-Click" in one for one in sources)
         demo.send_signal(signal.SIGINT)
         _, complaints = demo.communicate(timeout=60)
         assert (demo.returncode, complaints) == (0, "")
