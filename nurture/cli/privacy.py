@@ -10,7 +10,6 @@ import typer
 from nurture.cli.options import Email, Json
 from nurture.cli.output import emit, say, shown, table, warn
 from nurture.cli.workspace import folder, opened
-from nurture.settings import STATE_FOLDER
 
 if TYPE_CHECKING:
     from nurture.app import App
@@ -41,6 +40,7 @@ def erase(
     from nurture.consent.suppressions.lists import because_of
     from nurture.contacts.addresses import get_address
     from nurture.privacy import erasing
+    from nurture.settings import STATE_FOLDER
 
     reason = because_of(because)
     with opened() as house:
