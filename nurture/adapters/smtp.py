@@ -9,10 +9,11 @@ import asyncio
 import base64
 import re
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nurture.delivery.mailer import RelayDown
+from nurture.delivery.mailer import Body, Envelope, RelayDown
 from nurture.delivery.rules import Heard, Outcome, is_loopback
 
 _MAX_REPLY_LINES = 100
@@ -33,6 +34,8 @@ class Relay:
     password: str = field(default="", repr=False)
     timeout_seconds: float = 60
     hello: str = "localhost"
+    name: str = "default"
+    connections: int = 4
 
     @property
     def is_loopback(self) -> bool:
@@ -64,7 +67,17 @@ class SmtpMailer:
     def __init__(self, relay: Relay) -> None:
         self.relay = relay
 
-    async def connect(self) -> "SmtpConnection":
+    @property
+    def places(self) -> Sequence[str]:
+        return (self.relay.name,) * self.relay.connections
+
+    def choose(self, sender: str, domain: str, lot: int) -> str:
+        return self.relay.name
+
+    async def close(self) -> None:
+        pass
+
+    async def connect(self, relay_name: str = "") -> "SmtpConnection":
         relay = self.relay
         if relay.tls == "off" and not relay.is_loopback:
             raise RelayDown(f"smtp.tls is off, which is for loopback relays only; {relay.host} needs TLS")
@@ -120,20 +133,41 @@ class SmtpConnection:
         if relay.username:
             await self._sign_in()
 
-    async def send(self, mail_from: str, rcpt_to: str, content: bytes) -> Outcome:
-        objection = self._find_objection(mail_from, rcpt_to, content)
+    @property
+    def relay(self) -> str:
+        return self._relay.name
+
+    @property
+    def can_pipeline(self) -> bool:
+        return False
+
+    async def begin(self, envelope: Envelope) -> Outcome | None:
+        mail_from, rcpt_to, length = envelope
+        objection = self._find_objection(mail_from, rcpt_to, length)
         if objection is not None:
             return objection
-        dot_is_written = False
         try:
             utf8 = "" if (mail_from + rcpt_to).isascii() else " SMTPUTF8"
-            size = f" SIZE={len(content)}" if "SIZE" in self._offers else ""
+            size = f" SIZE={length}" if "SIZE" in self._offers and length else ""
             for command, wanted in (
                 (f"MAIL FROM:<{mail_from}>{size}{utf8}", 250), (f"RCPT TO:<{rcpt_to}>", 250), ("DATA", 354),
             ):  # fmt: skip
                 reply = await self._ask(command)
                 if reply.code != wanted and not (wanted == 250 and reply.code == 251):
                     return await self._refused(reply)
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, _Unusable) as error:
+            self._is_broken = True
+            return Outcome(Heard.LOST, None, _words(error))
+        return None
+
+    async def finish(self, body: Body, ahead: Envelope | None = None, *, is_clean: bool = False) -> Outcome:
+        content = body if isinstance(body, bytes) else b"".join(body)
+        if _HALF_LINE_END.search(content):
+            # Where a server takes one for a whole line end, a body could end early and smuggle in a second message.
+            await self.abandon()
+            return Outcome(Heard.REJECTED, None, "the mail has a line that does not end with CR LF (RFC 5321, 2.3.8)")
+        dot_is_written = False
+        try:
             await self._write(_stuffed(content))
             await self._look_up()
             dot_is_written = True
@@ -146,6 +180,11 @@ class SmtpConnection:
         if 200 <= reply.code < 300:
             return Outcome(Heard.ACCEPTED, reply.code, str(reply))
         return self._verdict(reply)
+
+    async def abandon(self) -> None:
+        self._is_broken = True
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     async def close(self) -> None:
         if self._writer is None:
@@ -163,7 +202,7 @@ class SmtpConnection:
         finally:
             self._is_broken = True
 
-    def _find_objection(self, mail_from: str, rcpt_to: str, content: bytes) -> Outcome | None:
+    def _find_objection(self, mail_from: str, rcpt_to: str, length: int) -> Outcome | None:
         """What can be known to fail, or must never be said, before a word of it is."""
         for address in (mail_from, rcpt_to):
             if not address or any(c in "<>\r\n\0" or c.isspace() for c in address) or address.startswith("-"):
@@ -172,15 +211,12 @@ class SmtpConnection:
             return Outcome(
                 Heard.REJECTED, None, "the relay does not offer SMTPUTF8 (RFC 6531), which this address needs"
             )
-        if _HALF_LINE_END.search(content):
-            # Where a server takes one for a whole line end, a body could end early and smuggle in a second message.
-            return Outcome(Heard.REJECTED, None, "the mail has a line that does not end with CR LF (RFC 5321, 2.3.8)")
         limit = self._offers.get("SIZE", "")
-        if limit.isdigit() and 0 < int(limit) < len(content):
+        if limit.isdigit() and 0 < int(limit) < length:
             return Outcome(
                 Heard.REJECTED,
                 None,
-                f"the mail has {len(content):,} bytes and the relay takes {int(limit):,} (RFC 1870)",
+                f"the mail has {length:,} bytes and the relay takes {int(limit):,} (RFC 1870)",
             )
         return None
 

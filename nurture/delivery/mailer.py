@@ -1,30 +1,96 @@
-"""The port to the relay: what the sender needs of SMTP, and nothing more. `adapters.smtp` is the real one."""
+"""The port to the relays: what the sender needs of SMTP, and nothing more. `adapters.smtp` is the real one.
 
-from typing import Protocol
+A message has two halves. `begin` offers its envelope, `finish` writes its body. Between them nothing was handed over, so
+whoever loses the permission to send may still `abandon`. Where the relay offers PIPELINING (RFC 2920) the envelope of
+the next message travels in the same write as the body of the one at hand, and its `begin` only reads the answers: one
+round trip a message. A connection never has more than one body without an answer.
+
+A conversation of the sender with one connection:
+
+    while True:
+        outcome = await connection.begin(envelope)          # None: the relay waits for the body
+        if outcome is None:
+            outcome = await connection.finish(body, ahead=next_envelope)    # ahead only if `can_pipeline`
+        if not connection.is_usable: take another connection and begin `next_envelope` anew; nothing of it was heard
+        if the next one may not leave: await connection.abandon()           # and take another connection
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from nurture.delivery.rules import Outcome
+
+#: A message as it goes over the wire: in one piece or in several, head first.
+Body: TypeAlias = bytes | Sequence[bytes]
 
 
 class RelayDown(Exception):
     """No connection to the relay: nothing was tried, nothing counts as an attempt."""
 
 
+class Envelope(NamedTuple):
+    """Who a message comes from and goes to, and how long it is (0: nobody knows yet)."""
+
+    mail_from: str
+    rcpt_to: str
+    size: int = 0
+
+
 class Connection(Protocol):
-    """One warm connection to a relay; it carries one message at a time."""
+    """One warm connection to a relay; none of its methods raises for what a relay does."""
+
+    @property
+    def relay(self) -> str:
+        """The name of the relay it leads to."""
 
     @property
     def is_usable(self) -> bool:
         """Whether another message may follow."""
 
-    async def send(self, mail_from: str, rcpt_to: str, content: bytes) -> Outcome:
-        """Hand over one message and say how that ended; never raises for what a relay does."""
+    @property
+    def can_pipeline(self) -> bool:
+        """Whether an envelope may be sent ahead; without it `finish` ignores `ahead`."""
+
+    async def begin(self, envelope: Envelope) -> Outcome | None:
+        """Offer an envelope, or read the answers if it was sent ahead; None when the relay waits for the body.
+
+        Anything else is how this try ended: nothing was handed over, and the connection says itself whether it
+        `is_usable`. After a 421 and after LOST the message may be begun again over another connection at once.
+        """
+
+    async def finish(self, body: Body, ahead: Envelope | None = None, *, is_clean: bool = False) -> Outcome:
+        """Write the body of the envelope that was begun, and with it the envelope that follows; how that ended.
+
+        Only what is `is_clean` is written as it is: every line ends with CR LF, none begins with a dot, the last one
+        is ended. Whoever does not vouch for it has it looked at: dots are doubled, half line ends refused (nothing is
+        written then, and the connection is closed).
+        """
+
+    async def abandon(self) -> None:
+        """The envelope that was begun or sent ahead must not get its body: end the connection before a dot is said."""
 
     async def close(self) -> None:
-        """Say good-bye."""
+        """Say good-bye, where that is possible without delivering half a mail."""
 
 
 class Mailer(Protocol):
-    """Opens connections."""
+    """Knows the relays and opens connections to them."""
 
-    async def connect(self) -> Connection:
-        """A new connection, greeted, encrypted and signed in; raises `RelayDown`."""
+    @property
+    def places(self) -> Sequence[str]:
+        """The name of a relay for each connection that may be open at once."""
+
+    def choose(self, sender: str, domain: str, lot: int) -> str:
+        """The relay for mail of this sender to this domain: by route, then by weight and `lot` among those in reach.
+
+        The same mail gets the same relay as long as the same relays are in reach. Raises `RelayDown` when none is.
+        """
+
+    async def connect(self, relay: str = "") -> Connection:
+        """A new connection, greeted, encrypted and signed in; to the first relay unless one is named.
+
+        Raises `RelayDown`; a relay that could not be reached rests for a while, and `choose` passes it over.
+        """
+
+    async def close(self) -> None:
+        """Let go of whatever connecting keeps."""

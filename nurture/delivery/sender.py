@@ -27,7 +27,7 @@ from nurture.delivery.commits import SharedCommits
 from nurture.delivery.composing import Composed, House, People, Recipient
 from nurture.delivery.guard.granting import Granted, give_back, grant
 from nurture.delivery.leaving.actions import exchange
-from nurture.delivery.mailer import Connection, Mailer, RelayDown
+from nurture.delivery.mailer import Connection, Envelope, Mailer, RelayDown
 from nurture.delivery.pacing import Pace
 from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import Boundary, Heard, Priority, Status, Stop
@@ -213,7 +213,8 @@ class Sender:
             if stop is not None:
                 self._counts[_word_for(stop)] += 1
                 continue
-            outcome = await connection.send(composed.mail_from, composed.rcpt_to, composed.content)
+            envelope = Envelope(composed.mail_from, composed.rcpt_to, len(composed.content))
+            outcome = await connection.begin(envelope) or await connection.finish(composed.content)
             self._counts[_COUNTED[outcome.heard]] += 1
             ended = Ended(one.delivery, outcome)
         if ended is not None:

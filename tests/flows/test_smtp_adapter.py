@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.adapters.smtp import Relay, SmtpConnection, SmtpMailer
-from nurture.delivery.mailer import RelayDown
+from nurture.delivery.mailer import Envelope, RelayDown
 from nurture.delivery.rules import Heard, Outcome
 from tests.support.scripts import CERTIFICATE, Act, Script, ScriptedRelay, scripted
 
@@ -60,6 +60,11 @@ def converse(
     asyncio.run(run())
 
 
+async def send(connection: SmtpConnection, mail_from: str, rcpt_to: str, content: bytes) -> Outcome:
+    envelope = Envelope(mail_from, rcpt_to, len(content))
+    return await connection.begin(envelope) or await connection.finish(content)
+
+
 def hand_over(
     script: Script | None = None,
     content: bytes = BODY,
@@ -72,7 +77,7 @@ def hand_over(
     told: list[Told] = []
 
     async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
-        outcome = await connection.send(mail_from, rcpt_to, content)
+        outcome = await send(connection, mail_from, rcpt_to, content)
         told.append(Told(outcome, relay, connection.is_usable))
 
     converse(talk, script, **more)
@@ -101,7 +106,7 @@ def test_a_polite_relay_takes_the_message_and_its_word_is_kept() -> None:
 def test_one_connection_carries_one_message_after_the_other() -> None:
     async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
         for number in range(3):
-            outcome = await connection.send("dana@acme.example", f"reader{number}@reader.example", BODY)
+            outcome = await send(connection, "dana@acme.example", f"reader{number}@reader.example", BODY)
             assert outcome.heard is Heard.ACCEPTED
         assert (relay.connections, len(relay.bodies)) == (1, 3)
 
@@ -173,8 +178,8 @@ def test_a_relay_may_take_longer_over_the_final_dot_but_not_for_ever() -> None:
 
 def test_after_a_no_to_an_envelope_the_next_message_starts_afresh() -> None:
     async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
-        first = await connection.send("dana@acme.example", "gone@reader.example", BODY)
-        second = await connection.send("dana@acme.example", "ana@reader.example", BODY)
+        first = await send(connection, "dana@acme.example", "gone@reader.example", BODY)
+        second = await send(connection, "dana@acme.example", "ana@reader.example", BODY)
         assert (first.heard, second.heard) == (Heard.REJECTED, Heard.ACCEPTED)
         assert relay.commands() == ["EHLO", "MAIL", "RCPT", "RSET", "MAIL", "RCPT", "DATA", "."]
 
@@ -190,8 +195,8 @@ def test_a_relay_that_does_not_take_back_an_envelope_gets_no_further_message(ans
 
 def test_a_connection_that_died_between_two_messages_costs_the_second_nothing_but_time() -> None:
     async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
-        assert (await connection.send("dana@acme.example", "ana@reader.example", BODY)).heard is Heard.ACCEPTED
-        assert (await connection.send("dana@acme.example", "ben@reader.example", BODY)).heard is Heard.LOST
+        assert (await send(connection, "dana@acme.example", "ana@reader.example", BODY)).heard is Heard.ACCEPTED
+        assert (await send(connection, "dana@acme.example", "ben@reader.example", BODY)).heard is Heard.LOST
 
     converse(talk, {"MAIL": ["250 OK", Act.CLOSE]})
 
@@ -284,7 +289,8 @@ def test_a_body_without_a_line_end_gets_one_so_that_the_dot_stands_alone() -> No
 def test_a_body_with_half_a_line_end_is_never_written(smuggled: bytes) -> None:
     told = hand_over(content=smuggled)
     assert told.verdict == (Heard.REJECTED, None, "the mail has a line that does not end with CR LF (RFC 5321, 2.3.8)")
-    assert told.relay.commands() == ["EHLO"]
+    assert told.relay.bodies == []
+    assert not told.is_usable
 
 
 @pytest.mark.parametrize(
