@@ -93,6 +93,7 @@ class HeldBecause(StrEnum):
     """Why a delivery stands still although nothing is wrong with it."""
 
     PAUSED = "paused"
+    CAMPAIGN = "campaign paused"  # somebody stopped this one campaign
     WINDOW = "window"
     BLACKOUT = "blackout"  # a day on which the house sends nothing
     CAP = "cap"
@@ -177,6 +178,7 @@ class Circumstances:
 
     permission: Permission
     is_paused: bool = False
+    is_campaign_paused: bool = False
     closes_at: datetime | None = None  # end of the opening it was queued for
     next_opens_at: datetime | None = None
     expires_at: datetime | None = None
@@ -220,6 +222,8 @@ def find_stop(circumstances: Circumstances, now: datetime) -> Stop | None:
         return Stop(Status.HELD, f"{HeldBecause.HOLD}: {here.permission.because}", min(until, here.expires_at or until))
     if here.is_paused:
         return Stop(Status.HELD, HeldBecause.PAUSED)
+    if here.is_campaign_paused:
+        return Stop(Status.HELD, HeldBecause.CAMPAIGN)
     if here.is_blackout:
         return Stop(Status.HELD, HeldBecause.BLACKOUT, here.next_opens_at)
     if here.closes_at is not None and here.closes_at <= now:

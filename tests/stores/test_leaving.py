@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from nurture.campaigns.store import Campaign
+from nurture.consent.rules import Purpose
 from nurture.contacts.store import Contact
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
@@ -19,6 +20,7 @@ from nurture.delivery.guard.granting import give_back, grant
 from nurture.delivery.guard.rules import LOOK_BACK
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.openings import opening_from, window_json
+from nurture.delivery.pausing import store as pausing
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
 from nurture.errors import BadInput, NotFound
@@ -74,6 +76,30 @@ def test_nothing_of_a_campaign_leaves_on_a_day_the_house_keeps_free_even_if_it_w
         assert store.get_delivery(session, mail.id).held_until == (NOW + 2 * DAY).replace(hour=0)
         assert leave(session, NOW + DAY, closed) == {}
         assert leave(session, NOW + 2 * DAY, closed) == {mail.key: Status.SENT}
+
+
+def test_nothing_of_a_campaign_that_somebody_paused_leaves_although_it_was_claimed_before(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        of_it = queue(session, hasher)
+        of_another = queue(session, hasher, "ben@reader.example", campaign="sequence:another")
+        service = queue(session, hasher, "cal@reader.example", purpose=Purpose.SERVICE)
+        worker = register_worker(session)
+        claimed = actions.claim(session, worker, 10, NOW)
+        assert pausing.pause(session, "sequence:s", "wrong price", "dana", NOW)
+        exchange(session, worker, [], claimed, LIMITS, NOW)
+        session.expire_all()
+        left = {one.id: (one.status, one.because) for one in store.deliveries_of_ids(session, [o.id for o in claimed])}
+        assert left == {
+            of_it.id: (Status.HELD, HeldBecause.CAMPAIGN),
+            of_another.id: (Status.SENDING, ""),
+            service.id: (Status.SENDING, ""),  # somebody asked for it
+        }
+        assert actions.release_held(session, NOW + 30 * DAY) == 0
+        assert pausing.go_on(session, "sequence:s")
+        assert pausing.bring_forward(session, "sequence:s", NOW, 10) == 1
+        assert leave(session, NOW)[of_it.key] == Status.SENT
 
 
 def test_days_off_are_those_where_the_window_is(house: Database, hasher: AddressHasher) -> None:

@@ -26,6 +26,7 @@ from nurture.delivery.guard import rules as guard_rules
 from nurture.delivery.guard.granting import Granted
 from nurture.delivery.leaving import store
 from nurture.delivery.openings import opening_from, zone_of_window
+from nurture.delivery.pausing.store import find_pause
 from nurture.delivery.rules import Circumstances, Kind, Priority, Status, Stop, find_stop, not_counting
 from nurture.delivery.store import Delivery
 
@@ -162,6 +163,7 @@ def _circumstances(
     return replace(
         here,
         next_opens_at=opening_from(delivery.window, now, limits.blackout)[0],
+        is_campaign_paused=find_pause(session, delivery.campaign) is not None,
         is_blackout=_is_blackout(delivery, limits, now),
         recent_at=deliveries.recent_attempts(session, delivery.contact_id, now - timedelta(days=7)),
         at_most=at_most,

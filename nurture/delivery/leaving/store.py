@@ -25,6 +25,7 @@ from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
 from nurture.database.statements import changed_rows
+from nurture.delivery.pausing.store import is_campaign_going
 from nurture.delivery.rules import ISSUE_GOES_FIRST, MAY_HAVE_ARRIVED, HeldBecause, Kind, Priority, Status
 from nurture.delivery.store import Delivery
 
@@ -179,7 +180,7 @@ def _may_leave(purpose: Purpose, *, is_step: bool, is_ask: bool) -> ColumnElemen
             is_allowed = sa.or_(is_allowed, sa.exists().where(is_newcomer, newcomer_may_be_served()))
         clauses.append(is_allowed)
     if purpose is Purpose.CAMPAIGN:
-        clauses += [*_within_caps(), ~_is_too_often()]
+        clauses += [is_campaign_going(col(Delivery.campaign)), *_within_caps(), ~_is_too_often()]
     if purpose is Purpose.CAMPAIGN and is_step:
         is_coming = sa.bindparam("is_issue_coming", type_=sa.Boolean)
         issue_at = _first_issue_at(col(Delivery.contact_id), sa.bindparam("in_a_day", type_=Instant))

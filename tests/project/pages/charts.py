@@ -16,7 +16,7 @@ _DELIVERY_WORDS: Mapping[tuple[str, str], str] = {
     (
         "claimed",
         "held",
-    ): "pause, hold, window, blackout, cap, issue first, ask budget, day is full, blast guard, boundary",
+    ): "pause, campaign paused, hold, window, blackout, cap, issue first, ask budget, day is full, blast guard, boundary",
     ("queued", "held"): "recheck",
     ("held", "queued"): "the reason has passed",
     ("claimed", "sending"): "permission holds, intent committed",

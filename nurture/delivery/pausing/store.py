@@ -1,0 +1,104 @@
+"""Which campaigns stand still, and all SQL about pausing, going on and cancelling.
+
+A pause is a row that the permission statement looks at, so that it holds from its commit on for the very next message.
+Setting aside what was queued is only tidying up: it goes in chunks, so that nobody waits for the lock.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Field, SQLModel, col
+
+from nurture.consent.rules import Purpose
+from nurture.database.columns import KEY_IS_THE_ROW, instant_column
+from nurture.database.engine import Session
+from nurture.database.statements import changed_rows, insert
+from nurture.delivery.rules import STOPPABLE, HeldBecause, Status
+from nurture.delivery.store import Delivery
+
+
+class PausedCampaign(SQLModel, table=True):
+    """A campaign of which nothing leaves until somebody says so."""
+
+    __tablename__ = "paused_campaign"
+    __table_args__ = KEY_IS_THE_ROW
+
+    campaign: str = Field(primary_key=True, description="kind:name, as deliveries have it")
+    paused_at: datetime = instant_column()
+    because: str
+    paused_by: str
+
+
+def is_campaign_going(campaign: Any) -> ColumnElement[bool]:
+    """Clause: nobody paused this campaign."""
+    return ~sa.exists().where(col(PausedCampaign.campaign) == campaign)
+
+
+def find_pause(session: Session, campaign: str) -> PausedCampaign | None:
+    return session.get(PausedCampaign, campaign)
+
+
+def list_paused(session: Session) -> list[PausedCampaign]:
+    """The campaigns that stand still, by name."""
+    return list(session.scalars(sa.select(PausedCampaign).order_by(col(PausedCampaign.campaign))))
+
+
+def pause(session: Session, campaign: str, because: str, by: str, now: datetime) -> bool:
+    """From this commit on nothing of it begins to be sent; False if it stood still already."""
+    row = {"campaign": campaign, "paused_at": now, "because": because, "paused_by": by}
+    return changed_rows(session, insert(session, PausedCampaign).on_conflict_do_nothing(), row) == 1
+
+
+def go_on(session: Session, campaign: str) -> bool:
+    """It may be sent again; False if it was not paused."""
+    return changed_rows(session, sa.delete(PausedCampaign).where(col(PausedCampaign.campaign) == campaign)) == 1
+
+
+_OF_CAMPAIGN = sa.and_(col(Delivery.campaign) == sa.bindparam("of_campaign"), col(Delivery.purpose) == Purpose.CAMPAIGN)
+# As the partial indexes say it, word for word.
+_QUEUED = col(Delivery.status) == sa.literal_column("'queued'")
+_HELD = col(Delivery.status) == sa.literal_column("'held'")
+
+
+def set_aside(session: Session, campaign: str, limit: int) -> int:
+    """Hold mails of it that are queued, so that nothing behind them waits; how many."""
+    queued = sa.select(col(Delivery.id)).where(_OF_CAMPAIGN, _QUEUED).limit(limit).with_for_update(skip_locked=True)
+    ids = list(session.scalars(queued, {"of_campaign": campaign}))
+    held = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.QUEUED)
+    values: dict[str, Any] = {"status": Status.HELD, "because": HeldBecause.CAMPAIGN, "held_until": None}
+    return changed_rows(session, held.values(**values)) if ids else 0
+
+
+def bring_forward(session: Session, campaign: str, now: datetime, limit: int) -> int:
+    """Have what stood still because of the pause released with the next look; how many."""
+    still = (
+        sa.select(col(Delivery.id))
+        .where(_OF_CAMPAIGN, _HELD, col(Delivery.because) == HeldBecause.CAMPAIGN, col(Delivery.held_until).is_(None))
+        .limit(limit)
+    )
+    ids = list(session.scalars(still, {"of_campaign": campaign}))
+    waiting = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.HELD)
+    return changed_rows(session, waiting.values(held_until=now)) if ids else 0
+
+
+def cancel_some(session: Session, campaign: str, because: str, now: datetime, limit: int) -> list[int | None]:
+    """Cancel mails of it that have not begun to leave; the contacts they were for, one each."""
+    waiting = (
+        sa.select(col(Delivery.id))
+        .where(_OF_CAMPAIGN, col(Delivery.status).in_(STOPPABLE))
+        .limit(limit)
+        .with_for_update()
+    )
+    ids: Sequence[int] = list(session.scalars(waiting, {"of_campaign": campaign}))
+    if not ids:
+        return []
+    cancelled = (
+        sa.update(Delivery)
+        .where(col(Delivery.id).in_(ids), col(Delivery.status).in_(STOPPABLE))
+        .values(status=Status.CANCELLED, because=because, settled_at=now, held_until=None, worker_id=None)
+        .returning(col(Delivery.contact_id))
+    )
+    return list(session.scalars(cancelled))
