@@ -62,3 +62,10 @@ Domain = Annotated[
         'is no domain; write one such as "reply.example.com", in its xn-- form if it has other letters',
     ),
 ]
+RelayName = Annotated[
+    str,
+    _checked(
+        lambda text: re.fullmatch(r"[a-z][a-z0-9-]{0,39}", text) is not None,
+        'is no name of a relay; write small letters, digits and hyphens, such as "ses-eu"',
+    ),
+]

@@ -8,3 +8,13 @@ PREFIX = "NURTURE_"
 
 def variable_of(key: str) -> str:
     return PREFIX + key.replace(".", "__").upper()
+
+
+def variable_of_relay(name: str, key: str) -> str:
+    """A variable has no hyphens."""
+    return variable_of(f"relays.{spelled(name)}.{key}")
+
+
+def spelled(name: str) -> str:
+    """The name of a relay as the environment spells it."""
+    return name.lower().replace("-", "_")

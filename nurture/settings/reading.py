@@ -9,9 +9,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nurture.errors import BadSettings, MissingSecrets
+from nurture.errors import BadSettings, MissingSecrets, did_you_mean
 from nurture.settings.complaints import nearest, sentence
-from nurture.settings.places import PREFIX, SECRETS_FILE, SETTINGS_FILE, variable_of
+from nurture.settings.places import (
+    PREFIX,
+    SECRETS_FILE,
+    SETTINGS_FILE,
+    spelled,
+    variable_of,
+    variable_of_relay,
+)
 from nurture.settings.sections import Settings
 from nurture.toml import Place, line_of
 
@@ -30,8 +37,16 @@ def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) 
                 f"{SETTINGS_FILE}:{line_of(text, (section, name))}: {key} is a secret; "
                 f"move it to {SECRETS_FILE} or set {variable_of(key)}."
             )
+    for turn, relay in enumerate(_relays_in(tree)):
+        if "password" in relay:
+            name = str(relay.get("name", "NAME"))
+            raise BadSettings(
+                f"{SETTINGS_FILE}:{line_of(text, ('relays', turn, 'password'))}: relays.password is a secret; "
+                f"move it to [relays.{name}] in {SECRETS_FILE} or set {variable_of_relay(name, 'password')}."
+            )
     origins: dict[Place, str] = {}
-    for place, value, origin in (*_secrets_of(workspace), *_overrides(environment)):
+    for given, value, origin in (*_secrets_of(workspace), *_overrides(environment)):
+        place = _found_by_name(tree, given, origin)
         _put(tree, place, value, origin)
         origins[place] = origin
     try:
@@ -103,9 +118,28 @@ def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[Place, object, 
         yield place, value, variable
 
 
-def _put(tree: dict[str, Any], place: Place, value: object, origin: str) -> None:
+def _relays_in(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The relays of settings.toml, as far as they are written as sections."""
+    relays = tree.get("relays")
+    return [one for one in relays if isinstance(one, dict)] if isinstance(relays, list) else []
+
+
+def _found_by_name(tree: Mapping[str, Any], place: Place, origin: str) -> Place:
+    """`relays.NAME.…` is a place in the relay of that name; every other place is what it says."""
+    if place[0] != "relays" or len(place) < 2:
+        return place
+    names = [spelled(str(one.get("name"))) for one in _relays_in(tree)]
+    wanted = spelled(str(place[1]))
+    if wanted not in names:
+        raise BadSettings(
+            f"{origin}: {SETTINGS_FILE} has no relay {place[1]}; add it below [[relays]].{did_you_mean(wanted, names)}"
+        )
+    return ("relays", names.index(wanted), *place[2:])
+
+
+def _put(tree: Any, place: Place, value: object, origin: str) -> None:
     for step in place[:-1]:
-        tree = tree.setdefault(str(step), {})
-        if not isinstance(tree, dict):
+        tree = tree[step] if isinstance(step, int) else tree.setdefault(step, {})
+        if not isinstance(tree, dict | list):
             raise BadSettings(f"{origin}: {step} is no section, so there is no {'.'.join(map(str, place))}.")
-    tree[str(place[-1])] = value
+    tree[place[-1]] = value

@@ -1,10 +1,10 @@
 """The sections of settings.toml: every setting with its default and what it means."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from nurture.spelling import Domain, Line, Network, WebAddress
+from nurture.spelling import Domain, Line, Network, RelayName, WebAddress
 
 
 class _Section(BaseModel):
@@ -27,17 +27,49 @@ class DatabaseSettings(_Section):
     machine: str = Field("", description="A name for this machine that outlives containers; empty: ask the system.")
 
 
+Encryption: TypeAlias = Literal["auto", "starttls", "implicit", "off"]
+SigningIn: TypeAlias = Literal["auto", "plain", "login", "xoauth2"]
+
+
 class SmtpSettings(_Section):
-    host: str = Field("127.0.0.1", description="The relay that takes our mail.")
+    host: str = Field("127.0.0.1", description="The relay that takes our mail, unless [[relays]] names others.")
     port: int = Field(2525, ge=1, le=65535, description="Its port: 587 (STARTTLS) or 465 (TLS) on most relays.")
-    tls: Literal["auto", "starttls", "implicit", "off"] = Field(
+    tls: Encryption = Field(
         "auto",
         description="auto: TLS is required except to loopback. starttls, implicit: always. off: never, loopback only.",
     )
     username: str = Field("", description="Sign in with this name; the password is NURTURE_SMTP__PASSWORD.")
+    auth: SigningIn = Field(
+        "auto", description="How to sign in: auto takes plain or login, whichever is offered; xoauth2 shows a token."
+    )
     password: str = Field("", description="Only from the environment or .nurture/secrets.", repr=False)
     connections: int = Field(4, ge=1, le=100, description="How many connections to the relay may be open at once.")
     timeout_seconds: float = Field(60, gt=0, le=600, description="How long to wait for an answer of the relay.")
+
+
+class RelaySettings(_Section):
+    name: RelayName = Field(description="What reports and the environment call it.")
+    host: str = Field(description="Where it is.")
+    port: int = Field(587, ge=1, le=65535, description="Its port.")
+    tls: Encryption = Field("auto", description="As smtp.tls.")
+    username: str = Field("", description="Sign in with this name.")
+    password: str = Field(
+        "", description="As smtp.password. NAME is the relay's, with _ where that has a hyphen.", repr=False
+    )
+    auth: SigningIn = Field("auto", description="As smtp.auth.")
+    connections: int = Field(4, ge=1, le=100, description="How many connections to it may be open at once.")
+    weight: int = Field(
+        1, ge=0, le=1000, description="Its share of the mail that several may carry; 0: only when the others are down."
+    )
+    senders: Names = Field(
+        (), description="Addresses and domains of senders whose mail it carries; empty: anybody's that no other names."
+    )
+    domains: Names = Field(
+        (), description="Domains of recipients whose mail it carries; empty: all that no other names."
+    )
+    per_second: float = Field(0, ge=0, description="Mails it takes in a second; 0: no limit.")
+    per_hour: int = Field(0, ge=0, description="Mails it takes in an hour; 0: no limit.")
+    per_day: int = Field(0, ge=0, description="Mails it takes in 24 hours; 0: no limit.")
 
 
 class WebSettings(_Section):
@@ -198,6 +230,9 @@ class Settings(_Section):
 
     database: DatabaseSettings = DatabaseSettings()
     smtp: SmtpSettings = SmtpSettings()
+    relays: tuple[RelaySettings, ...] = Field(
+        (), description="Several relays, or one with a name. They take the place of [smtp], which counts no more then."
+    )
     web: WebSettings = WebSettings()
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()

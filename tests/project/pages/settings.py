@@ -31,12 +31,15 @@ changes nobody's mail before `nurture publish`. All other settings count from th
 """
 #: Sections that may come several times, or under a name of one's own, and how their header is written.
 _REPEATED = {
+    "relays": "[[relays]]",
     "operators": "[[operators]]",
     "assignment": "[[assignment]]",
     "topics": "[[topics]]",
     "fields": "[fields.NAME]",
     "senders.named": "[senders.named.NAME]",
 }
+#: Of these the environment names one by its `name`.
+_BY_NAME = {"relays"}
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ def _walk(model: type[BaseModel], section: str) -> Iterator[Setting]:
             yield from _walk(inner, place)
             continue
         is_secret = not field.repr
-        has_variable = section not in _REPEATED
-        variable = "NURTURE_" + place.replace(".", "__").upper() if has_variable else ""
+        has_variable = section not in _REPEATED or section in _BY_NAME
+        path = f"{section}.name.{name}" if section in _BY_NAME else place
+        variable = "NURTURE_" + path.replace(".", "__").upper() if has_variable else ""
         yield Setting(
             section, name, _type_of(field), _default_of(field, is_secret), field.description or "", variable, is_secret
         )
