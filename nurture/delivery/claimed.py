@@ -1,0 +1,38 @@
+"""A delivery in a worker's hands: what the hot path of sending knows of its row.
+
+It has the attribute names of `delivery.store.Delivery` and never changes, so that it can travel between the database
+thread and the event loop, and costs a tuple instead of an object that the session watches.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class Claimed(NamedTuple):
+    """One claimed row, as it was when it was claimed."""
+
+    id: int
+    key: str
+    purpose: str
+    campaign: str
+    version_id: int
+    mail: str
+    kind: str
+    priority: int
+    contact_id: int | None
+    operator_id: int | None
+    newcomer_id: int | None
+    test_address: str | None
+    domain: str
+    enrollment_id: int | None
+    issue_id: int | None
+    topic: str
+    sender: str
+    queued_at: datetime
+    window: Mapping[str, Any] | None
+    closes_at: datetime | None
+    expires_at: datetime | None
+    attempts: int
+    message_id: str | None
+    facts: Mapping[str, Any] | None
