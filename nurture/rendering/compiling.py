@@ -210,6 +210,7 @@ class CompiledMail:
         self._preheader = preheader_template
         self._page = page_template
         self._text = text_template
+        self.wire: object = None  # `rendering.wire` keeps here what it made of this mail
 
     def render(self, context: Mapping[str, Any], urls: Urls) -> RenderedMail:
         """What this contact gets. `context` holds `contact`, `owner`, `sender` and `mail`, each a mapping of values.

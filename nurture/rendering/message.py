@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from typing import NamedTuple
 
 from nurture.errors import BadInput
 from nurture.rendering.compiling import RenderedMail
@@ -32,7 +33,7 @@ _WIDTH = 76  # RFC 2045, 6.7 (5)
 class Headers:
     """Who a message is from, to whom, and which it is.
 
-    `subject` replaces that of the mail, for instance to mark a test. `extra` are further headers in their order.
+    `subject` replaces that of the mail, `mark` stands in front of it. `extra` are further headers in their order.
     """
 
     from_name: str
@@ -44,33 +45,74 @@ class Headers:
     reply_to: str | None = None
     subject: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
+    mark: str = ""  # such as "[Test] "
+
+
+class Wire(NamedTuple):
+    """A message as it goes over the wire: the header without the empty line, and the body behind that line.
+
+    Every line ends with CRLF and has at most 76 characters in the body, where none begins with a dot or "From ".
+    """
+
+    head: bytes
+    body: bytes
+
+    @property
+    def content(self) -> bytes:
+        """The whole message."""
+        return b"%b\r\n%b" % self
 
 
 def build_message(mail: RenderedMail, headers: Headers) -> bytes:
     """The complete message, with CRLF line ends; raises BadInput for headers that no message may have."""
+    return write_plainly(mail, headers, boundary_of(headers.message_id)).content
+
+
+def write_plainly(mail: RenderedMail, headers: Headers, boundary: str) -> Wire:
+    """The same with a boundary that is given."""
+    return Wire(write_head(mail.subject, headers, boundary), write_body(mail, boundary))
+
+
+def boundary_of(text: str) -> str:
+    """A boundary for whatever the text tells apart; "=_" never occurs in what it parts."""
+    return "=_" + hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def write_head(subject: str, headers: Headers, boundary: str) -> bytes:
+    """The header, without the empty line behind it; raises BadInput for one that no message may have."""
     _check(headers)
-    boundary = "=_" + hashlib.sha256(headers.message_id.encode()).hexdigest()[:32]  # "=_" never occurs in the parts
     lines = [
-        *_header_lines(mail, headers),
+        *_header_lines(subject, headers),
         "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
-        "",
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
     ]
-    for kind, content in (("plain", mail.text), ("html", mail.html)):
-        lines += [
-            f"--{boundary}",
-            f'Content-Type: text/{kind}; charset="utf-8"',
-            "Content-Transfer-Encoding: quoted-printable",
-            "",
-            quoted_printable(content),
-        ]
-    return ("\r\n".join(lines) + f"\r\n--{boundary}--\r\n").encode()
+    return "\r\n".join(lines).encode()
 
 
-def _header_lines(mail: RenderedMail, headers: Headers) -> list[str]:
+def write_body(mail: RenderedMail, boundary: str) -> bytes:
+    """Both parts, ending with a line end."""
+    return "".join([
+        opening("plain", boundary),
+        quoted_printable(mail.text),
+        "\r\n",
+        opening("html", boundary),
+        quoted_printable(mail.html),
+        f"\r\n--{boundary}--\r\n",
+    ]).encode()  # fmt: skip
+
+
+def opening(kind: str, boundary: str) -> str:
+    """What stands in front of a part."""
+    return (
+        f'--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+
+
+def _header_lines(subject: str, headers: Headers) -> list[str]:
     # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
     is_utf8 = not (headers.from_email + headers.to_email + (headers.reply_to or "")).isascii()
-    subject = mail.subject if headers.subject is None else headers.subject
+    subject = headers.mark + (subject if headers.subject is None else headers.subject)
     lines = [
         mailbox_line("From", headers.from_name, headers.from_email, is_utf8=is_utf8),
         mailbox_line("To", headers.to_name, headers.to_email, is_utf8=is_utf8),
