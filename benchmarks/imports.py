@@ -8,7 +8,6 @@ PostgreSQL. Meanwhile another connection opts somebody out again and again, as a
 
 import csv
 import gc
-import io
 import multiprocessing
 import os
 import resource
@@ -19,6 +18,7 @@ from datetime import UTC, date, datetime
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -74,8 +74,11 @@ TABLE = table_of(
 
 def make_file(path: Path, rows: int) -> None:
     """One row in a hundred repeats an address, one has none, one forges a header."""
-    text = io.StringIO()
-    writer = csv.writer(text)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        _write_rows(csv.writer(file), rows)
+
+
+def _write_rows(writer: Any, rows: int) -> None:
     writer.writerow(HEADERS)
     for n in range(rows):
         number = n - 7 if n % 100 == 50 else n
@@ -93,7 +96,6 @@ def make_file(path: Path, rows: int) -> None:
                 "trade show booth", ("yes", "yes", "no", "")[n % 4], (n * 7) % 5000,
             ]
         )  # fmt: skip
-    path.write_text(text.getvalue(), encoding="utf-8", newline="")
 
 
 def read_alone(path: Path) -> float:

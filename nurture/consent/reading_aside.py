@@ -1,15 +1,16 @@
 """Reads a long file in a second process, so that one core reads and checks while the other writes.
 
-The process knows the file and the hash key, and no database. What it read travels through a pipe that takes a few
-hundred rows, so that neither side runs ahead and memory stays flat. It ends with the import: when the last row was
+The process knows the file and the hash key, and no database. What it read travels through a pipe that takes some
+thousand rows, so that it reads on while the other holds the lock, and memory stays flat. It ends with the import: when the last row was
 read, when the import stops, and when it is killed, for then nobody reads the pipe any more.
 """
 
+import fcntl
 import multiprocessing
 import pickle
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from multiprocessing.connection import Connection
 
@@ -18,6 +19,9 @@ from nurture.consent.terms import Terms
 from nurture.contacts.fields import DeclaredField
 from nurture.contacts.imports import Survey, read_rows
 from nurture.errors import NurtureError
+
+#: What Linux lets everybody have.
+_PIPE_BYTES = 1 << 20
 
 
 class ReaderLost(NurtureError):
@@ -31,6 +35,7 @@ def read_aside(
     """The rows of a file, read and worked out by a process of their own."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
+    _widen(theirs)
     reader = context.Process(
         target=_read, args=(theirs, file, dict(declared), terms, now, is_sqlite), name="nurture-reader", daemon=True
     )
@@ -42,6 +47,13 @@ def read_aside(
         ours.close()
         reader.terminate()
         reader.join()
+
+
+def _widen(pipe: Connection) -> None:
+    """Room for more than one chunk: in the 64 KiB of a pipe the reader would stand still most of the time."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+        with suppress(PermissionError):  # what one user's pipes may hold together is used up
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _received(pipe: Connection) -> Iterator[Batch]:
