@@ -3,6 +3,8 @@
 import logging
 import signal
 import threading
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +13,12 @@ from nurture.cli.output import emit, say, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nurture.app import App
+    from nurture.engines.local import SendingEngine
+    from nurture.engines.processes import SenderProcesses
+    from nurture.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +36,15 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Do all that is due now, then exit.")] = False,
     host: Annotated[str, typer.Option(help="The address to listen on; default: web.host.")] = "",
     port: Annotated[int, typer.Option(help="The port to listen on; default: web.port.")] = -1,
+    workers: Annotated[
+        int, typer.Option(min=0, max=64, metavar="N", help="So many processes beside this one send; 0: this one does.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Run everything in one process: web server, scheduler and sender; stop it with Ctrl-C or SIGTERM.
+
+    With --workers N this process decides and listens, and N more send, each over smtp.connections connections. One that
+    dies is replaced; all of them end with this one.
 
     With --once it enrolls, scores, advances and sends until nothing is due at the instant it began with, and exits 0 even
     if mails failed; a cron job can drive the house that way. Windows, caps and pacing hold, and it says how many mails
@@ -40,14 +53,17 @@ def run(
     Example: nurture run --once --json
     """
     from nurture.cli.logs import logging_on_stderr
+    from nurture.errors import BadInput
 
+    if once and workers:
+        raise BadInput("--workers: with --once this process sends, and ends; leave one of the two out.")
     with opened() as house:
         level = house.settings.log.level
         with logging_on_stderr("warning" if once and level != "error" else level):
             if once:
                 _run_once(house, as_json=as_json)
             else:
-                _run(house, host or house.settings.web.host, house.settings.web.port if port < 0 else port)
+                _run(house, host or house.settings.web.host, house.settings.web.port if port < 0 else port, workers)
 
 
 def _run_once(house: "App", *, as_json: bool) -> None:
@@ -80,8 +96,10 @@ def _run_once(house: "App", *, as_json: bool) -> None:
         warn(f"The relay cannot be reached, so mail waits in the queue: {done.relay_down}.")
 
 
-def _run(house: "App", host: str, port: int) -> None:
+def _run(house: "App", host: str, port: int, workers: int) -> None:
     from nurture.cli.briefing import brief
+    from nurture.engines.local import LocalEngine
+    from nurture.engines.processes import SenderProcesses
     from nurture.inbound.listener import Listener
     from nurture.tracking.recorder import Recorder
     from nurture.web.server import WebServer, make_asgi
@@ -90,7 +108,9 @@ def _run(house: "App", host: str, port: int) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
     recorder = Recorder(house.database, house.clock)
-    web = WebServer(make_asgi(house, recorder), host=host, port=port)
+    senders = SenderProcesses(workers, send, (house.folder, house.settings), house.clock) if workers else None
+    at_work = [lambda: senders.in_words] if senders else []
+    web = WebServer(make_asgi(house, recorder, at_work=at_work), host=host, port=port)
     inbound = house.settings.inbound
     listener = Listener(inbound.host, inbound.port, inbound.domain, house.take_mail) if inbound.domain else None
     doors: list[Any] = [recorder, web, *([listener] if listener else [])]
@@ -102,7 +122,7 @@ def _run(house: "App", host: str, port: int) -> None:
         say(f"Listening on http://{host}:{web.port}. Ctrl-C stops.")
         # What goes out next is said before any of it does.
         brief(house)
-        _keep_working(house, started, stopping)
+        _keep_working(lambda: LocalEngine(house.workshop(), sends=not workers), started, stopping, senders)
         say("Stopping: the messages at hand are finished first.")
     finally:
         # Nothing new is decided or sent first, then nobody is let in any more, then what they did is stored.
@@ -110,18 +130,28 @@ def _run(house: "App", host: str, port: int) -> None:
             part.stop()
 
 
-def _keep_working(house: "App", started: list[Any], stopping: threading.Event) -> None:
-    """Decide and send until it is time to stop, as one worker after another if it must be."""
-    from nurture.engines.local import LocalEngine
+def _keep_working(
+    make: "Callable[[], SendingEngine]",
+    started: list[Any],
+    stopping: threading.Event,
+    senders: "SenderProcesses | None" = None,
+) -> None:
+    """Work until it is time to stop, as one worker after another if it must be."""
 
-    def begin() -> LocalEngine:
-        engine = LocalEngine(house.workshop())
+    def begin() -> "SendingEngine":
+        engine = make()
         engine.start()
         started.append(engine)
         return engine
 
     engine = begin()
+    if senders is not None:
+        # Not before: what the journal knows and the database forgot has been put back by now.
+        senders.start()
+        started.append(senders)
     while not stopping.wait(_LOOK_EVERY_SECONDS):
+        if senders is not None:
+            senders.look()
         if engine.is_dead:
             # The machine slept, or the database was away: nothing is wrong with this process. So it begins anew right
             # here, while its pages go on taking opt-outs, and also where nobody would start it again. If even that
@@ -133,6 +163,26 @@ def _keep_working(house: "App", started: list[Any], stopping: threading.Event) -
             started.remove(engine)
             engine.stop()
             engine = begin()
+
+
+def send(folder: Path, settings: "Settings") -> None:
+    """What a sender process does, with the settings of the one that started it: send until it is told to stop."""
+    from nurture.app import open_app
+    from nurture.cli.logs import logging_on_stderr
+    from nurture.engines.local import SendingEngine
+    from nurture.engines.processes import stop_with_parent
+
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    stop_with_parent(stopping.set)
+    started: list[Any] = []
+    with logging_on_stderr(settings.log.level), closing(open_app(folder, settings=settings)) as house:
+        try:
+            _keep_working(lambda: SendingEngine(house.workshop()), started, stopping)
+        finally:
+            for engine in started:
+                engine.stop()
 
 
 def demo(

@@ -1,5 +1,7 @@
 """Everything in one process: APScheduler ticks the jobs, one thread sends, another calls, and all stop cleanly.
 
+With sender processes beside it (`senders`) this one decides and calls and leaves the sending to them.
+
 `run_once` does all that is due at the instant it began with and returns; a cron job or a test can drive the house with
 it. `LocalEngine` keeps it running. Schedules live in our tables; APScheduler is only a timer, because two processes on
 one of its own stores run jobs twice.
@@ -128,35 +130,26 @@ class Heart:
                 self.is_dead.set()
 
 
-class LocalEngine:
-    """The scheduler, the sender and the caller of one process."""
+class SendingEngine:
+    """The sender of one process, with an incarnation of its own."""
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._stopping = threading.Event()
-        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         self._sending = threading.Thread(target=self._send, name="nurture-sender")
-        self._calling = threading.Thread(target=self._call, name="nurture-caller")
         self._heart: Heart | None = None
         self._sender: Sender | None = None
-        self._compared_at: float | None = None
-        self._caller: Caller | None = None
-        self._asker = workshop.asker()
 
     def start(self) -> None:
-        """Begin to tick and to send."""
+        """Begin to send."""
         self._heart = Heart(self._workshop.database).__enter__()
-        bench = self._workshop.bench(self._heart.worker)
-        self._sender = self._workshop.sender(self._heart.worker)
-        self._caller = self._workshop.caller(self._heart.worker)
-        self._scheduler.add_job(lambda: self._tick(bench), "interval", seconds=_TICK_SECONDS, id="jobs")
-        self._scheduler.add_job(lambda: self._take_back(bench), "interval", seconds=_TAKE_BACK_SECONDS, id="take back")
-        self._take_back(bench)
-        self._put_back()  # an error here ends the process: nothing is sent by a database that may have forgotten
-        self._scheduler.start()
-        self._sending.start()
-        self._calling.start()
+        self._begin(self._heart)
         log.info("at work", extra={"worker": self.worker})
+
+    def _begin(self, heart: Heart) -> None:
+        """Whatever works under this heart."""
+        self._sender = self._workshop.sender(heart.worker)
+        self._sending.start()
 
     @property
     def worker(self) -> int:
@@ -173,16 +166,72 @@ class LocalEngine:
         self._stopping.set()
         if self._sender is not None:
             self._sender.stop()
+        self._finish()
+        if self._heart is not None:
+            self._heart.__exit__()
+
+    def _finish(self) -> None:
+        """Wait for the end of whatever `_begin` began."""
+        if self._sending.is_alive():
+            self._sending.join()
+
+    def _send(self) -> None:
+        assert self._sender is not None
+        with asyncio.Runner() as runner:
+            while not self._stopping.is_set():
+                rest = _SEND_POLL_SECONDS
+                try:
+                    if self._is_anything_due():
+                        counts, relay_down = runner.run(self._sender.drain())
+                        if relay_down:
+                            log.warning("the relay cannot be reached: %s", relay_down)
+                            rest = _RELAY_REST_SECONDS
+                        elif sum(counts.values()):
+                            log.info("%s", _pairs(counts))
+                except Exception:
+                    log.exception("sending stopped; it goes on in a moment")
+                    rest = _RELAY_REST_SECONDS
+                self._stopping.wait(rest)
+            runner.run(self._sender.close())
+
+    def _is_anything_due(self) -> bool:
+        due_at = next_mail_at(self._workshop.bench(self.worker))
+        return due_at is not None and due_at <= self._workshop.clock.now()
+
+
+class LocalEngine(SendingEngine):
+    """The scheduler, the caller and, unless other processes send, the sender of one process."""
+
+    def __init__(self, workshop: Workshop, *, sends: bool = True) -> None:
+        super().__init__(workshop)
+        self._sends = sends
+        self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        self._calling = threading.Thread(target=self._call, name="nurture-caller")
+        self._compared_at: float | None = None
+        self._caller: Caller | None = None
+        self._asker = workshop.asker()
+
+    def _begin(self, heart: Heart) -> None:
+        bench = self._workshop.bench(heart.worker)
+        self._caller = self._workshop.caller(heart.worker)
+        self._scheduler.add_job(lambda: self._tick(bench), "interval", seconds=_TICK_SECONDS, id="jobs")
+        self._scheduler.add_job(lambda: self._take_back(bench), "interval", seconds=_TAKE_BACK_SECONDS, id="take back")
+        self._take_back(bench)
+        self._put_back()  # an error here ends the process: nothing is sent by a database that may have forgotten
+        self._scheduler.start()
+        self._calling.start()
+        if self._sends:
+            super()._begin(heart)
+
+    def _finish(self) -> None:
         if self._caller is not None:
             self._caller.stop()
         self._asker.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
-        for thread in (self._sending, self._calling):
-            if thread.is_alive():
-                thread.join()
-        if self._heart is not None:
-            self._heart.__exit__()
+        super()._finish()
+        if self._calling.is_alive():
+            self._calling.join()
 
     def _tick(self, bench: Bench) -> None:
         try:
@@ -217,25 +266,6 @@ class LocalEngine:
         if caught_up := catch_up(self._workshop.database, self._workshop.clock.now()):
             log.warning("%s", caught_up)
 
-    def _send(self) -> None:
-        assert self._sender is not None
-        with asyncio.Runner() as runner:
-            while not self._stopping.is_set():
-                rest = _SEND_POLL_SECONDS
-                try:
-                    if self._is_anything_due():
-                        counts, relay_down = runner.run(self._sender.drain())
-                        if relay_down:
-                            log.warning("the relay cannot be reached: %s", relay_down)
-                            rest = _RELAY_REST_SECONDS
-                        elif sum(counts.values()):
-                            log.info("%s", _pairs(counts))
-                except Exception:
-                    log.exception("sending stopped; it goes on in a moment")
-                    rest = _RELAY_REST_SECONDS
-                self._stopping.wait(rest)
-            runner.run(self._sender.close())
-
     def _call(self) -> None:
         assert self._caller is not None
         while not self._stopping.wait(_CALL_POLL_SECONDS):
@@ -248,11 +278,6 @@ class LocalEngine:
             except Exception:
                 log.exception("calling stopped; it goes on in a moment")
                 self._stopping.wait(_RELAY_REST_SECONDS)
-
-    def _is_anything_due(self) -> bool:
-        assert self._heart is not None
-        due_at = next_mail_at(self._workshop.bench(self._heart.worker))
-        return due_at is not None and due_at <= self._workshop.clock.now()
 
 
 def _pairs(counts: Counter[str]) -> str:

@@ -31,14 +31,17 @@ def robots(_site: Site, _visit: Visit) -> Response:
 
 
 def healthz(site: Site, _visit: Visit) -> Response:
-    """200 if the database answers, else 503; for load balancers and container health checks."""
+    """200 if the database answers, else 503; for load balancers and container health checks.
+
+    Senders that are away are told and change nothing about the 200: whoever wants out must get through to us.
+    """
     try:
         with site.app.database.reading() as session:
             get_pause(session)
     except Exception:
         log.exception("the database does not answer")
         return PlainTextResponse("the database does not answer\n", status_code=503, headers={"Retry-After": "5"})
-    return PlainTextResponse("ok\n")
+    return PlainTextResponse("".join(f"{line}\n" for line in ("ok", *(ask() for ask in site.at_work))))
 
 
 def cut_short(site: Site, visit: Visit) -> Response:

@@ -56,10 +56,18 @@ _BUSY_OR_AWAY = (OperationalError, InterfaceError, NoConnectionFree)
 
 
 def make_asgi(
-    app: App, recorder: Recorder, *, extra: Sequence[BaseRoute] = (), shows_overview: bool = False
+    app: App,
+    recorder: Recorder,
+    *,
+    extra: Sequence[BaseRoute] = (),
+    shows_overview: bool = False,
+    at_work: Sequence[Callable[[], str]] = (),
 ) -> ASGIApp:
-    """The ASGI application of a house. `extra` routes come first; the recorder is started and stopped by the caller."""
-    site = Site(app)
+    """The ASGI application of a house. `extra` routes come first; the recorder is started and stopped by the caller.
+
+    `at_work` are asked for what `/healthz` says of who works beside this process.
+    """
+    site = Site(app, at_work)
     writers = anyio.CapacityLimiter(_WRITERS)
 
     def route(path: str, get: Page, post: Page | None = None) -> Route:

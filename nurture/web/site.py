@@ -1,7 +1,7 @@
 """What every page works with: the house, where it is reached, and how a page becomes an answer."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -31,6 +31,7 @@ class Site:
     """The public face of one house."""
 
     app: App
+    at_work: Sequence[Callable[[], str]] = ()
 
     @cached_property
     def root(self) -> str:

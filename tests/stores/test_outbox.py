@@ -26,6 +26,7 @@ from nurture.database.installation import pause, settle_in
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
 from nurture.delivery.leaving.actions import _circumstances, begin, exchange
+from nurture.delivery.pausing import store as pausing
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status, find_stop
 from nurture.delivery.store import Delivery
 from nurture.delivery.waiting import Waiting, list_waiting
@@ -365,6 +366,7 @@ seldom = st.sampled_from([False] * 9 + [True])
 situations = st.fixed_dictionaries(
     {
         "is_paused": seldom,
+        "is_campaign_paused": seldom,
         "has_left": seldom,
         "window": st.sampled_from([None, OFFICE]),
         "expires_after": st.sampled_from([None] * 4 + [timedelta(0), timedelta(hours=3)]),
@@ -438,6 +440,8 @@ def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
             opt_out(session, hasher.hash("ana@reader.example"), how="page", now=NOW)
         if known["is_paused"]:
             pause(session, because="a test", now=NOW)
+        if known["is_campaign_paused"]:
+            pausing.pause(session, "sequence:s", "a test", "a test", NOW)
         mine = next(one for one in claimed if one.id == delivery.id)
         is_coming = known["is_issue_coming"] and mine.priority == Priority.SEQUENCE
         issue_at = now + HOUR if is_coming else None
