@@ -28,7 +28,7 @@ from nurture.delivery.composing import Composed, House, People, Recipient
 from nurture.delivery.guard.granting import Granted, give_back, grant
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.mailer import Connection, Envelope, Mailer, RelayDown
-from nurture.delivery.pacing import Pace
+from nurture.delivery.pacing.rules import Pace
 from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import Boundary, Heard, Priority, Status, Stop
 from nurture.delivery.store import Delivery, release_claims

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nurture.consent.rules import ALLOWED, Permission
 from nurture.delivery.guard.rules import Traffic, room
 from nurture.delivery.headers import by_kind
-from nurture.delivery.pacing import Pace
+from nurture.delivery.pacing.rules import Pace
 from nurture.delivery.rules import (
     ARROWS,
     ASK_WAITS_AT_MOST,

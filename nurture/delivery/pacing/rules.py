@@ -16,3 +16,24 @@ class Pace:
             return 0.0, self
         leaves_at = max(elapsed, self.next_at)
         return leaves_at - elapsed, Pace(self.per_second, leaves_at + 1 / self.per_second)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a stretch of road takes; 0: no such limit."""
+
+    at_once: int = 0
+    per_second: float = 0
+    per_hour: int = 0
+    per_day: int = 0
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """All limits of the house."""
+
+    house: Limit = Limit()
+
+
+#: No limit at all.
+FREE = Pacing()
