@@ -33,6 +33,9 @@ class TokenPurpose(StrEnum):
     REQUEST = "request"
     WEBHOOK = "webhook"
     TOUCH = "touch"
+    RETURN = "return path"
+    COMPLAINT = "complaint"
+    LETTERBOX = "letterbox"
 
 
 class TokenKeys:

@@ -1,18 +1,36 @@
 """The headers that tell machines what a mail is, by its purpose: one table, as people check it against the RFCs."""
 
+import hashlib
+import re
+
 from nurture.consent.rules import Purpose
 
 #: With the longest name a newsletter and a domain may reasonably have, a List-Id stays within its 255 octets.
 _LONGEST_TITLE = 100
 
 
+#: Gmail reads so many characters of the identifier that names the sender (support.google.com/mail/answer/6254652).
+_SENDER_ID = range(5, 16)
+_LONGEST_IDENTIFIER = 40
+
+
 def by_kind(
-    purpose: str, campaign: str, *, list_domain: str, list_title: str, leave_url: str | None, leave_mail: str | None
+    purpose: str,
+    campaign: str,
+    *,
+    list_domain: str,
+    list_title: str,
+    leave_url: str | None,
+    leave_mail: str | None,
+    complain_to: str | None = None,
+    mail: str = "",
 ) -> tuple[tuple[str, str], ...]:
     """The headers beyond those every message has, in order.
 
     List-Unsubscribe is RFC 2369, its -Post RFC 8058, List-Id RFC 2919, Auto-Submitted RFC 3834. A sequence asks for no
-    silence from auto-responders: that somebody is away is worth knowing before the next step.
+    silence from auto-responders: that somebody is away is worth knowing before the next step. What goes to a reader says
+    which mailing it belongs to (Feedback-ID) and, given an address to `complain_to` below the sender's domain, where to
+    report that it was called spam (RFC 9477); a colleague's mail says neither.
     """
     kind, _, name = campaign.partition(":")
     ways = [f"<{leave_url}>"] if leave_url else []
@@ -25,12 +43,44 @@ def by_kind(
         ("Precedence", "bulk"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     )
+    reports = (("Feedback-ID", feedback_id(kind, name, mail, list_domain)), *_complaints(complain_to, list_domain))
     match purpose:
         case Purpose.SERVICE:
-            return (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "AutoReply"))
+            return (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "AutoReply"), *reports)
         case Purpose.INTERNAL:
             return (("Auto-Submitted", "auto-generated"),)
-    return (*leave, *newsletter) if kind == "newsletter" else leave
+    return (*leave, *newsletter, *reports) if kind == "newsletter" else (*leave, *reports)
+
+
+def feedback_id(kind: str, campaign: str, mail: str, domain: str) -> str:
+    """`mail:campaign:kind:sender`, from the narrow to the wide, as Gmail adds complaints up from the right.
+
+    The same for all readers of a mail, and no identifier twice, or Gmail would add up what does not belong together.
+    """
+    identifiers: list[str] = []
+    for part in (kind, campaign, mail):
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", part)[:_LONGEST_IDENTIFIER].strip("-")
+        identifiers.insert(0, f"{plain}-{len(identifiers)}" if plain in identifiers else plain)
+    return ":".join([*identifiers, _sender_id(domain)])
+
+
+def _sender_id(domain: str) -> str:
+    """The domain as one word of five to fifteen letters and digits; it stays the same for as long as the domain does."""
+    word = re.sub(r"[^a-z0-9]", "", domain.lower())[: _SENDER_ID.stop - 1]
+    if len(word) in _SENDER_ID:
+        return word
+    return word + hashlib.sha256(domain.lower().encode()).hexdigest()[: _SENDER_ID.start]
+
+
+def _complaints(complain_to: str | None, domain: str) -> tuple[tuple[str, str], ...]:
+    """The complaint address, if DKIM of the sender's domain speaks for it: it is there or below (RFC 9477, 3.1)."""
+    local_part, _, at = (complain_to or "").rpartition("@")
+    if not local_part or not (at == domain or at.endswith(f".{domain}")):
+        return ()
+    return (
+        ("CFBL-Address", f"{complain_to}; report=arf"),
+        ("CFBL-Feedback-ID", local_part.partition("+")[2]),
+    )
 
 
 def _phrase(title: str) -> str:

@@ -5,9 +5,10 @@ hash of the address, so that it works for good: after retention, after erasure, 
 says whether it stood in a header or in the body.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypeAlias
 from urllib.parse import quote
 
 from nurture.rendering.compiling import Urls
@@ -40,6 +41,27 @@ class OwnBox:
     """An operator's own address of ours, for the BCC of mails they write themselves."""
 
     operator_id: int
+
+
+@dataclass(frozen=True)
+class CameBack:
+    """The return path of a delivery: what arrives there is about that mail, and a machine wrote it."""
+
+    delivery_id: int
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """The complaint address of a delivery (RFC 9477)."""
+
+    delivery_id: int
+
+
+@dataclass(frozen=True)
+class OwnCheck:
+    """The address to which `nurture doctor --round-trip` sends its own mails."""
+
+    run: int
 
 
 def make_urls(
@@ -162,23 +184,48 @@ def read_way_out(keys: TokenKeys, token: str) -> WayOut | None:
     return _read_way_out(keys.read(TokenPurpose.LEAVE, token))
 
 
+def return_path(keys: TokenKeys, delivery_id: int, domain: str) -> str:
+    """Where a mail comes back to if it cannot be delivered: an address that nobody else can make up (RFC 5321, 3.6.3)."""
+    return f"b-{keys.sign_in_address(TokenPurpose.RETURN, delivery_id.to_bytes(_DELIVERY_BYTES))}@{domain}"
+
+
+def complaint_local_part(keys: TokenKeys, delivery_id: int) -> str:
+    """The local part to which a mailbox provider reports that the reader called this mail spam (RFC 9477)."""
+    return f"complaint+{keys.sign_in_address(TokenPurpose.COMPLAINT, delivery_id.to_bytes(_DELIVERY_BYTES))}"
+
+
+def letterbox_local_part(keys: TokenKeys, run: int) -> str:
+    """The local part to which the doctor sends mails to see how they arrive."""
+    return f"check+{keys.sign_in_address(TokenPurpose.LETTERBOX, run.to_bytes(_DELIVERY_BYTES))}"
+
+
 def is_handed_out(local_part: str) -> bool:
     """Whether this looks like an address that stands in our mails; only its token says whether it is one."""
-    return local_part.lower().startswith(("leave+", "reply+", "bcc+"))
+    return local_part.lower().startswith(("leave+", "reply+", "bcc+", "b-", "complaint+", "check+"))
 
 
-def read_local_part(keys: TokenKeys, local_part: str) -> WayOut | OwnBox | int | None:
-    """What an address of ours that mail arrived at means: a way out, the delivery replied to, an operator's own box."""
-    word, _, token = local_part.lower().partition("+")
+#: What an address of ours that mail arrived at means; a number is the delivery replied to.
+Meaning: TypeAlias = WayOut | OwnBox | CameBack | Complaint | OwnCheck | int
+
+_MEANINGS: Mapping[str, tuple[TokenPurpose, Callable[[int], Meaning]]] = {
+    "reply": (TokenPurpose.REPLY, int),
+    "bcc": (TokenPurpose.TOUCH, OwnBox),
+    "b": (TokenPurpose.RETURN, CameBack),
+    "complaint": (TokenPurpose.COMPLAINT, Complaint),
+    "check": (TokenPurpose.LETTERBOX, OwnCheck),
+}
+
+
+def read_local_part(keys: TokenKeys, local_part: str) -> Meaning | None:
+    """What an address of ours that mail arrived at means; None for one that we did not hand out."""
+    word, _, token = local_part.lower().partition("-" if local_part[:2].lower() == "b-" else "+")
     if word == "leave":
         return _read_way_out(keys.read_in_address(TokenPurpose.LEAVE, token))
-    if word == "reply":
-        payload = keys.read_in_address(TokenPurpose.REPLY, token)
-        return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
-    if word == "bcc":
-        payload = keys.read_in_address(TokenPurpose.TOUCH, token)
-        return OwnBox(int.from_bytes(payload)) if payload is not None and len(payload) == _DELIVERY_BYTES else None
-    return None
+    if word not in _MEANINGS:
+        return None
+    purpose, meaning = _MEANINGS[word]
+    payload = keys.read_in_address(purpose, token)
+    return meaning(int.from_bytes(payload)) if payload is not None and len(payload) == _DELIVERY_BYTES else None
 
 
 def read_message_id(keys: TokenKeys, value: str) -> int | None:

@@ -16,10 +16,11 @@ from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
-from nurture.delivery.urls import OwnBox, WayOut, read_local_part, read_message_id
+from nurture.delivery.urls import CameBack, Complaint, OwnBox, OwnCheck, WayOut, read_local_part, read_message_id
 from nurture.inbound import store
 from nurture.inbound.absence import find_return
 from nurture.inbound.replies import NOTHING_SAID, Reply, read_reply
+from nurture.inbound.returned import failed_with, is_complaint, note_bounce, take_complaint
 from nurture.inbound.store import InboundMail
 from nurture.inbound.touching import take_own_mail
 from nurture.timing import local_instant
@@ -30,11 +31,17 @@ from nurture.tracking.rules import ActivityKind
 
 @dataclass(frozen=True)
 class Matched:
-    """What an arriving mail is about: who wants out by its address, which of our mails it answers, whose own it is."""
+    """What an arriving mail is about: who wants out by its address, which of our mails it answers, whose own it is.
+
+    `returned` are mails of ours that it came back for, `complained` those whose reader called them spam.
+    """
 
     ways_out: Sequence[WayOut]
     deliveries: Sequence[Delivery]
     own: OwnBox | None = None
+    returned: Sequence[Delivery] = ()
+    complained: Sequence[Delivery] = ()
+    check: OwnCheck | None = None
 
 
 def receive(
@@ -42,11 +49,14 @@ def receive(
 ) -> InboundMail | None:
     """Take in one mail; None when this very mail was handled before.
 
-    A mail to a way out takes the person of the *token* off, whoever the sender claims to be (RFC 2369). A reply belongs
-    to the delivery named by the address it went to, else by what it quotes in its headers. Who says no is off before
-    anything else is asked: a server may bring one mail to each of its recipients in turn, under one Message-ID.
+    A mail to a way out takes the person of the *token* off, whoever the sender claims to be (RFC 2369). What comes to a
+    return path or a complaint address is about the mail of its token, and no reply. A reply belongs to the delivery named
+    by the address it went to, else by what it quotes in its headers. Who says no is off before anything else is asked: a
+    server may bring one mail to each of its recipients in turn, under one Message-ID.
     """
     matched = _match(session, keys, recipients, message)
+    if matched.check is not None:
+        return store.keep_check(session, matched.check.run, content, now)
     message_id = _name_of(message) or f"sha256:{hashlib.sha256(content).hexdigest()}"
     if matched.own is not None:
         _take_off(session, matched, NOTHING_SAID, now)
@@ -55,10 +65,11 @@ def receive(
         return _keep_unmatched(session, message_id, now)
     reply = read_reply(message) if matched.deliveries else NOTHING_SAID
     _take_off(session, matched, reply, now)
+    bounce = _note_reports(session, matched, message, now)
     if store.is_known(session, message_id):
         return None
     delivery = next(iter(matched.deliveries), None)
-    contact = session.get(Contact, delivery.contact_id) if delivery else None
+    contact = session.get(Contact, delivery.contact_id) if delivery and delivery.contact_id else None
     mail = InboundMail(
         message_id=message_id,
         kind="unmatched",
@@ -67,21 +78,52 @@ def receive(
         text=reply.text,
         received_at=now,
     )
-    if matched.ways_out:
-        mail.kind = "way_out"
-    elif reply.is_automatic:
-        mail.kind = "automatic"
-        if delivery is not None and contact is not None and delivery.purpose == Purpose.CAMPAIGN:
-            _note_absence(session, contact, reply, now)
-    elif delivery is not None and contact is not None and delivery.purpose == Purpose.CAMPAIGN:
-        mail.kind = "reply"
-        if not reply.wants_out:
-            _take_words(session, contact, delivery, reply, message_id, now)
-    else:
-        mail.text = ""
+    answered = (delivery, contact) if delivery and contact and delivery.purpose == Purpose.CAMPAIGN else None
+    _sort(session, mail, matched, answered, reply, bounce, now)
     session.add(mail)
     session.flush()
     return mail
+
+
+def _sort(
+    session: Session,
+    mail: InboundMail,
+    matched: Matched,
+    answered: tuple[Delivery, Contact] | None,
+    reply: Reply,
+    bounce: str | None,
+    now: datetime,
+) -> None:
+    """Say what kind of mail it is, and do what follows for a person's words and for their machine's."""
+    if matched.complained:
+        mail.kind, mail.text = "complaint", ""
+    elif matched.ways_out:
+        mail.kind = "way_out"
+    elif bounce is not None:
+        mail.kind, mail.text = "bounce", bounce
+    elif reply.is_automatic or matched.returned:
+        # Nobody answers to a return path; a machine that does not say that it is one is still one (RFC 5321, 4.5.5).
+        mail.kind = "automatic"
+        if answered and reply.is_automatic:
+            _note_absence(session, answered[1], reply, now)
+    elif answered:
+        mail.kind = "reply"
+        if not reply.wants_out:
+            _take_words(session, answered[1], answered[0], reply, mail.message_id, now)
+    else:
+        mail.text = ""
+
+
+def _note_reports(session: Session, matched: Matched, message: EmailMessage, now: datetime) -> str | None:
+    """What a report says of the mails it is about; the status with which one failed, if it says so."""
+    if is_complaint(message):
+        for delivery in matched.complained:
+            take_complaint(session, delivery, now)
+    status = failed_with(message) if matched.returned else None
+    if status is not None:
+        for delivery in matched.returned:
+            note_bounce(session, delivery, status, now)
+    return status
 
 
 def _keep_unmatched(session: Session, message_id: str, now: datetime) -> InboundMail | None:
@@ -129,17 +171,26 @@ def _match(session: Session, keys: TokenKeys, recipients: Sequence[str], message
     if own is not None:
         # A colleague's own mail is nobody's answer, whatever it quotes.
         return Matched(ways_out, [], own)
+    check = next((one for one in meanings if isinstance(one, OwnCheck)), None)
+    if check is not None:
+        return Matched([], [], check=check)
+    returned = _found(session, [one.delivery_id for one in meanings if isinstance(one, CameBack)])
+    complained = _found(session, [one.delivery_id for one in meanings if isinstance(one, Complaint)])
     ids = [one.delivery_id for one in ways_out] + [one for one in meanings if isinstance(one, int)]
-    found = [find_delivery(session, one) for one in dict.fromkeys(ids)]
-    deliveries = [one for one in found if one is not None]
+    deliveries = _found(session, [*ids, *(one.id for one in (*complained, *returned))])
     if deliveries or ways_out:
-        return Matched(ways_out, deliveries)
+        return Matched(ways_out, deliveries, returned=returned, complained=complained)
     quoted = f"{message.get('In-Reply-To', '')} {message.get('References', '')}".split()
     for message_id in quoted:
         delivery_id = read_message_id(keys, message_id)
         if delivery_id is not None and (delivery := find_delivery(session, delivery_id)) is not None:
             return Matched([], [delivery])
     return Matched([], [])
+
+
+def _found(session: Session, ids: Sequence[int]) -> list[Delivery]:
+    found = [find_delivery(session, one) for one in dict.fromkeys(ids)]
+    return [one for one in found if one is not None]
 
 
 def _note_absence(session: Session, contact: Contact, reply: Reply, now: datetime) -> None:

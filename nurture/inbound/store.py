@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
-from nurture.database.columns import id_column, instant_column, reference
+from nurture.database.columns import id_column, instant_column, new_id, reference
 from nurture.database.engine import Session
 
 
@@ -16,11 +16,31 @@ class InboundMail(SQLModel, table=True):
 
     id: int = id_column()
     message_id: str = Field(unique=True, description="its Message-ID, or a hash of it: each mail is handled once")
-    kind: str = Field(description="reply, automatic, way_out, touch, unmatched")
+    kind: str = Field(description="reply, automatic, way_out, bounce, complaint, touch, check, unmatched")
     contact_id: int | None = reference("contact.id", nullable=True, index=True)
     delivery_id: int | None = reference("delivery.id", nullable=True)
     text: str = Field(sa_type=sa.Text)
     received_at: datetime = instant_column()
+
+
+def keep_check(session: Session, run: int, content: bytes, now: datetime) -> InboundMail:
+    """A mail that the doctor sent to see how it arrives, whole; it takes it out again."""
+    mail = InboundMail(
+        id=new_id(), message_id="", kind="check", text=content.decode("latin-1").replace("\0", ""), received_at=now
+    )
+    mail.message_id = f"check:{run}:{mail.id}"
+    session.add(mail)
+    session.flush()
+    return mail
+
+
+def take_checks(session: Session, run: int) -> list[bytes]:
+    """The mails of one such run that have arrived, oldest first; they are no longer kept."""
+    mine = col(InboundMail.message_id).startswith(f"check:{run}:", autoescape=True)
+    found = list(session.scalars(sa.select(InboundMail).where(mine).order_by(col(InboundMail.id))))
+    for one in found:
+        session.delete(one)
+    return [one.text.encode("latin-1") for one in found]
 
 
 def is_known(session: Session, message_id: str) -> bool:
