@@ -1,0 +1,136 @@
+"""An SMTP server that counts: it writes down every message whose final dot it read, and whether it said so.
+
+It takes its time over that answer, so that a sender can be killed while a body is unanswered. A message counts from its
+final dot on, answered or not: a real relay delivers it all the same.
+"""
+
+import asyncio
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+_MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass
+class Taken:
+    """One message whose final dot was read."""
+
+    rcpt_to: str
+    message_id: str
+    port: int
+    is_answered: bool = False
+
+
+@dataclass
+class CountingSink:
+    """What was read, and who waits for an answer right now; connections go by the port of the other side."""
+
+    delay: Callable[[], float] = lambda: 0.0
+    can_pipeline: bool = True
+    #: Told of each message in the moment its final dot was read, on the server's own thread.
+    on_read: Callable[[Taken], None] = lambda _: None
+    port: int = 0
+    taken: list[Taken] = field(default_factory=list)
+    open_ports: set[int] = field(default_factory=set)
+    unanswered: dict[int, Taken] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each recipient's message was read."""
+        return Counter(one.rcpt_to for one in list(self.taken))
+
+
+class _Conversation(asyncio.Protocol):
+    """One connection: answers one thing after the other, also what was sent ahead."""
+
+    def __init__(self, sink: CountingSink) -> None:
+        self._sink = sink
+        self._unread = b""
+        self._is_in_body = False
+        self._is_waiting = False
+        self._rcpt_to = ""
+        self._port = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._port = transport.get_extra_info("peername")[1]
+        self._sink.open_ports.add(self._port)
+        transport.write(b"220 sink\r\n")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._sink.open_ports.discard(self._port)
+        self._sink.unanswered.pop(self._port, None)
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += data
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while not self._is_waiting:
+            if self._is_in_body and self._unread.startswith(b".\r\n"):
+                content, found, rest = b"", b".", self._unread[3:]  # nothing but the dot: an empty message
+            else:
+                end = b"\r\n.\r\n" if self._is_in_body else b"\r\n"
+                content, found, rest = self._unread.partition(end)
+            if not found:
+                return
+            self._unread = rest
+            if self._is_in_body:
+                self._take(content)
+            else:
+                self._transport.write(self._answer(content))
+
+    def _take(self, content: bytes) -> None:
+        self._is_in_body, self._is_waiting = False, True
+        match = _MESSAGE_ID.search(content)
+        taken = Taken(self._rcpt_to, match[1].decode() if match else "", self._port)
+        self._sink.taken.append(taken)
+        self._sink.unanswered[self._port] = taken
+        self._sink.on_read(taken)
+        asyncio.get_running_loop().call_later(self._sink.delay(), self._say_taken, taken)
+
+    def _say_taken(self, taken: Taken) -> None:
+        if self._transport.is_closing():
+            return
+        self._sink.unanswered.pop(self._port, None)
+        taken.is_answered = True
+        self._is_waiting = False
+        self._transport.write(b"250 2.0.0 taken\r\n")
+        self._go_on()
+
+    def _answer(self, words: bytes) -> bytes:
+        match words[:4].upper():
+            case b"EHLO":
+                ahead = b"250-PIPELINING\r\n" if self._sink.can_pipeline else b""
+                return b"250-sink\r\n" + ahead + b"250-8BITMIME\r\n250 SIZE 50000000\r\n"
+            case b"RCPT":
+                self._rcpt_to = words.partition(b"<")[2].partition(b">")[0].decode()
+            case b"DATA":
+                self._is_in_body = True
+                return b"354 go on\r\n"
+            case b"QUIT":
+                return b"221 bye\r\n"
+        return b"250 ok\r\n"
+
+
+@contextmanager
+def running_counter(**options: object) -> Iterator[CountingSink]:
+    """A counting sink on a free port of this machine, in a thread of its own."""
+    sink = CountingSink(**options)  # type: ignore[arg-type]  # each caller names fields of CountingSink
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(loop.create_server(lambda: _Conversation(sink), "127.0.0.1", 0))
+    sink.port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever, name="sink", daemon=True)
+    thread.start()
+    try:
+        yield sink
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
