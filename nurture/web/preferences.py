@@ -1,8 +1,9 @@
 """`/preferences/{token}`: less than leaving. Topics, less often, a pause, no tracking; and what the law gives people.
 
 What is chosen acts at once, on mail already sent too. A topic can be left by anybody who gets it and taken up again by
-whoever left it; nobody can be signed up here for something they never agreed to. Their data, erasure and a new address
-are only asked for here, and done once a mail to the address on file confirms them: newsletters get forwarded.
+whoever left it; nobody can be signed up here for something they never agreed to. Their data, erasure, a new address and
+a yes to tracking are only asked for here, and done once a mail to the address on file confirms them: newsletters get
+forwarded.
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ from nurture.web.wording import Wording, wording_for
 
 _PAUSE = timedelta(days=30)
 _LONGEST_ADDRESS = 320
+#: What has a button of its own; the rest is a box of the form.
+_BY_BUTTON = frozenset({Kind.DOWNLOAD, Kind.ERASE, Kind.ADDRESS})
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,10 @@ def choose(site: Site, visit: Visit) -> Response:
         contact = session.get(Contact, choices.contact_id)
         if contact is None:
             news = News()
-        elif kind in set(Kind):
+        elif kind in _BY_BUTTON:
             news = _ask(site, session, contact, Kind(kind), address, choices, wording)
         else:
-            news = _make_it_so(session, contact, choices, visit, wording, site.app.clock.now())
+            news = _make_it_so(site, session, contact, choices, visit, wording)
     with site.app.database.reading() as session:
         choices = find_choices(site, session, delivery_id)
     return _show(site, visit, choices, news)
@@ -103,16 +106,20 @@ def _ask(
 
 
 def _make_it_so(
-    session: Session, contact: Contact, choices: Choices, visit: Visit, wording: Wording, now: datetime
+    site: Site, session: Session, contact: Contact, choices: Choices, visit: Visit, wording: Wording
 ) -> News:
     """Change what differs from the form; what the form did not show is left alone. One sentence for each change."""
-    news = [
+    now = site.app.clock.now()
+    changed = [
         *_topics(session, contact, choices, visit, wording, now),
         *_frequency(session, contact, visit, wording, now),
         *_pause(session, contact, visit, wording, now),
-        *_tracking(session, contact, choices, visit, wording, now),
+        *_no_tracking(session, contact, choices, visit, wording, now),
     ]
-    return News(news or [wording.say("preferences.nothing_changed")], has_changed=bool(news))
+    # A yes to tracking may come from whoever the mail was passed on to, so a mail has to confirm it.
+    agrees = _says_of_tracking(choices, visit) is True
+    asked = _ask(site, session, contact, Kind.TRACKING, None, choices, wording).lines if agrees else ()
+    return News([*changed, *asked] or [wording.say("preferences.nothing_changed")], has_changed=bool(changed))
 
 
 def _topics(
@@ -153,15 +160,21 @@ def _pause(session: Session, contact: Contact, visit: Visit, wording: Wording, n
     return [wording.say("preferences.paused_line", day=wording.day(until))]
 
 
-def _tracking(
+def _says_of_tracking(choices: Choices, visit: Visit) -> bool | None:
+    """What the box says, if that is news."""
+    wanted = visit.said("tracking") == "yes"
+    is_news = visit.said("shown_tracking") and choices.may_be_tracked and wanted != choices.is_tracked
+    return wanted if is_news else None
+
+
+def _no_tracking(
     session: Session, contact: Contact, choices: Choices, visit: Visit, wording: Wording, now: datetime
 ) -> list[Markup]:
-    wanted = visit.said("tracking") == "yes"
-    if not visit.said("shown_tracking") or wanted == choices.is_tracked or not choices.may_be_tracked:
+    if _says_of_tracking(choices, visit) is not False:
         return []
     how = _proof(visit, wording.say("preferences.tracking_choice"))
-    choose_tracking(session, contact, wanted=wanted, how=how, now=now)
-    return [wording.say("preferences.tracking_on" if wanted else "preferences.tracking_off")]
+    choose_tracking(session, contact, wanted=False, how=how, now=now)
+    return [wording.say("preferences.tracking_off")]
 
 
 def _proof(visit: Visit, wording: str) -> Proof:

@@ -1,4 +1,4 @@
-"""`/request/{token}`: the page behind the mail that confirms a wish for one's data, for erasure, or for a new address.
+"""`/request/{token}`: the page behind the mail that confirms a wish for one's data, erasure, a new address or tracking.
 
 GET shows one button and changes nothing; the press does it. A link is good for an hour and for one press. The page
 shows masked addresses only, since it may be opened by whoever holds the mail.
@@ -9,6 +9,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
+from nurture.consent.actions import choose_tracking
 from nurture.consent.rules import Proof
 from nurture.contacts import store as contacts
 from nurture.contacts.addresses import mask
@@ -77,17 +78,27 @@ def act(site: Site, visit: Visit) -> Response:
         if not confirm(session, request, side, now):
             return _say(site, wording, "request.address_half", "request.address_half_line")
         kind, contact_id = Kind(request.kind), contact.id
-        match kind:
-            case Kind.ADDRESS:
-                return _change_address(site, session, wording, contact, request, now)
-            case Kind.ERASE:
-                erasing.begin(session, contact.address_hash, proof=_proof(visit, wording, kind), now=now)
-            case Kind.DOWNLOAD:
-                audit.log(session, audit.EXPORTED, who="the person", at=now, about=contact.address_hash, because=_HOW)
-    if kind is Kind.ERASE:
-        erasing.finish(site.app.database, now)
-        return _say(site, wording, "request.erase_done", "request.erase_done_line")
+        if kind is Kind.ADDRESS:
+            return _change_address(site, session, wording, contact, request, now)
+        _do(session, contact, kind, _proof(visit, wording, kind), now)
+    match kind:
+        case Kind.ERASE:
+            erasing.finish(site.app.database, now)
+            return _say(site, wording, "request.erase_done", "request.erase_done_line")
+        case Kind.TRACKING:
+            return _say(site, wording, "request.tracking_done", "request.tracking_done_line")
     return _hand_out(site, visit, contact_id, now)
+
+
+def _do(session: Session, contact: Contact, kind: Kind, proof: Proof, now: datetime) -> None:
+    """What was confirmed; the data themselves are handed out afterwards."""
+    match kind:
+        case Kind.ERASE:
+            erasing.begin(session, contact.address_hash, proof=proof, now=now)
+        case Kind.TRACKING:
+            choose_tracking(session, contact, wanted=True, how=proof, now=now)
+        case Kind.DOWNLOAD:
+            audit.log(session, audit.EXPORTED, who="the person", at=now, about=contact.address_hash, because=_HOW)
 
 
 def _hand_out(site: Site, visit: Visit, contact_id: int, now: datetime) -> Response:

@@ -65,16 +65,26 @@ def test_multipart_works_as_well(house: House, mail: Mail) -> None:
     assert states(house) == {"insights": "withdrawn", "events": "given"}
 
 
-def test_tracking_can_be_switched_off_and_on_by_itself(house: House, mail: Mail) -> None:
+def test_tracking_ends_at_once_and_begins_again_when_a_mail_confirmed_it(house: House, mail: Mail) -> None:
     both = {**SHOWN, "topic": ["events", "insights"]}
     answer = house.http.post(mail.preferences, data=both)
     assert "We no longer see which mails you open" in answer.text
     assert states(house, ConsentPurpose.TRACKING) == {"": "withdrawn"}
     house.http.get(mail.pixel)
     assert house.hits() == []
-    house.http.post(mail.preferences, data={**both, "tracking": "yes"})
+    answer = house.http.post(mail.preferences, data={**both, "tracking": "yes"})
+    assert "We are writing to a…@reader.example" in words(answer)
+    assert "Your choices hold" not in words(answer)
+    house.http.get(mail.pixel)
+    assert house.hits() == []
+    (letter,) = [row for row in house.rows("delivery") if row["campaign"] == "service:request"]
+    page = "/request/" + letter["facts"]["mail"]["url"].rpartition("/")[2]
+    assert "May we see which mails you open" in words(house.http.get(page))
+    assert "From now on we see which mails you open" in words(house.http.post(page))
     house.http.get(mail.pixel)
     assert len(house.hits()) == 1
+    (given,) = [row for row in house.rows("consent_event") if (row["purpose"], row["what"]) == ("tracking", "given")]
+    assert (given["how"], given["wording"]) == ("the preferences page, confirmed by mail", "Yes, you may")
     assert states(house) == {"insights": "given", "events": "given"}
 
 

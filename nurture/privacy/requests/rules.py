@@ -15,6 +15,7 @@ class Kind(StrEnum):
     DOWNLOAD = "download"
     ERASE = "erase"
     ADDRESS = "address"
+    TRACKING = "tracking"  # that opens and clicks may be seen; that they may not acts at once
 
 
 class Side(IntEnum):

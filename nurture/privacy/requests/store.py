@@ -16,13 +16,13 @@ _KEPT_FOR = timedelta(days=1)
 
 
 class PersonalRequest(SQLModel, table=True):
-    """Somebody asked for their data, for erasure or for another address; done once the mails are confirmed."""
+    """Somebody asked for their data, for erasure, another address or tracking; done once the mails are confirmed."""
 
     __tablename__ = "personal_request"
 
     id: int = id_column()
     contact_id: int = reference("contact.id", index=True)
-    kind: str = Field(description="download, erase, address")
+    kind: str = Field(description="download, erase, address, tracking")
     newcomer_id: int | None = reference("newcomer.id", nullable=True, on_delete="SET NULL")
     asked_at: datetime = instant_column(index=True)
     expires_at: datetime = instant_column()
