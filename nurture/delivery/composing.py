@@ -6,7 +6,7 @@ for "as sent". The address itself is never kept there: it is read from the conta
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -25,8 +25,8 @@ from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery import headers
 from nurture.delivery.asking import choose_for, read_asked, words_of
+from nurture.delivery.claimed import Row
 from nurture.delivery.offering import addresses_of, mails_of, make_offer, read_offer
-from nurture.delivery.store import Delivery
 from nurture.delivery.urls import (
     Via,
     leave_local_part,
@@ -37,8 +37,10 @@ from nurture.delivery.urls import (
     meet_url,
     message_id,
     reply_local_part,
+    return_path,
 )
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
+from nurture.rendering.dkim import Signer
 from nurture.rendering.links import Tag, as_authored
 from nurture.rendering.message import Headers, build_message
 from nurture.rendering.source import MailSource
@@ -54,6 +56,22 @@ class House:
     base_url: str
     inbound_domain: str = ""
     is_by_mail_alone: bool = False  # readers leave by mail: no link leads to a page of ours
+    return_path_domain: str = ""  # where mails come back to; empty: to whoever wrote them
+    signers: Mapping[str, tuple[Signer, ...]] = field(default_factory=dict)  # by domain, in small letters
+
+    def signers_for(self, domain: str) -> tuple[Signer, ...]:
+        """Who signs mail from a domain: its own keys, else those of the nearest domain above it (RFC 7489, 3.1.1)."""
+        while domain and self.signers:
+            if domain in self.signers:
+                return self.signers[domain]
+            domain = domain.partition(".")[2]
+        return ()
+
+    def mail_from(self, purpose: str, delivery_id: int, sender: str) -> str:
+        """Where a mail comes back to: a reader's to an address that names it, a colleague's to whoever wrote it."""
+        if not self.return_path_domain or purpose not in {Purpose.CAMPAIGN, Purpose.SERVICE}:
+            return sender
+        return return_path(self.keys, delivery_id, self.return_path_domain)
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,7 @@ class Composed:
     content: bytes
 
 
-def get_mail(session: Session, delivery: Delivery) -> CompiledMail:
+def get_mail(session: Session, delivery: Row) -> CompiledMail:
     """The compiled mail of a delivery; compiled once per process."""
     return campaigns.derive(session, delivery.version_id, mail_of, delivery.mail)
 
@@ -95,7 +113,7 @@ class People:
     recording: Recording
     answered: Mapping[int, frozenset[str]]
 
-    def owner_of(self, delivery: Delivery) -> Operator | None:
+    def owner_of(self, delivery: Row) -> Operator | None:
         """Who owns the contact of a delivery."""
         contact = self.contacts.get(delivery.contact_id) if delivery.contact_id else None
         return self.owners.get(contact.owner_id) if contact and contact.owner_id else None
@@ -120,7 +138,7 @@ def gather_people(session: Session, ids: Iterable[int | None], answered: Answere
 
 def gather_facts(
     people: People,
-    delivery: Delivery,
+    delivery: Row,
     content: Mapping[str, Any],
     declared: Declared,
     now: datetime,
@@ -164,7 +182,7 @@ def gather_facts(
     return facts
 
 
-def find_recipient(session: Session, delivery: Delivery) -> Recipient | None:
+def find_recipient(session: Session, delivery: Row) -> Recipient | None:
     """Whom a delivery goes to; None when they were erased."""
     if delivery.operator_id is not None:
         operator = session.get_one(Operator, delivery.operator_id)
@@ -184,13 +202,13 @@ def recipient_of(contact: Contact) -> Recipient:
     return Recipient(contact.email, name, contact.address_hash)
 
 
-def email_of_contact(session: Session, delivery: Delivery) -> str:
+def email_of_contact(session: Session, delivery: Row) -> str:
     """What `contact.email` stands for in this mail: the address as it is now, nothing once it is erased."""
     contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
     return contact.email if contact else ""
 
 
-def render(mail: CompiledMail, delivery: Delivery, house: House, recipient: Recipient, email: str) -> RenderedMail:
+def render(mail: CompiledMail, delivery: Row, house: House, recipient: Recipient, email: str) -> RenderedMail:
     """Subject, HTML and text as this person gets them; `email` is what `contact.email` stands for."""
     context, urls = context_of(delivery, email), urls_of(delivery, house, recipient)
     if (offer := read_offer(delivery.facts)) is not None:
@@ -204,9 +222,9 @@ def render(mail: CompiledMail, delivery: Delivery, house: House, recipient: Reci
     return mail.render(context, urls)
 
 
-def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
+def context_of(delivery: Row, email: str) -> dict[str, Any]:
     """The variables of the template, from what was kept."""
-    facts: dict[str, Any] = delivery.facts or {}
+    facts: Mapping[str, Any] = delivery.facts or {}
     offer = read_offer(facts)
     return {
         "contact": {**facts["contact"], "email": email},
@@ -221,8 +239,8 @@ def context_of(delivery: Delivery, email: str) -> dict[str, Any]:
     }
 
 
-def urls_of(delivery: Delivery, house: House, recipient: Recipient) -> Urls:
-    facts: dict[str, Any] = delivery.facts or {}
+def urls_of(delivery: Row, house: House, recipient: Recipient) -> Urls:
+    facts: Mapping[str, Any] = delivery.facts or {}
     if house.is_by_mail_alone:
         sender = facts["sender"]["email"]
         return make_mail_urls(house.keys, house.inbound_domain, delivery.id, recipient.address_hash, sender=sender)
@@ -237,7 +255,7 @@ def urls_of(delivery: Delivery, house: House, recipient: Recipient) -> Urls:
     )
 
 
-def tagging_of(delivery: Delivery, base_url: str) -> Tag:
+def tagging_of(delivery: Row, base_url: str) -> Tag:
     """How the links of this very mail are tagged: as it was published when the mail was first rendered."""
     kept = (delivery.facts or {}).get("utm")
     if kept is None:
@@ -245,9 +263,9 @@ def tagging_of(delivery: Delivery, base_url: str) -> Tag:
     return Tagging(Utm.from_json(kept), delivery.campaign.partition(":")[2], delivery.mail, base_url)
 
 
-def compose(mail: CompiledMail, delivery: Delivery, house: House, recipient: Recipient, email: str) -> Composed:
+def compose(mail: CompiledMail, delivery: Row, house: House, recipient: Recipient, email: str) -> Composed:
     """The whole message, the same bytes every time."""
-    facts: dict[str, Any] = delivery.facts or {}
+    facts: Mapping[str, Any] = delivery.facts or {}
     sender = Sender(**facts["sender"])
     rendered = render(mail, delivery, house, recipient, email)
     reply_to = (
@@ -260,32 +278,39 @@ def compose(mail: CompiledMail, delivery: Delivery, house: House, recipient: Rec
         if house.inbound_domain
         else None
     )
-    return Composed(
-        mail_from=sender.email,
-        rcpt_to=recipient.email,
-        content=build_message(
-            rendered,
-            Headers(
-                from_name=sender.name,
-                from_email=sender.email,
-                to_name=facts.get("to_name", recipient.name),
-                to_email=recipient.email,
-                subject=f"[Test] {rendered.subject}" if delivery.purpose == Purpose.TEST else None,
-                date=datetime.fromisoformat(facts["rendered_at"]),
-                message_id=delivery.message_id or message_id(house.keys, delivery.id, sender.domain),
-                reply_to=reply_to,
-                extra=headers.by_kind(
-                    delivery.purpose,
-                    delivery.campaign,
-                    list_domain=sender.domain,
-                    list_title=facts["mail"].get("title", ""),
-                    leave_url=None
-                    if house.is_by_mail_alone
-                    else leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash),
-                    leave_mail=leave_mail,
-                ),
+    content = build_message(
+        rendered,
+        Headers(
+            from_name=sender.name,
+            from_email=sender.email,
+            to_name=facts.get("to_name", recipient.name),
+            to_email=recipient.email,
+            subject=f"[Test] {rendered.subject}" if delivery.purpose == Purpose.TEST else None,
+            date=datetime.fromisoformat(facts["rendered_at"]),
+            message_id=delivery.message_id or message_id(house.keys, delivery.id, sender.domain),
+            reply_to=reply_to,
+            extra=headers.by_kind(
+                delivery.purpose,
+                delivery.campaign,
+                list_domain=sender.domain,
+                list_title=facts["mail"].get("title", ""),
+                leave_url=None
+                if house.is_by_mail_alone
+                else leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash),
+                leave_mail=leave_mail,
+                complain_to=f"{complaint_local_part(house.keys, delivery.id)}@{house.inbound_domain}"
+                if house.inbound_domain and delivery.purpose != Purpose.INTERNAL
+                else None,
+                mail=delivery.mail,
             ),
         ),
+    )
+    # Last of all: whatever is changed after this breaks the signature.
+    head, _, body = content.partition(b"\r\n\r\n")
+    return Composed(
+        mail_from=house.mail_from(delivery.purpose, delivery.id, sender.email),
+        rcpt_to=recipient.email,
+        content=sign(house.signers_for(sender.domain), head, body) + content,
     )
 
 
@@ -326,7 +351,7 @@ def _operator_facts(owner: Operator | None) -> dict[str, Any]:
     return {"name": owner.name, "email": owner.email, "signature": owner.signature}
 
 
-def _reason(people: People, delivery: Delivery, contact: Contact | None) -> str:
+def _reason(people: People, delivery: Row, contact: Contact | None) -> str:
     """One line on why this mail came, for its reader."""
     consent = people.agreed.get((contact.id, delivery.topic)) if contact and delivery.topic else None
     if consent is None or consent.basis is None:
@@ -335,13 +360,13 @@ def _reason(people: People, delivery: Delivery, contact: Contact | None) -> str:
     return f"You get this because {REASONS[Basis(consent.basis)]}{since}."
 
 
-def _is_marketing(delivery: Delivery) -> bool:
+def _is_marketing(delivery: Row) -> bool:
     """Whether it is a mail of a campaign, or a test of one."""
     is_ours = delivery.campaign.startswith("service:")
     return delivery.purpose in {Purpose.CAMPAIGN, Purpose.TEST} and not is_ours
 
 
-def _mode(people: People, delivery: Delivery, contact: Contact | None) -> Mode:
+def _mode(people: People, delivery: Row, contact: Contact | None) -> Mode:
     """How much may be recorded of what the reader of this mail does with it."""
     if contact is None or delivery.purpose not in {Purpose.CAMPAIGN, Purpose.TEST}:
         return Mode.NONE
