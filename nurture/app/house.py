@@ -34,7 +34,7 @@ from nurture.database import audit
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery.actions import Limits
-from nurture.delivery.composing import House
+from nurture.delivery.house import House
 from nurture.delivery.mailed import rules as mailed_rules
 from nurture.delivery.mailed import store as mailed
 from nurture.delivery.notices import ServiceKind

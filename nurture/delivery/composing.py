@@ -6,7 +6,7 @@ for "as sent". The address itself is never kept there: it is read from the conta
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -26,52 +26,23 @@ from nurture.database.engine import Session
 from nurture.delivery import headers
 from nurture.delivery.asking import choose_for, read_asked, words_of
 from nurture.delivery.claimed import Row
+from nurture.delivery.house import House
 from nurture.delivery.offering import addresses_of, mails_of, make_offer, read_offer
 from nurture.delivery.urls import (
     Via,
-    leave_local_part,
     leave_url,
     make_mail_urls,
     make_urls,
     meet_mailto,
     meet_url,
     message_id,
-    reply_local_part,
-    return_path,
 )
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
-from nurture.rendering.dkim import Signer
+from nurture.rendering.dkim import sign
 from nurture.rendering.links import Tag, as_authored
 from nurture.rendering.message import Headers, build_message
 from nurture.rendering.source import MailSource
 from nurture.rendering.utm import Tagging, Utm
-from nurture.tokens import TokenKeys
-
-
-@dataclass(frozen=True)
-class House:
-    """What every mail of this installation shares."""
-
-    keys: TokenKeys
-    base_url: str
-    inbound_domain: str = ""
-    is_by_mail_alone: bool = False  # readers leave by mail: no link leads to a page of ours
-    return_path_domain: str = ""  # where mails come back to; empty: to whoever wrote them
-    signers: Mapping[str, tuple[Signer, ...]] = field(default_factory=dict)  # by domain, in small letters
-
-    def signers_for(self, domain: str) -> tuple[Signer, ...]:
-        """Who signs mail from a domain: its own keys, else those of the nearest domain above it (RFC 7489, 3.1.1)."""
-        while domain and self.signers:
-            if domain in self.signers:
-                return self.signers[domain]
-            domain = domain.partition(".")[2]
-        return ()
-
-    def mail_from(self, purpose: str, delivery_id: int, sender: str) -> str:
-        """Where a mail comes back to: a reader's to an address that names it, a colleague's to whoever wrote it."""
-        if not self.return_path_domain or purpose not in {Purpose.CAMPAIGN, Purpose.SERVICE}:
-            return sender
-        return return_path(self.keys, delivery_id, self.return_path_domain)
 
 
 @dataclass(frozen=True)
@@ -268,16 +239,6 @@ def compose(mail: CompiledMail, delivery: Row, house: House, recipient: Recipien
     facts: Mapping[str, Any] = delivery.facts or {}
     sender = Sender(**facts["sender"])
     rendered = render(mail, delivery, house, recipient, email)
-    reply_to = (
-        f"{reply_local_part(house.keys, delivery.id)}@{house.inbound_domain}"
-        if house.inbound_domain and delivery.purpose == Purpose.CAMPAIGN
-        else None
-    )
-    leave_mail = (
-        f"{leave_local_part(house.keys, delivery.id, recipient.address_hash)}@{house.inbound_domain}"
-        if house.inbound_domain
-        else None
-    )
     content = build_message(
         rendered,
         Headers(
@@ -288,7 +249,7 @@ def compose(mail: CompiledMail, delivery: Row, house: House, recipient: Recipien
             subject=f"[Test] {rendered.subject}" if delivery.purpose == Purpose.TEST else None,
             date=datetime.fromisoformat(facts["rendered_at"]),
             message_id=delivery.message_id or message_id(house.keys, delivery.id, sender.domain),
-            reply_to=reply_to,
+            reply_to=house.reply_to(delivery.purpose, delivery.id),
             extra=headers.by_kind(
                 delivery.purpose,
                 delivery.campaign,
@@ -297,10 +258,8 @@ def compose(mail: CompiledMail, delivery: Row, house: House, recipient: Recipien
                 leave_url=None
                 if house.is_by_mail_alone
                 else leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash),
-                leave_mail=leave_mail,
-                complain_to=f"{complaint_local_part(house.keys, delivery.id)}@{house.inbound_domain}"
-                if house.inbound_domain and delivery.purpose != Purpose.INTERNAL
-                else None,
+                leave_mail=house.leave_mail(delivery.id, recipient.address_hash),
+                complain_to=house.complain_to(delivery.purpose, delivery.id),
                 mail=delivery.mail,
             ),
         ),
