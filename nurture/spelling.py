@@ -69,3 +69,10 @@ RelayName = Annotated[
         'is no name of a relay; write small letters, digits and hyphens, such as "ses-eu"',
     ),
 ]
+HeaderLine = Annotated[
+    str,
+    _checked(
+        lambda text: re.fullmatch(r"X-[A-Za-z0-9-]{1,60}: [!-~](?:[ -~]{0,300}[!-~])?", text) is not None,
+        'is no header of a relay; write one such as "X-SES-CONFIGURATION-SET: news"',
+    ),
+]

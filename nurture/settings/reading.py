@@ -23,12 +23,16 @@ from nurture.settings.sections import Settings
 from nurture.toml import Place, line_of
 
 _SECRET_KEYS = ("secret", "suppression_key", "smtp.password")
+_SECRETS_OF_RELAYS = frozenset({"password", "client_secret", "refresh_token"})
 
 
 def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings of a workspace; a workspace without the file runs on defaults."""
-    path = workspace / SETTINGS_FILE
-    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    return understand(_text_of(workspace / SETTINGS_FILE), _text_of(workspace / SECRETS_FILE), environment)
+
+
+def understand(text: str, secrets: str, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings as these two files would say, whether they are written yet or not."""
     tree = _parsed(text, SETTINGS_FILE)
     for key in _SECRET_KEYS:
         section, _, name = key.rpartition(".")
@@ -38,14 +42,14 @@ def read_settings(workspace: Path, environment: Mapping[str, str] = os.environ) 
                 f"move it to {SECRETS_FILE} or set {variable_of(key)}."
             )
     for turn, relay in enumerate(_relays_in(tree)):
-        if "password" in relay:
+        for key in _SECRETS_OF_RELAYS & relay.keys():
             name = str(relay.get("name", "NAME"))
             raise BadSettings(
-                f"{SETTINGS_FILE}:{line_of(text, ('relays', turn, 'password'))}: relays.password is a secret; "
-                f"move it to [relays.{name}] in {SECRETS_FILE} or set {variable_of_relay(name, 'password')}."
+                f"{SETTINGS_FILE}:{line_of(text, ('relays', turn, key))}: relays.{key} is a secret; "
+                f"move it to [relays.{name}] in {SECRETS_FILE} or set {variable_of_relay(name, key)}."
             )
     origins: dict[Place, str] = {}
-    for given, value, origin in (*_secrets_of(workspace), *_overrides(environment)):
+    for given, value, origin in (*_secrets_in(secrets), *_overrides(environment)):
         place = _found_by_name(tree, given, origin)
         _put(tree, place, value, origin)
         origins[place] = origin
@@ -90,11 +94,13 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
         raise BadSettings(f"{file}: this is not TOML: {str(error)[:1].lower()}{str(error)[1:]}.") from None
 
 
-def _secrets_of(workspace: Path) -> Iterator[tuple[Place, object, str]]:
-    path = workspace / SECRETS_FILE
-    if path.exists():
-        for place, value in _leaves(_parsed(path.read_text(encoding="utf-8"), SECRETS_FILE)):
-            yield place, value, SECRETS_FILE
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig") if path.exists() else ""
+
+
+def _secrets_in(text: str) -> Iterator[tuple[Place, object, str]]:
+    for place, value in _leaves(_parsed(text, SECRETS_FILE)):
+        yield place, value, SECRETS_FILE
 
 
 def _leaves(tree: Mapping[str, Any], above: Place = ()) -> Iterator[tuple[Place, object]]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from nurture.spelling import Domain, Line, Network, RelayName, WebAddress
+from nurture.spelling import Domain, HeaderLine, Line, Network, RelayName, WebAddress
 
 
 class _Section(BaseModel):
@@ -17,6 +17,15 @@ def _as_list(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+HeaderLines = Annotated[tuple[HeaderLine, ...], BeforeValidator(_as_list)]
+
+
+#: As `consent.rules.Basis` has them.
+BasisName: TypeAlias = Literal[
+    "double-opt-in", "opt-in", "customer", "inquiry", "met", "published", "legitimate-interest"
+]
 
 
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_as_list)]
@@ -70,6 +79,19 @@ class RelaySettings(_Section):
     per_second: float = Field(0, ge=0, description="Mails it takes in a second; 0: no limit.")
     per_hour: int = Field(0, ge=0, description="Mails it takes in an hour; 0: no limit.")
     per_day: int = Field(0, ge=0, description="Mails it takes in 24 hours; 0: no limit.")
+    provider: str = Field(
+        "",
+        description="What `nurture relays` calls it: then its own ids in its answers are known. Empty: any other one.",
+    )
+    accepts: tuple[BasisName, ...] = Field(
+        (), description="The bases its terms let people be mailed on; others wait, and say so. Empty: every basis."
+    )
+    headers: HeaderLines = Field((), description='Headers for every mail through it, such as "X-PM-KeepID: true".')
+    client_id: str = Field("", description="xoauth2: the number of the app that asks for tokens.")
+    token_url: str = Field("", description="xoauth2: where it asks.")
+    scope: str = Field("", description="xoauth2: what for.")
+    client_secret: str = Field("", description="xoauth2: the app's secret, if it has one.", repr=False)
+    refresh_token: str = Field("", description="xoauth2: what `nurture connect` got and renews by itself.", repr=False)
 
 
 class WebSettings(_Section):
