@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from nurture.adapters.dkim_folder import DkimFolder
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app.declaring import declared_of, length_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
@@ -39,6 +40,7 @@ from nurture.delivery.mailed import rules as mailed_rules
 from nurture.delivery.mailed import store as mailed
 from nurture.delivery.notices import ServiceKind
 from nurture.delivery.owners import ask_owners
+from nurture.delivery.pacing.rules import Limit, Pacing
 from nurture.delivery.rules import MOST_BY_MAIL_ALONE, Boundary
 from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
@@ -53,6 +55,7 @@ from nurture.newsletters.kind import IssueKind, NewsletterKind
 from nurture.outgoing.calling import Caller, Exchange
 from nurture.outgoing.rules import Outskirts
 from nurture.privacy.retention.rules import Retention
+from nurture.relays.hosts import rewritten_by
 from nurture.scoring.definition import ScoringKind
 from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
@@ -98,7 +101,30 @@ class App:
 
     @cached_property
     def house(self) -> House:
-        return House(self.keys, self.settings.web.base_url, self.settings.inbound.domain, self.is_by_mail_alone)
+        return House(
+            self.keys,
+            self.settings.web.base_url,
+            self.settings.inbound.domain,
+            self.is_by_mail_alone,
+            return_path_domain=self.return_path_domain,
+            signers=self.dkim_folder.signers(rewritten_by(self.relay_hosts)),
+        )
+
+    @property
+    def return_path_domain(self) -> str:
+        """Where mails come back to; empty: to whoever wrote them."""
+        return self.settings.senders.return_path_domain or self.settings.inbound.domain
+
+    @property
+    def relay_hosts(self) -> tuple[str, ...]:
+        """Every relay that mail may go to."""
+        return tuple(one.host for one in self.settings.relays) or (self.settings.smtp.host,)
+
+    @cached_property
+    def dkim_folder(self) -> DkimFolder:
+        """The keys that sign our mails."""
+        named = self.settings.dkim.folder
+        return DkimFolder(self.folder / named if named else self.folder / STATE_FOLDER / "dkim")
 
     @cached_property
     def boundary(self) -> Boundary:
@@ -236,7 +262,7 @@ class App:
             boundary=self.boundary,
             limits=self._limits,
             connections=self.settings.smtp.connections,
-            per_second=sending.per_second,
+            limits_of_pace=Pacing(house=Limit(per_second=sending.per_second)),
             # Before the first publish only a test of what the files say can be in the outbox.
             declared=lambda session: find_declared(session) or self.declared,
             answered=activities.answers_of,

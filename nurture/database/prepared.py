@@ -7,7 +7,8 @@ as a `Prepared`, and hands over many rows at once: as a list of identifiers (`is
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -82,18 +83,21 @@ class _Spelled:
     """The text of a statement for one kind of database, and how what is given gets into it."""
 
     def __init__(self, statement: Any, dialect: sa.Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self.text = str(compiled)
+        compiled = statement.compile(dialect=dialect)
+        given = {name for name, bound in compiled.binds.items() if bound.required}
+        state = compiled.construct_expanded_state(dict.fromkeys(given))
+        self.text = state.statement
         self._is_positional = bool(compiled.positional)
-        fixed: Mapping[str, Any] = compiled.params
-        names: Sequence[str] = compiled.positiontup if compiled.positional else list(fixed)
+        names: Sequence[str] = state.positiontup if state.positiontup is not None else list(state.parameters)
+        #: For each parameter its name, whether it is given, and then how it is processed, else its value.
         self._parts: list[tuple[str, bool, Any]] = []
         for name in names:
             bound = compiled.binds.get(name)
-            process = _processor(bound, dialect)
-            is_given = bound is not None and bound.required
-            value = None if is_given else process(fixed[name]) if process else fixed[name]
-            self._parts.append((name, is_given, process if is_given else value))
+            kind = bound.type.dialect_impl(dialect) if bound is not None else None
+            process: _Process = kind.bind_processor(dialect) if kind is not None else state.processors.get(name)
+            value = state.parameters[name]
+            fixed = process(value) if process is not None and name not in given else value
+            self._parts.append((name, name in given, process if name in given else fixed))
 
     def fill(self, given: Mapping[str, Any]) -> Any:
         values = [
@@ -105,14 +109,16 @@ class _Spelled:
         return {part[0]: value for part, value in zip(self._parts, values, strict=True)}
 
 
-def _processor(bound: Any, dialect: sa.Dialect) -> _Process:
-    return bound.type.dialect_impl(dialect).bind_processor(dialect) if bound is not None else None
+class Make(Protocol):
+    """Builds a statement for one kind of database."""
+
+    def __call__(self, *, is_sqlite: bool) -> Any: ...
 
 
 class Prepared:
-    """A statement that `make(is_sqlite)` builds the first time it is needed; what it needs is given by name."""
+    """A statement that `make` builds the first time it is needed; what it needs is given by name."""
 
-    def __init__(self, make: Callable[[bool], Any]) -> None:
+    def __init__(self, make: Make) -> None:
         self._make = make
         self._spelled: dict[str, _Spelled] = {}
 
@@ -136,5 +142,20 @@ class Prepared:
         dialect = session.get_bind().dialect
         spelled = self._spelled.get(dialect.name)
         if spelled is None:
-            spelled = self._spelled[dialect.name] = _Spelled(self._make(dialect.name == "sqlite"), dialect)
+            spelled = self._spelled[dialect.name] = _Spelled(self._make(is_sqlite=dialect.name == "sqlite"), dialect)
         return spelled
+
+
+def instant_of(value: Any) -> datetime | None:
+    """An instant as `Prepared.run` finds it: ISO text without its zone on SQLite, aware on PostgreSQL."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    found: datetime = value.astimezone(UTC)
+    return found
+
+
+def json_of(value: Any) -> Any:
+    """A JSON value as `Prepared.run` finds it: text on SQLite, read already on PostgreSQL."""
+    return json.loads(value) if isinstance(value, str) else value

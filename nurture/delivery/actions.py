@@ -18,18 +18,16 @@ from nurture.database.claiming import bury_dead_workers
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import store
+from nurture.delivery.claimed import Row
 from nurture.delivery.openings import opening_from, window_json
 from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import (
     SETTLED,
     Circumstances,
-    Heard,
     HeldBecause,
-    Kind,
     Outcome,
     Status,
     find_stop,
-    settle,
 )
 from nurture.delivery.store import Delivery
 from nurture.errors import BadInput, NotFound
@@ -80,11 +78,11 @@ class Limits:
     blast_guard: int = 0  # people a day and campaign that nobody has to allow; 0: no guard
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How one try of one delivery ended."""
 
-    delivery: Delivery
+    delivery: Row
     outcome: Outcome
 
 
@@ -170,62 +168,14 @@ def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any
     }
 
 
-def claim(
-    session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
-) -> list[Delivery]:
-    """Lease the most urgent deliveries to this worker; of those in `only` if that is given."""
-    return store.claim_due(session, worker, limit, now, only=only)
-
-
-def record_outcomes(session: Session, worker: int, ended: Sequence[Ended], limits: Limits, now: datetime) -> None:
-    """Move rows out of `sending` as the relay's answers say, and keep every try."""
-    for one in ended:
-        delivery, outcome = one.delivery, one.outcome
-        tries = delivery.attempts + 1
-        settling = settle(
-            outcome,
-            attempts=tries,
-            queued_at=delivery.queued_at,
-            now=now,
-            give_up_after=limits.give_up_after,
-            resend_uncertain=limits.resend_uncertain,
-        )
-        values: dict[str, Any] = {"reply": outcome.reply}
-        if settling.due_at is not None:
-            values |= _reopened(delivery, settling.due_at)
-        if settling.status is Status.FAILED:
-            values["because"] = "the relay refused it" if outcome.heard is Heard.REJECTED else "put off too long"
-        if settling.status is Status.UNCERTAIN:
-            values["because"] = "the relay never answered the final dot"
-        store.move_from_sending(session, worker, delivery.id, settling.status, now, **values)
-    store.insert_attempts(
-        session,
-        [
-            {
-                "delivery_id": one.delivery.id, "number": one.delivery.attempts + 1, "worker_id": worker,
-                "heard": one.outcome.heard, "code": one.outcome.code, "reply": one.outcome.reply, "ended_at": now,
-            }
-            for one in ended
-        ],
-    )  # fmt: skip
-    mark_changed(session, [one.delivery.contact_id for one in ended if one.delivery.contact_id], now)
-    given = [one.delivery.contact_id for one in ended if one.delivery.kind == Kind.VALUE and _has_left(one.outcome)]
-    if given:
-        store.look_again_at_asks(session, [contact for contact in given if contact is not None], now)
-
-
-def _has_left(outcome: Outcome) -> bool:
-    return outcome.heard in {Heard.ACCEPTED, Heard.UNANSWERED}
-
-
-def fail_unsendable(session: Session, delivery: Delivery, because: str, now: datetime) -> None:
+def fail_unsendable(session: Session, delivery: Row, because: str, now: datetime) -> None:
     """A mail that cannot be made: it fails alone and says why, and nothing behind it waits."""
     store.move(session, [delivery.id], Status.FAILED, now=now, because=because)
     if delivery.contact_id:
         mark_changed(session, [delivery.contact_id], now)
 
 
-def hold_at_boundary(session: Session, delivery: Delivery, because: str, now: datetime) -> None:
+def hold_at_boundary(session: Session, delivery: Row, because: str, now: datetime) -> None:
     """Real mail is not switched on for this recipient; look again in an hour."""
     store.move(
         session,
@@ -237,7 +187,7 @@ def hold_at_boundary(session: Session, delivery: Delivery, because: str, now: da
     )
 
 
-def hold_until_asked(session: Session, delivery: Delivery, domain: str, now: datetime) -> bool:
+def hold_until_asked(session: Session, delivery: Row, domain: str, now: datetime) -> bool:
     """Keep a campaign's mail until the name servers were asked about its domain; False if they were."""
     if domains.has_verdict(session, domain):
         return False

@@ -6,7 +6,9 @@ thread and the event loop, and costs a tuple instead of an object that the sessi
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+from nurture.delivery.store import Delivery
 
 
 class Claimed(NamedTuple):
@@ -36,3 +38,7 @@ class Claimed(NamedTuple):
     attempts: int
     message_id: str | None
     facts: Mapping[str, Any] | None
+
+
+#: A row of the outbox, as it was claimed or as it is kept: for whoever only reads.
+Row: TypeAlias = Claimed | Delivery

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from nurture.delivery.actions import Ended
+from nurture.delivery.claimed import Claimed
 from nurture.delivery.rules import Stop
-from nurture.delivery.store import Delivery
 
-Exchange = Callable[[list[Ended], list[Delivery]], Awaitable[dict[int, Stop | None]]]
+Exchange = Callable[[list[Ended], list[Claimed]], Awaitable[dict[int, Stop | None]]]
 
 
 class SharedCommits:
@@ -19,10 +19,10 @@ class SharedCommits:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._waiting: list[tuple[Ended | None, Delivery | None, asyncio.Future[Stop | None]]] = []
+        self._waiting: list[tuple[Ended | None, Claimed | None, asyncio.Future[Stop | None]]] = []
         self._committing: asyncio.Task[None] | None = None
 
-    async def exchange(self, ended: Ended | None, wanted: Delivery | None) -> Stop | None:
+    async def exchange(self, ended: Ended | None, wanted: Claimed | None) -> Stop | None:
         """Store a result, ask for the next row; None means that its body may be written now."""
         answer: asyncio.Future[Stop | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((ended, wanted, answer))

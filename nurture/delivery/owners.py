@@ -16,10 +16,10 @@ from nurture.contacts import store as contacts
 from nurture.contacts.store import Operator
 from nurture.database.engine import Session
 from nurture.delivery import store
+from nurture.delivery.claimed import Row
 from nurture.delivery.composing import choose_sender
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.rules import Status
-from nurture.delivery.store import Delivery
 
 SEQUENCE = "sequence"
 OWNER = "owner"
@@ -44,7 +44,7 @@ class MissingYes:
         )
 
 
-def name_for(session: Session, delivery: Delivery, content: Mapping[str, Any], owner: Operator | None) -> str:
+def name_for(session: Session, delivery: Row, content: Mapping[str, Any], owner: Operator | None) -> str:
     """Whose name a delivery carries now: what was asked for, or what stands in until the owner agrees."""
     kind, _, name = delivery.campaign.partition(":")
     if delivery.sender != OWNER or kind != SEQUENCE or owner is None or owner.id in who_agreed(session, name, content):
@@ -52,7 +52,7 @@ def name_for(session: Session, delivery: Delivery, content: Mapping[str, Any], o
     return _until_agreed(content)
 
 
-def hold_for_yes(session: Session, delivery: Delivery, now: datetime) -> None:
+def hold_for_yes(session: Session, delivery: Row, now: datetime) -> None:
     """Keep a mail until its owner agrees; look again in an hour."""
     because = "the owner has not said yes to these mails"
     store.move(session, [delivery.id], Status.HELD, now=now, because=because, held_until=now + _LOOK_AGAIN)

@@ -6,6 +6,7 @@ open, so that a killed sender leaves no more doubt than it had connections. Stop
 """
 
 import asyncio
+import json
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -23,15 +24,20 @@ from nurture.consent.rules import Purpose
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions, composing, owners
 from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.claimed import Claimed
+from nurture.delivery.claiming.store import claim_due, keep_facts
 from nurture.delivery.commits import SharedCommits
-from nurture.delivery.composing import Composed, House, People, Recipient
+from nurture.delivery.composing import Composed, People, Recipient
 from nurture.delivery.guard.granting import Granted, give_back, grant
+from nurture.delivery.house import House
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.mailer import Connection, Envelope, Mailer, RelayDown
-from nurture.delivery.pacing.rules import Pace
+from nurture.delivery.pacing import actions as pacing
+from nurture.delivery.pacing.granting import PaceGrant
+from nurture.delivery.pacing.rules import FREE, Pacing
 from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import Boundary, Heard, Priority, Status, Stop
-from nurture.delivery.store import Delivery, release_claims
+from nurture.delivery.store import release_claims
 from nurture.delivery.urls import message_id
 from nurture.errors import NurtureError
 from nurture.rendering.compiling import CompiledMail
@@ -57,7 +63,7 @@ _COUNTED = {
 class Ready:
     """A claimed delivery with what it takes to make its bytes; `mail` is None when that failed."""
 
-    delivery: Delivery
+    delivery: Claimed
     recipient: Recipient | None
     mail: CompiledMail | None
     email: str = ""
@@ -79,7 +85,7 @@ class Sender:
         boundary: Boundary,
         limits: Callable[[Declared], Limits],
         connections: int = 4,
-        per_second: float = 0,
+        limits_of_pace: Pacing = FREE,
         declared: Callable[[Session], Declared] = get_declared,
         coming: Callable[[Session, Sequence[int], datetime], Mapping[int, datetime]] = lambda *_: {},
         answered: composing.Answered = lambda *_: {},
@@ -99,7 +105,8 @@ class Sender:
         self._coming: Mapping[int, datetime] = {}
         self._hashes: Mapping[int, str] = {}
         self._granted: Granted | None = None
-        self._pace = Pace(per_second)
+        self._pacing = limits_of_pace
+        self._paced: PaceGrant | None = None
         self._pool: list[Connection | None] = [None] * connections
         self._database_thread = ThreadPoolExecutor(1, thread_name_prefix="nurture-sender-database")
         self._rendering_thread = ThreadPoolExecutor(1, thread_name_prefix="nurture-sender-rendering")
@@ -157,24 +164,28 @@ class Sender:
         now = self._due_at or self._clock.now()
         with self._database.writing() as session:
             limit = _CLAIM_PER_CONNECTION * len(self._pool)
-            claimed = actions.claim(session, self._worker, limit, now, only=self._only)
+            claimed = claim_due(session, self._worker, limit, now, only=self._only)
             if not claimed:
                 return []
             self._has_claimed = True
             declared = self._declared(session)
             self._limits = self._limits_of(declared)
             give_back(session, self._worker, self._granted)
+            pacing.give_back(session, self._paced)
+            elapsed = self._clock.elapsed()
+            self._paced = pacing.grant(session, self._worker, claimed, now, elapsed, pacing=self._pacing)
+            claimed = [one for one in claimed if one.id not in self._paced.kept]
             self._granted = grant(session, self._worker, claimed, self._limits.blast_guard, now)
             steps = [one.contact_id for one in claimed if one.priority == Priority.SEQUENCE]
             self._coming = self._coming_to(session, [one for one in steps if one is not None], now) if steps else {}
             people = composing.gather_people(session, [one.contact_id for one in claimed], self._answered)
             ready = [self._prepare(session, delivery, people, declared, now) for delivery in claimed]
+            fresh = [new.delivery for new, old in zip(ready, claimed, strict=True) if new.delivery is not old]
+            keep_facts(session, [(one.id, json.dumps(one.facts), one.message_id or "") for one in fresh])
             self._hashes = {one.delivery.id: one.recipient.address_hash for one in ready if one.recipient}
             return ready
 
-    def _prepare(
-        self, session: Session, delivery: Delivery, people: People, declared: Declared, now: datetime
-    ) -> Ready:
+    def _prepare(self, session: Session, delivery: Claimed, people: People, declared: Declared, now: datetime) -> Ready:
         """Keep the mail's facts on its row; a delivery that cannot be prepared fails alone."""
         try:
             recipient = composing.find_recipient(session, delivery)
@@ -187,10 +198,11 @@ class Sender:
                 if wanted == owners.WAIT:
                     return Ready(delivery, recipient, mail, lacks_a_yes=True)
                 facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses, in_name_of=wanted)
-                delivery.facts = {**facts, "to_name": recipient.name}
                 domain = facts["sender"]["email"].rpartition("@")[2]
-                delivery.message_id = message_id(self._house.keys, delivery.id, domain)
-                session.add(delivery)
+                delivery = delivery._replace(
+                    facts={**facts, "to_name": recipient.name},
+                    message_id=message_id(self._house.keys, delivery.id, domain),
+                )
             return Ready(delivery, recipient, mail, composing.email_of_contact(session, delivery))
         except (NurtureError, KeyError, ValueError) as error:
             log.exception("the mail cannot be prepared", extra={"delivery": delivery.id})
@@ -207,7 +219,7 @@ class Sender:
             connection = await self._connection(number)
             if connection is None:
                 break
-            await self._keep_pace()
+            await self._keep_pace(one.delivery)
             stop = await self._commits.exchange(ended, one.delivery)
             ended = None
             if stop is not None:
@@ -249,7 +261,7 @@ class Sender:
             await self._fail(delivery, f"it could not be rendered: {error}")
             return None
 
-    async def _is_unasked(self, delivery: Delivery, domain: str) -> bool:
+    async def _is_unasked(self, delivery: Claimed, domain: str) -> bool:
         """Whether a campaign's mail has to wait until the name servers were asked about its domain."""
         if self._boundary.relay_is_loopback or delivery.purpose != Purpose.CAMPAIGN or domain in self._asked:
             return False
@@ -259,7 +271,7 @@ class Sender:
             self._asked.add(domain)
         return held[0]
 
-    async def _fail(self, delivery: Delivery, because: str) -> None:
+    async def _fail(self, delivery: Claimed, because: str) -> None:
         self._counts["failed"] += 1
         await self._write(lambda session, now: actions.fail_unsendable(session, delivery, because, now))
 
@@ -283,12 +295,12 @@ class Sender:
             self._pool[number] = None
         return self._pool[number]
 
-    async def _keep_pace(self) -> None:
-        pause, self._pace = self._pace.take(self._clock.elapsed())
-        if pause:
+    async def _keep_pace(self, delivery: Claimed) -> None:
+        leaves_at = self._paced.leaves_at(delivery) if self._paced else 0.0
+        if leaves_at and (pause := leaves_at - self._clock.elapsed()) > 0:
             await asyncio.sleep(pause)
 
-    async def _exchange(self, ended: list[Ended], wanted: list[Delivery]) -> dict[int, Stop | None]:
+    async def _exchange(self, ended: list[Ended], wanted: list[Claimed]) -> dict[int, Stop | None]:
         """One shared commit; tried again a few times, because a result that is lost is a mail in doubt."""
 
         def in_transaction() -> dict[int, Stop | None]:
@@ -325,6 +337,7 @@ class Sender:
         with self._database.writing() as session:
             release_claims(session, self._worker)
             give_back(session, self._worker, self._granted)
+            pacing.give_back(session, self._paced)
 
 
 def _word_for(stop: Stop) -> str:

@@ -15,9 +15,8 @@ from sqlmodel import Field, SQLModel, col
 from nurture.consent.rules import Purpose
 from nurture.contacts.newcomers.store import Newcomer  # noqa: F401 — declares the table that a column points at
 from nurture.contacts.store import Operator
-from nurture.database.claiming import dead_workers, is_alive
+from nurture.database.claiming import dead_workers
 from nurture.database.columns import (
-    KEY_IS_THE_ROW,
     Instant,
     Json,
     id_column,
@@ -124,20 +123,6 @@ _HELD = col(Delivery.status) == sa.literal_column("'held'")
 _IN_HAND = col(Delivery.status).in_([sa.literal_column("'claimed'"), sa.literal_column("'sending'")])
 
 
-class Attempt(SQLModel, table=True):
-    """One SMTP try of one delivery."""
-
-    __table_args__ = KEY_IS_THE_ROW
-
-    delivery_id: int = Field(foreign_key="delivery.id", primary_key=True, sa_type=sa.BigInteger)
-    number: int = Field(primary_key=True)
-    worker_id: int = Field(sa_type=sa.BigInteger)
-    heard: str
-    code: int | None = None
-    reply: str = ""
-    ended_at: datetime = instant_column()
-
-
 def insert_deliveries(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """Queue what is not queued yet; the keys of the rows that are new."""
     if not rows:
@@ -181,37 +166,6 @@ def delivery_of_key(session: Session, key: str) -> Delivery | None:
     return session.scalars(sa.select(Delivery).where(col(Delivery.key) == key)).one_or_none()
 
 
-def claim_due(
-    session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
-) -> list[Delivery]:
-    """Take the most urgent deliveries for this worker; none while sending is paused."""
-    ids: list[int] = []
-    # One priority after the other, so that what is queued for later in the first is not walked through for the next.
-    for priority in Priority:
-        due = (
-            sa.select(col(Delivery.id))
-            .where(
-                _QUEUED,
-                col(Delivery.priority) == priority,
-                col(Delivery.due_at) <= now,
-                is_running(),
-                is_alive(worker),
-            )
-            .order_by(col(Delivery.due_at), col(Delivery.id))
-            .limit(limit - len(ids))
-            .with_for_update(skip_locked=True, of=Delivery)
-        )
-        ids += session.scalars(due if only is None else due.where(col(Delivery.id).in_(only)))
-        if len(ids) == limit:
-            break
-    if not ids:
-        return []
-    claimed = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.QUEUED)
-    session.execute(claimed.values(status=Status.CLAIMED, worker_id=worker))
-    rows = sa.select(Delivery).where(col(Delivery.id).in_(ids))
-    return list(session.scalars(rows.order_by(col(Delivery.priority), col(Delivery.due_at), col(Delivery.id))))
-
-
 def recent_attempts(session: Session, contact_id: int, since: datetime) -> list[datetime]:
     """When the contact may have got marketing mail, oldest first."""
     statement = sa.select(col(Delivery.attempted_at)).where(
@@ -235,33 +189,6 @@ def move(session: Session, ids: Iterable[int], to: Status, *, now: datetime, **v
         .returning(col(Delivery.id))
     )
     return list(session.scalars(moved))
-
-
-def move_from_sending(
-    session: Session,
-    worker: int,
-    delivery_id: int,
-    to: Status,
-    now: datetime,
-    **values: Any,
-) -> bool:
-    """Record how a try of this worker ended; also when it was declared dead meanwhile and the row became uncertain."""
-    if to in SETTLED:
-        values["settled_at"] = now
-    allowed = [status for status in (Status.SENDING, Status.UNCERTAIN) if to in ARROWS[status]]
-    mine = sa.or_(col(Delivery.worker_id) == worker, col(Delivery.status) == Status.UNCERTAIN)
-    moved = sa.update(Delivery).where(col(Delivery.id) == delivery_id, col(Delivery.status).in_(allowed), mine)
-    return changed_rows(session, moved.values(status=to, worker_id=None, **values)) == 1
-
-
-def insert_attempts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(session, Attempt).on_conflict_do_nothing(), list(rows))
-
-
-def list_attempts(session: Session, delivery_id: int) -> list[Attempt]:
-    statement = sa.select(Attempt).where(col(Attempt.delivery_id) == delivery_id).order_by(col(Attempt.number))
-    return list(session.scalars(statement))
 
 
 def take_back_unsent(session: Session) -> int:
@@ -377,14 +304,6 @@ def release_from_hold(session: Session, contact_ids: Sequence[int], now: datetim
         col(Delivery.contact_id).in_(contact_ids), _HELD, col(Delivery.because).startswith(f"{HeldBecause.HOLD}:")
     )
     return changed_rows(session, kept.values(held_until=now))
-
-
-def look_again_at_asks(session: Session, contact_ids: Sequence[int], now: datetime) -> int:
-    """These contacts got a mail of value: an ask that waits to be earned may leave now."""
-    waiting = sa.update(Delivery).where(
-        col(Delivery.contact_id).in_(contact_ids), _HELD, col(Delivery.because) == HeldBecause.ASK_BUDGET
-    )
-    return changed_rows(session, waiting.values(held_until=now))
 
 
 def release_rechecked(session: Session, ids: Sequence[int], now: datetime) -> int:

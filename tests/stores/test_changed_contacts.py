@@ -28,8 +28,10 @@ from nurture.contacts import actions, store
 from nurture.contacts.store import READERS, ChangedContact, Contact
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
-from nurture.delivery.actions import Ended, Intention, Limits, claim, queue_deliveries, record_outcomes
+from nurture.delivery.actions import Ended, Intention, Limits, queue_deliveries
+from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.leaving.actions import exchange
+from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.rules import Heard, Outcome, Priority
 from nurture.delivery.store import Delivery, delivery_of_key
 from nurture.scoring.actions import give_points
@@ -98,7 +100,7 @@ class Scene:
         assert record(self.session, advance_all(self.session, rows, surroundings, NOW), surroundings, NOW) == 1
 
     def hear_from_the_relay(self) -> None:
-        [claimed] = claim(self.session, self.worker, 1, NOW)
+        [claimed] = claim_due(self.session, self.worker, 1, NOW)
         exchange(self.session, self.worker, [], [claimed], LIMITS, NOW)
         answer = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
         record_outcomes(self.session, self.worker, [answer], LIMITS, NOW)

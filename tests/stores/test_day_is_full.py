@@ -11,8 +11,9 @@ from nurture.consent.suppressions.actions import opt_out
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.database.installation import settle_in
-from nurture.delivery import actions, store
+from nurture.delivery import store
 from nurture.delivery.actions import Limits
+from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.daily.store import MailedHour
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.rules import Status
@@ -33,7 +34,7 @@ def house(database: Database) -> Database:
 
 def try_all(session: Session, worker: int, *, at: object = NOW) -> list[str]:
     """Claim what is due and ask for each; what became of it."""
-    claimed = actions.claim(session, worker, 10, at)  # type: ignore[arg-type]  # an instant
+    claimed = claim_due(session, worker, 10, at)  # type: ignore[arg-type]  # an instant
     answers = exchange(session, worker, [], claimed, LIMITS, at)  # type: ignore[arg-type]  # the same
     return ["sent" if answers[one.id] is None else answers[one.id].because for one in claimed]  # type: ignore[union-attr]  # looked at before
 
@@ -57,7 +58,7 @@ def test_the_fourth_of_three_waits_until_a_day_has_passed_and_says_so(house: Dat
 def test_whoever_may_not_be_mailed_takes_nobodys_place(house: Database, hasher: AddressHasher) -> None:
     with house.writing() as session:
         mails = [queue(session, hasher, f"p{number}@reader.example") for number in range(4)]
-        claimed = actions.claim(session, worker := register_worker(session), 10, NOW)
+        claimed = claim_due(session, worker := register_worker(session), 10, NOW)
         opt_out(session, hasher.hash("p0@reader.example"), how="a test", now=NOW)
         answers = exchange(session, worker, [], claimed, LIMITS, NOW)
         assert [answers[one.id] is None for one in mails] == [False, True, True, True]
@@ -84,7 +85,7 @@ def test_two_workers_do_not_take_the_last_place_together(house: Database, hasher
         for number in range(6):
             queue(session, hasher, f"p{number}@reader.example")
         first, second = register_worker(session), register_worker(session)
-        batches = [(one, actions.claim(session, one, 3, NOW)) for one in (first, second)]
+        batches = [(one, claim_due(session, one, 3, NOW)) for one in (first, second)]
     sent = 0
     for worker, claimed in batches:
         with house.writing() as session:

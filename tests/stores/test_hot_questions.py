@@ -15,13 +15,14 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
 from nurture.delivery import store
+from nurture.delivery.claiming.store import claim_due
 from nurture.engines import jobs
 
 NOW = datetime.fromisoformat("2026-03-10T09:00:00+00:00")
 
 QUESTIONS: dict[str, Callable[[Session], Any]] = {
     "when is the next mail due": store.next_due_at,
-    "claim what is due": lambda session: store.claim_due(session, register_worker(session), 20, NOW),
+    "claim what is due": lambda session: claim_due(session, register_worker(session), 20, NOW),
     "take back what dead workers claimed": store.take_back_unsent,
     "take back what dead workers were sending": lambda session: store.take_back_in_doubt(session, NOW),
     "give back claims": lambda session: store.release_claims(session, 1),

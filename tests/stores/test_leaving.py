@@ -14,12 +14,14 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.guard import actions as saying_yes
 from nurture.delivery.guard import store as guard
 from nurture.delivery.guard.granting import give_back, grant
 from nurture.delivery.guard.rules import LOOK_BACK
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.openings import opening_from, window_json
+from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.pausing import store as pausing
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
@@ -43,13 +45,13 @@ def leave(
     """One worker's try at everything that is due; what became of each mail that was asked for, by its key."""
     actions.release_held(session, at)
     worker = register_worker(session)
-    claimed = actions.claim(session, worker, 500, at)
+    claimed = claim_due(session, worker, 500, at)
     asked = [one.id for one in claimed]
     granted = grant(session, worker, claimed, limits.blast_guard, at)
     for one in claimed:
         stops = exchange(session, worker, [], [one], limits, at, coming=coming or {}, granted=granted)
         if stops[one.id] is None:
-            actions.record_outcomes(session, worker, [Ended(one, ACCEPTED)], limits, at)
+            record_outcomes(session, worker, [Ended(one, ACCEPTED)], limits, at)
     give_back(session, worker, granted)
     session.expire_all()
     return {
@@ -86,7 +88,7 @@ def test_nothing_of_a_campaign_that_somebody_paused_leaves_although_it_was_claim
         of_another = queue(session, hasher, "ben@reader.example", campaign="sequence:another")
         service = queue(session, hasher, "cal@reader.example", purpose=Purpose.SERVICE)
         worker = register_worker(session)
-        claimed = actions.claim(session, worker, 10, NOW)
+        claimed = claim_due(session, worker, 10, NOW)
         assert pausing.pause(session, "sequence:s", "wrong price", "dana", NOW)
         exchange(session, worker, [], claimed, LIMITS, NOW)
         session.expire_all()
@@ -330,12 +332,10 @@ def test_another_try_of_the_same_mail_is_no_other_person(house: Database, hasher
         worker = register_worker(session)
         for hours in (0, 1, 2, 4):
             at = NOW + timedelta(hours=hours)
-            [claimed] = actions.claim(session, worker, 10, at)
+            [claimed] = claim_due(session, worker, 10, at)
             granted = grant(session, worker, [claimed], 3, at)
             assert exchange(session, worker, [], [claimed], GUARDED, at, granted=granted) == {claimed.id: None}
-            actions.record_outcomes(
-                session, worker, [Ended(claimed, Outcome(Heard.DEFERRED, 451, "later"))], GUARDED, at
-            )
+            record_outcomes(session, worker, [Ended(claimed, Outcome(Heard.DEFERRED, 451, "later"))], GUARDED, at)
             session.expire_all()
         assert guard.traffic(session, "newsletter:weekly", NOW).today == 1
 

@@ -25,7 +25,10 @@ from nurture.database.engine import Database, Session
 from nurture.database.installation import pause, settle_in
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
+from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.leaving.actions import _circumstances, begin, exchange
+from nurture.delivery.outcomes.actions import record_outcomes
+from nurture.delivery.outcomes.store import list_attempts
 from nurture.delivery.pausing import store as pausing
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status, find_stop
 from nurture.delivery.store import Delivery
@@ -108,7 +111,7 @@ def test_an_opt_out_after_the_claim_still_wins(house: Database, hasher: AddressH
     with house.writing() as session:
         delivery = queue(session, hasher)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         contact_hash = hasher.hash("ana@reader.example")
         opt_out(session, contact_hash, how="one-click", now=NOW)
         stops = exchange(session, worker, [], [claimed], LIMITS, NOW)
@@ -122,22 +125,22 @@ def test_a_pause_holds_what_was_claimed_and_resuming_sends_it(house: Database, h
     with house.writing() as session:
         delivery = queue(session, hasher)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         pause(session, because="a test", now=NOW)
         exchange(session, worker, [], [claimed], LIMITS, NOW)
         assert status_of(session, delivery.id) == (Status.HELD, HeldBecause.PAUSED)
-        assert actions.claim(session, worker, 10, NOW) == []
+        assert claim_due(session, worker, 10, NOW) == []
         assert actions.release_held(session, NOW) == 0
         session.execute(sa.text("UPDATE installation SET paused_at = NULL"))
         assert actions.release_held(session, NOW) == 1
-        assert len(actions.claim(session, worker, 10, NOW)) == 1
+        assert len(claim_due(session, worker, 10, NOW)) == 1
 
 
 def test_a_cancelled_mail_is_not_sent_although_it_was_claimed(house: Database, hasher: AddressHasher) -> None:
     with house.writing() as session:
         delivery = queue(session, hasher, enrollment_id=5)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         store.stop_enrollments(session, [5], "they replied", NOW)
         assert exchange(session, worker, [], [claimed], LIMITS, NOW)[delivery.id] is not None
         assert status_of(session, delivery.id) == (Status.CANCELLED, "they replied")
@@ -149,10 +152,10 @@ def test_a_mail_held_for_a_second_look_waits_for_it(house: Database, hasher: Add
         assert delivery.contact_id is not None
         assert store.hold_for_recheck(session, delivery.contact_id) == 1
         worker = register_worker(session)
-        assert actions.claim(session, worker, 10, NOW) == []
+        assert claim_due(session, worker, 10, NOW) == []
         assert actions.release_held(session, NOW + timedelta(days=30)) == 0
         assert store.release_rechecked(session, [delivery.id], NOW) == 1
-        assert len(actions.claim(session, worker, 10, NOW)) == 1
+        assert len(claim_due(session, worker, 10, NOW)) == 1
 
 
 def test_whoever_left_the_topic_of_a_mail_does_not_get_it_though_they_are_mailed_about_another(
@@ -175,7 +178,7 @@ def test_whoever_left_the_topic_of_a_mail_does_not_get_it_though_they_are_mailed
         record(session, TABLE, [said], NOW)
         actions.queue_deliveries(session, [intention(session, contact.id, "events", topic="events")], NOW)
         worker = register_worker(session)
-        claimed = actions.claim(session, worker, 10, NOW)
+        claimed = claim_due(session, worker, 10, NOW)
         choose_topic(session, contact, "insights", wanted=False, how="page", now=NOW)
         for one in claimed:
             exchange(session, worker, [], [one], LIMITS, NOW)
@@ -206,7 +209,7 @@ def test_a_window_that_closed_meanwhile_holds_a_mail_until_it_opens_again(
     with house.writing() as session:
         delivery = queue(session, hasher, window=office, zone="UTC")
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, evening)
+        [claimed] = claim_due(session, worker, 10, evening)
         exchange(session, worker, [], [claimed], LIMITS, evening)
         session.expire_all()
         held = store.get_delivery(session, delivery.id)
@@ -241,11 +244,11 @@ def test_a_second_mail_on_one_day_is_held_until_the_cap_lets_it_go(house: Databa
     with house.writing() as session:
         first = queue(session, hasher)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         exchange(session, worker, [], [claimed], LIMITS, NOW)
         assert first.contact_id is not None
         actions.queue_deliveries(session, [intention(session, first.contact_id, "second")], NOW)
-        [second] = actions.claim(session, worker, 10, NOW + HOUR)
+        [second] = claim_due(session, worker, 10, NOW + HOUR)
         sent = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
         exchange(session, worker, [sent], [second], LIMITS, NOW + HOUR)
         session.expire_all()
@@ -260,7 +263,7 @@ def test_what_a_dead_worker_had_claimed_goes_back_and_what_it_was_sending_is_unc
     with house.writing() as session:
         ana, ben = queue(session, hasher), queue(session, hasher, "ben@reader.example")
         worker = register_worker(session)
-        claimed = {one.id: one for one in actions.claim(session, worker, 10, NOW)}
+        claimed = {one.id: one for one in claim_due(session, worker, 10, NOW)}
         exchange(session, worker, [], [claimed[ana.id]], LIMITS, NOW)
         assert actions.take_back(session, NOW) == 0  # it lives
         end_worker(session, worker)
@@ -273,7 +276,7 @@ def test_uncertain_mail_is_sent_again_only_where_that_was_asked_for(house: Datab
     with house.writing() as session:
         ana = queue(session, hasher)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         exchange(session, worker, [], [claimed], LIMITS, NOW)
         end_worker(session, worker)
         actions.take_back(session, NOW, resend_uncertain=True)
@@ -284,23 +287,23 @@ def test_a_worker_that_was_declared_dead_writes_no_further_body(house: Database,
     with house.writing() as session:
         queue(session, hasher)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(ended_at=1.0))
         assert not beat(session, worker)
         assert not begin(session, worker, claimed, LIMITS, NOW)
-        assert actions.claim(session, worker, 10, NOW) == []
+        assert claim_due(session, worker, 10, NOW) == []
 
 
 def test_a_late_answer_settles_what_was_uncertain_meanwhile(house: Database, hasher: AddressHasher) -> None:
     with house.writing() as session:
         ana = queue(session, hasher)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         exchange(session, worker, [], [claimed], LIMITS, NOW)
         end_worker(session, worker)
         actions.take_back(session, NOW)
         answer = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
-        actions.record_outcomes(session, worker, [answer], LIMITS, NOW)
+        record_outcomes(session, worker, [answer], LIMITS, NOW)
         assert status_of(session, ana.id)[0] == Status.SENT
 
 
@@ -309,24 +312,24 @@ def test_a_4xx_is_tried_again_later_and_every_try_is_kept(house: Database, hashe
         ana = queue(session, hasher)
         worker = register_worker(session)
         for number, at in enumerate((NOW, NOW + HOUR), 1):
-            [claimed] = actions.claim(session, worker, 10, at)
+            [claimed] = claim_due(session, worker, 10, at)
             exchange(session, worker, [], [claimed], LIMITS, at)
             put_off = Ended(claimed, Outcome(Heard.DEFERRED, 451, "451 later"))
-            actions.record_outcomes(session, worker, [put_off], LIMITS, at)
-            assert actions.claim(session, worker, 10, at) == []
+            record_outcomes(session, worker, [put_off], LIMITS, at)
+            assert claim_due(session, worker, 10, at) == []
             session.expire_all()
             assert store.get_delivery(session, ana.id).attempts == number
-        assert [one.reply for one in store.list_attempts(session, ana.id)] == ["451 later", "451 later"]
+        assert [one.reply for one in list_attempts(session, ana.id)] == ["451 later", "451 later"]
 
 
 def test_a_5xx_fails_for_good_and_keeps_the_reply(house: Database, hasher: AddressHasher) -> None:
     with house.writing() as session:
         ana = queue(session, hasher)
         worker = register_worker(session)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         exchange(session, worker, [], [claimed], LIMITS, NOW)
         refused = Ended(claimed, Outcome(Heard.REJECTED, 550, "550 5.1.1 no such user"))
-        actions.record_outcomes(session, worker, [refused], LIMITS, NOW)
+        record_outcomes(session, worker, [refused], LIMITS, NOW)
         session.expire_all()
         found = store.get_delivery(session, ana.id)
         assert (found.status, found.reply) == (Status.FAILED, "550 5.1.1 no such user")
@@ -347,10 +350,11 @@ def test_a_mail_that_could_not_be_rendered_is_sent_again_by_hand_and_none_that_a
     with house.writing() as session:
         worker = register_worker(session)
         broken = queue(session, hasher)
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         actions.fail_unsendable(session, claimed, "it could not be rendered", NOW)
+        session.expire_all()
         assert actions.resolve(session, broken.id, "resend", NOW).status == Status.QUEUED
-        [claimed] = actions.claim(session, worker, 10, NOW)
+        [claimed] = claim_due(session, worker, 10, NOW)
         assert exchange(session, worker, [], [claimed], LIMITS, NOW) == {broken.id: None}
         exchange(session, worker, [Ended(claimed, Outcome(Heard.REJECTED, 550, "no"))], [], LIMITS, NOW)
         assert status_of(session, broken.id)[0] == Status.FAILED
@@ -435,7 +439,7 @@ def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
             another("issue", **issue, attempted_at=NOW - HOUR if status is Status.SENT else None)
         now = NOW + known["later"]
         worker = register_worker(session)
-        claimed = actions.claim(session, worker, 10, now)
+        claimed = claim_due(session, worker, 10, now)
         if known["has_left"]:
             opt_out(session, hasher.hash("ana@reader.example"), how="page", now=NOW)
         if known["is_paused"]:

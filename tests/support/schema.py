@@ -28,6 +28,7 @@ import nurture.database.claiming
 import nurture.database.installation
 import nurture.delivery.daily.store
 import nurture.delivery.guard.store
+import nurture.delivery.outcomes.store
 import nurture.delivery.pausing.store
 import nurture.delivery.remembered.store
 import nurture.delivery.store

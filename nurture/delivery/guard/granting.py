@@ -12,9 +12,9 @@ from datetime import datetime
 
 from nurture.consent.rules import Purpose
 from nurture.database.engine import Session
+from nurture.delivery.claimed import Row
 from nurture.delivery.guard import store
 from nurture.delivery.guard.rules import room
-from nurture.delivery.store import Delivery
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,24 @@ class Granted:
     at: datetime
     left: Counter[str]
 
-    def is_used_up(self, delivery: Delivery) -> bool:
+    def is_used_up(self, delivery: Row) -> bool:
         return _is_counted(delivery) and self.left[delivery.campaign] <= 0
 
-    def use(self, delivery: Delivery) -> None:
+    def has_room(self, delivery: Row, besides: int) -> bool:
+        """Whether it may still be mailed if so many others of its campaign are."""
+        return not _is_counted(delivery) or self.left[delivery.campaign] > besides
+
+    def use(self, delivery: Row) -> None:
         if _is_counted(delivery):
             self.left[delivery.campaign] -= 1
 
 
-def _is_counted(delivery: Delivery) -> bool:
+def _is_counted(delivery: Row) -> bool:
     """Whether the guard counts it: a campaign's mail; another try of the same was counted already."""
     return delivery.purpose == Purpose.CAMPAIGN and not delivery.attempts
 
 
-def grant(
-    session: Session, worker: int, claimed: Iterable[Delivery], always_fine: int, now: datetime
-) -> Granted | None:
+def grant(session: Session, worker: int, claimed: Iterable[Row], always_fine: int, now: datetime) -> Granted | None:
     """Count the people these deliveries go to, as far as each campaign may mail them; None when nobody guards."""
     if not always_fine:
         return None

@@ -4,6 +4,7 @@
 for each waiting connection to `sending`, asking permission once more; only after its commit is a body written.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,66 +22,122 @@ from nurture.database.installation import get_pause
 from nurture.delivery import actions
 from nurture.delivery import store as deliveries
 from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.claimed import Row
 from nurture.delivery.daily import store as daily
 from nurture.delivery.guard import rules as guard_rules
 from nurture.delivery.guard.granting import Granted
 from nurture.delivery.leaving import store
 from nurture.delivery.openings import opening_from, zone_of_window
+from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.pausing.store import find_pause
 from nurture.delivery.rules import Circumstances, Kind, Priority, Status, Stop, find_stop, not_counting
-from nurture.delivery.store import Delivery
 
 
 def exchange(
     session: Session,
     worker: int,
     ended: Sequence[Ended],
-    wanted: Sequence[Delivery],
+    wanted: Sequence[Row],
     limits: Limits,
     now: datetime,
     *,
     coming: Mapping[int, datetime] = MappingProxyType({}),
     granted: Granted | None = None,
+    is_mailed_asked: bool = True,
 ) -> dict[int, Stop | None]:
     """Store how tries ended, then ask for each wanted row whether its body may be written.
 
     1. every result moves its row out of `sending`;
     2. the contacts are locked, so that an opt-out is either seen here or waits until this commit;
-    3. one statement per row moves it to `sending` if everything permits it; otherwise its stop is found and kept.
+    3. one statement moves those to `sending` that everything permits; of each of the others the stop is found and kept.
 
     `coming` says of contacts when a newsletter's mail that is not queued yet will be due to them, within a day;
-    `granted` how many people more each campaign may mail, None where nobody guards.
+    `granted` how many people more each campaign may mail, None where nobody guards; `is_mailed_asked` whether any
+    condition may ask for `mailed(…)`, and so has to look at whoever got something.
     """
-    actions.record_outcomes(session, worker, ended, limits, now)
+    record_outcomes(session, worker, ended, limits, now, is_mailed_asked=is_mailed_asked)
     contacts.lock_contacts(session, sorted({one.contact_id for one in wanted if one.contact_id}), exclusively=True)
-    answers: dict[int, Stop | None] = {}
-    for one in wanted:
-        issue_at = coming.get(one.contact_id or 0) if one.priority == Priority.SEQUENCE else None
-        is_full = granted is not None and granted.is_used_up(one)
-        is_counted = bool(limits.most_per_day) and one.purpose == Purpose.CAMPAIGN and not one.attempts
-        full_until = daily.take_place(session, limits.most_per_day, now) if is_counted and not is_full else None
-        may_begin = not is_full and full_until is None
-        if may_begin and begin(session, worker, one, limits, now, is_issue_coming=issue_at is not None):
-            answers[one.id] = None
-            if granted is not None:
-                granted.use(one)
+    begun: set[int] = set()
+    full_until: dict[int, datetime] = {}
+    rest = [one for one in wanted if not _is_too_late(one, limits, now)]
+    while rest:
+        round_, rest = _next_round(rest, limits, granted)
+        if not round_:
+            break  # nobody of the rest may be mailed: the guard stops their campaigns
+        begun |= _begin_round(session, worker, round_, limits, now, coming, full_until)
+        if granted is not None:
+            for one in round_:
+                if one.id in begun:
+                    granted.use(one)
+    return {
+        one.id: None
+        if one.id in begun
+        else _stop(
+            session,
+            one,
+            limits,
+            now,
+            issue_at=_issue_at(one, coming),
+            is_full=granted is not None and granted.is_used_up(one),
+            full_until=full_until.get(one.id),
+        )
+        for one in wanted
+    }
+
+
+def _next_round(rest: Sequence[Row], limits: Limits, granted: Granted | None) -> tuple[list[Row], list[Row]]:
+    """Those who can be asked about together, and those who come after: who shares a contact, or a place, with them."""
+    together: list[Row] = []
+    later: list[Row] = []
+    people: set[int] = set()
+    places: Counter[str] = Counter()
+    for one in rest:
+        is_double = one.contact_id is not None and one.contact_id in people
+        is_waiting = granted is not None and not granted.has_room(one, besides=places[one.campaign])
+        # Where the house counts its mails, each is asked about alone: who may not be mailed takes nobody's place.
+        if is_double or is_waiting or (limits.most_per_day and together):
+            later.append(one)
             continue
-        if is_counted and may_begin:
-            daily.give_back(session, now)
-        answers[one.id] = _stop(session, one, limits, now, issue_at=issue_at, is_full=is_full, full_until=full_until)
-    return answers
+        together.append(one)
+        places[one.campaign] += 1
+        if one.contact_id is not None:
+            people.add(one.contact_id)
+    return together, later
 
 
-def begin(
-    session: Session, worker: int, delivery: Delivery, limits: Limits, now: datetime, *, is_issue_coming: bool = False
-) -> bool:
-    """Move one claimed row to `sending` if everything permits it: first the calendar, which nobody changes meanwhile."""
-    if _is_blackout(delivery, limits, now) or _has_expired(delivery, limits, now):
-        return False
+def _begin_round(
+    session: Session,
+    worker: int,
+    together: Sequence[Row],
+    limits: Limits,
+    now: datetime,
+    coming: Mapping[int, datetime],
+    full_until: dict[int, datetime],
+) -> set[int]:
+    """Move those of them to `sending` that may leave; one statement for all that are asked the same."""
+    [first, *others] = together
+    is_counted = bool(limits.most_per_day) and first.purpose == Purpose.CAMPAIGN and not first.attempts
+    if is_counted and not others and (until := daily.take_place(session, limits.most_per_day, now)) is not None:
+        full_until[first.id] = until
+        return set()
+    sorts: dict[tuple[store.Sort, bool], list[Row]] = {}
+    for one in together:
+        sorts.setdefault((store.sort_of(one), _issue_at(one, coming) is not None), []).append(one)
+    begun: set[int] = set()
+    for (_, is_issue_coming), alike in sorts.items():
+        begun |= _begin_alike(session, worker, alike, limits, now, is_issue_coming=is_issue_coming)
+    if is_counted and not begun:
+        daily.give_back(session, now)
+    return begun
+
+
+def _begin_alike(
+    session: Session, worker: int, alike: Sequence[Row], limits: Limits, now: datetime, *, is_issue_coming: bool
+) -> set[int]:
     return store.begin_sending(
         session,
         worker,
-        delivery,
+        alike,
         now,
         cap_per_day=limits.cap_per_day,
         cap_per_week=limits.cap_per_week,
@@ -89,7 +146,25 @@ def begin(
     )
 
 
-def _is_blackout(delivery: Delivery, limits: Limits, now: datetime) -> bool:
+def begin(
+    session: Session, worker: int, delivery: Row, limits: Limits, now: datetime, *, is_issue_coming: bool = False
+) -> bool:
+    """Move one claimed row to `sending` if everything permits it: first the calendar, which nobody changes meanwhile."""
+    if _is_too_late(delivery, limits, now):
+        return False
+    return bool(_begin_alike(session, worker, [delivery], limits, now, is_issue_coming=is_issue_coming))
+
+
+def _issue_at(delivery: Row, coming: Mapping[int, datetime]) -> datetime | None:
+    return coming.get(delivery.contact_id or 0) if coming and delivery.priority == Priority.SEQUENCE else None
+
+
+def _is_too_late(delivery: Row, limits: Limits, now: datetime) -> bool:
+    """Whether the calendar keeps it: a day off, or its time is over."""
+    return _is_blackout(delivery, limits, now) or _has_expired(delivery, limits, now)
+
+
+def _is_blackout(delivery: Row, limits: Limits, now: datetime) -> bool:
     """Whether today is a day on which no campaign mails, where the mail's window is, else in UTC."""
     if delivery.purpose != Purpose.CAMPAIGN or not limits.blackout:
         return False
@@ -97,21 +172,21 @@ def _is_blackout(delivery: Delivery, limits: Limits, now: datetime) -> bool:
     return any(today in span for span in limits.blackout)
 
 
-def _expires_at(delivery: Delivery, limits: Limits) -> datetime | None:
+def _expires_at(delivery: Row, limits: Limits) -> datetime | None:
     """When it is too late, not counting days on which it was not allowed to leave."""
     if delivery.expires_at is None or delivery.purpose != Purpose.CAMPAIGN:
         return delivery.expires_at
     return not_counting(limits.blackout, delivery.queued_at, delivery.expires_at, zone_of_window(delivery.window))
 
 
-def _has_expired(delivery: Delivery, limits: Limits, now: datetime) -> bool:
+def _has_expired(delivery: Row, limits: Limits, now: datetime) -> bool:
     expires_at = _expires_at(delivery, limits)
     return expires_at is not None and expires_at <= now
 
 
 def _stop(
     session: Session,
-    delivery: Delivery,
+    delivery: Row,
     limits: Limits,
     now: datetime,
     *,
@@ -134,7 +209,7 @@ def _stop(
 
 
 def _circumstances(
-    session: Session, delivery: Delivery, limits: Limits, now: datetime, *, issue_at: datetime | None = None
+    session: Session, delivery: Row, limits: Limits, now: datetime, *, issue_at: datetime | None = None
 ) -> Circumstances:
     permission = ALLOWED
     if delivery.purpose in {Purpose.CAMPAIGN, Purpose.SERVICE} and delivery.contact_id is not None:

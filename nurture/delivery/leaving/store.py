@@ -4,10 +4,10 @@ It holds every condition that permission depends on, so that an opt-out, a pause
 always wins. A property test holds the two equal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -24,7 +24,8 @@ from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
-from nurture.database.statements import changed_rows
+from nurture.database.prepared import Prepared, is_among
+from nurture.delivery.claimed import Row
 from nurture.delivery.pausing.store import is_campaign_going
 from nurture.delivery.rules import ISSUE_GOES_FIRST, MAY_HAVE_ARRIVED, HeldBecause, Kind, Priority, Status
 from nurture.delivery.store import Delivery
@@ -35,30 +36,47 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 def begin_sending(
     session: Session,
     worker: int,
-    delivery: Delivery,
+    deliveries: Sequence[Row],
     now: datetime,
     *,
     cap_per_day: int,
     cap_per_week: int,
     values_per_ask: int = 0,
     is_issue_coming: bool = False,
-) -> bool:
-    """Move one claimed row to `sending` if everything still permits it, in one statement."""
-    given = {
-        "delivery": delivery.id,
-        "worker": worker,
-        "now": now,
-        "a_day_ago": now - timedelta(days=1),
-        "a_week_ago": now - timedelta(days=7),
+) -> set[int]:
+    """Move claimed rows to `sending` where everything still permits it, in one statement; which were moved.
+
+    They are of one purpose, all or none steps of a sequence, all or none asks, and to as many contacts: of two to the
+    same one neither would see the other.
+    """
+    [sort] = {sort_of(one) for one in deliveries}
+    begun = _BEGIN_SENDING[sort].run(
+        session,
+        deliveries=[one.id for one in deliveries],
+        worker=worker,
+        now=now,
+        a_day_ago=now - timedelta(days=1),
+        a_week_ago=now - timedelta(days=7),
         **{f"too_soon_for_{at_most}": now - length for at_most, length in LENGTHS.items()},
-        "in_a_day": now + ISSUE_GOES_FIRST,
-        "cap_per_day": cap_per_day,
-        "cap_per_week": cap_per_week,
-        "values_per_ask": values_per_ask,
-        "is_issue_coming": is_issue_coming,
-    }
-    is_step, is_ask = delivery.priority == Priority.SEQUENCE, delivery.kind == Kind.ASK
-    return changed_rows(session, _BEGIN_SENDING[Purpose(delivery.purpose), is_step, is_ask], given) == 1
+        in_a_day=now + ISSUE_GOES_FIRST,
+        cap_per_day=cap_per_day,
+        cap_per_week=cap_per_week,
+        values_per_ask=values_per_ask,
+        is_issue_coming=is_issue_coming,
+    )
+    return {delivery for (delivery,) in begun.all()}
+
+
+class Sort(NamedTuple):
+    """What of a mail decides which questions are asked about it."""
+
+    purpose: str
+    is_step: bool
+    is_ask: bool
+
+
+def sort_of(delivery: Row) -> Sort:
+    return Sort(delivery.purpose, delivery.priority == Priority.SEQUENCE, delivery.kind == Kind.ASK)
 
 
 def _among(column: Any, words: Iterable[str]) -> ColumnElement[bool]:
@@ -201,24 +219,25 @@ def _within_caps(*, besides: int = 0) -> list[ColumnElement[bool]]:
     ]
 
 
-def _begin_sending(purpose: Purpose, *, is_step: bool, is_ask: bool) -> Any:
-    """The statement in whose WHERE every permission stands; made once, because it runs for every mail."""
+def _begin_sending(sort: Sort) -> Prepared:
+    """The statement in whose WHERE every permission stands."""
     worker = sa.bindparam("worker", type_=sa.BigInteger)
     table: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
-    return (
-        sa.update(table)
-        .where(
-            table.c.id == sa.bindparam("delivery", type_=sa.BigInteger),
+
+    def make(*, is_sqlite: bool) -> Any:
+        begin = sa.update(table).where(
+            is_among(table.c.id, "deliveries", is_sqlite=is_sqlite),
             _among(table.c.status, (Status.CLAIMED,)),
             table.c.worker_id == worker,
             is_alive(worker),
-            _may_leave(purpose, is_step=is_step, is_ask=is_ask),
+            _may_leave(Purpose(sort.purpose), is_step=sort.is_step, is_ask=sort.is_ask),
         )
-        .values(status=Status.SENDING, attempts=table.c.attempts + 1, attempted_at=sa.bindparam("now", type_=Instant))
-    )
+        attempt = {"attempts": table.c.attempts + 1, "attempted_at": sa.bindparam("now", type_=Instant)}
+        return begin.values(status=Status.SENDING, **attempt).returning(table.c.id)
+
+    return Prepared(make)
 
 
 _BEGIN_SENDING = {
-    (purpose, is_step, is_ask): _begin_sending(purpose, is_step=is_step, is_ask=is_ask)
-    for purpose, is_step, is_ask in product(Purpose, (False, True), (False, True))
+    sort: _begin_sending(sort) for sort in (Sort(*each) for each in product(Purpose, (False, True), (False, True)))
 }

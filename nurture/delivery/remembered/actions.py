@@ -15,6 +15,7 @@ from typing import Any
 from nurture.contacts.actions import mark_changed
 from nurture.database.engine import Session
 from nurture.database.journal import at_of, note, note_later
+from nurture.delivery.claimed import Row
 from nurture.delivery.remembered import store
 from nurture.delivery.rules import STOPPABLE, Heard, Outcome, Status
 from nurture.delivery.store import Delivery
@@ -26,7 +27,7 @@ MAILS = frozenset({SENDING, UNSENT})
 _NOT_TAKEN = frozenset({Heard.DEFERRED, Heard.LOST, Heard.REJECTED})
 
 
-def note_intents(session: Session, begun: Iterable[Delivery], hashes: Mapping[int, str], now: datetime) -> None:
+def note_intents(session: Session, begun: Iterable[Row], hashes: Mapping[int, str], now: datetime) -> None:
     """These mails are written to the relay once this transaction has committed."""
     for one in begun:
         note(
@@ -35,7 +36,7 @@ def note_intents(session: Session, begun: Iterable[Delivery], hashes: Mapping[in
         )  # fmt: skip
 
 
-def note_outcomes(session: Session, ended: Iterable[tuple[Delivery, Outcome]], now: datetime) -> None:
+def note_outcomes(session: Session, ended: Iterable[tuple[Row, Outcome]], now: datetime) -> None:
     """Those the relay did not take may be sent again, also by a database that has forgotten this try."""
     for delivery, outcome in ended:
         if outcome.heard in _NOT_TAKEN:

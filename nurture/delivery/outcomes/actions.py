@@ -1,0 +1,93 @@
+"""Moves rows out of `sending` as the relay's answers say, keeps every try, and has those look again whom it concerns."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from nurture.contacts import store as contacts
+from nurture.database.engine import Session
+from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.claimed import Row
+from nurture.delivery.openings import opening_from
+from nurture.delivery.outcomes import store
+from nurture.delivery.rules import Heard, Kind, Status, settle
+
+_MAY_HAVE_ARRIVED = frozenset({Heard.ACCEPTED, Heard.UNANSWERED})
+
+
+def record_outcomes(
+    session: Session,
+    worker: int,
+    ended: Sequence[Ended],
+    limits: Limits,
+    now: datetime,
+    *,
+    is_mailed_asked: bool = True,
+) -> None:
+    """Record all of them; what the relay took, which is nearly everything, in one statement.
+
+    `is_mailed_asked` False: no condition asks for `mailed(…)`, so that nobody looks at a contact for having got one.
+    """
+    if not ended:
+        return
+    tries = [
+        (one.delivery.id, one.delivery.attempts + 1, one.outcome.heard, one.outcome.code, one.outcome.reply)
+        for one in ended
+    ]
+    store.record_sent(session, worker, [one for one in tries if one[2] is Heard.ACCEPTED], now)
+    for each in ended:
+        if each.outcome.heard is not Heard.ACCEPTED:
+            _settle(session, worker, each, limits, now)
+    store.insert_attempts(session, worker, tries, now)
+    _mark(session, [one.delivery for one in ended], now, is_mailed_asked=is_mailed_asked)
+    given = [
+        one.delivery.contact_id
+        for one in ended
+        if one.delivery.kind == Kind.VALUE
+        and one.outcome.heard in _MAY_HAVE_ARRIVED
+        and one.delivery.contact_id is not None
+    ]
+    if given:
+        store.look_again_at_asks(session, given, now)
+
+
+def _settle(session: Session, worker: int, ended: Ended, limits: Limits, now: datetime) -> None:
+    """Record a try after which the mail is not simply sent."""
+    delivery, outcome = ended.delivery, ended.outcome
+    settling = settle(
+        outcome,
+        attempts=delivery.attempts + 1,
+        queued_at=delivery.queued_at,
+        now=now,
+        give_up_after=limits.give_up_after,
+        resend_uncertain=limits.resend_uncertain,
+    )
+    values: dict[str, Any] = {"reply": outcome.reply}
+    if settling.due_at is not None:
+        values["due_at"], values["closes_at"] = opening_from(delivery.window, settling.due_at)
+    if settling.status is Status.FAILED:
+        values["because"] = "the relay refused it" if outcome.heard is Heard.REJECTED else "put off too long"
+    if settling.status is Status.UNCERTAIN:
+        values["because"] = "the relay never answered the final dot"
+    store.move_from_sending(session, worker, delivery.id, settling.status, now, **values)
+
+
+def _mark(session: Session, deliveries: Sequence[Row], now: datetime, *, is_mailed_asked: bool) -> None:
+    """Have those look at the contacts again who can react to the end of a try.
+
+    A step of a sequence is waited for by its enrollment. What is no issue may be an announcement, after which its
+    contact reads the newsletter. An issue changes nothing but what `mailed(…)` says.
+    """
+    everybody: list[int] = []
+    newsletters: list[int] = []
+    for one in deliveries:
+        if one.contact_id is None:
+            continue
+        if is_mailed_asked or one.enrollment_id is not None:
+            everybody.append(one.contact_id)
+        elif one.issue_id is None:
+            newsletters.append(one.contact_id)
+    if everybody:
+        contacts.add_changed(session, everybody, now)
+    if newsletters:
+        contacts.add_changed(session, newsletters, now, readers=("newsletters",))
