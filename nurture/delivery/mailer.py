@@ -34,6 +34,8 @@ class Envelope(NamedTuple):
     mail_from: str
     rcpt_to: str
     size: int = 0
+    #: What a report about it should call it (RFC 3461, ENVID), where the relay offers reports; empty: ask for none.
+    report_as: str = ""
 
 
 class Connection(Protocol):
@@ -80,17 +82,16 @@ class Mailer(Protocol):
     def places(self) -> Sequence[str]:
         """The name of a relay for each connection that may be open at once."""
 
-    def choose(self, sender: str, domain: str, lot: int) -> str:
+    def choose(self, sender: str, domain: str, lot: int) -> str | None:
         """The relay for mail of this sender to this domain: by route, then by weight and `lot` among those in reach.
 
-        The same mail gets the same relay as long as the same relays are in reach. Raises `RelayDown` when none is.
+        The same mail gets the same relay as long as the same relays are in reach, and if none is, one that is not. None
+        when no relay carries such mail: it has to wait for other settings. Sender and domain are in small letters.
         """
 
     async def connect(self, relay: str = "") -> Connection:
         """A new connection, greeted, encrypted and signed in; to the first relay unless one is named.
 
-        Raises `RelayDown`; a relay that could not be reached rests for a while, and `choose` passes it over.
+        Raises `RelayDown`; a relay that could not be reached rests for a while, and `choose` passes it over: choose
+        again, and only if that gives the same relay nobody can be reached.
         """
-
-    async def close(self) -> None:
-        """Let go of whatever connecting keeps."""

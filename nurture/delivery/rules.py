@@ -100,6 +100,10 @@ class HeldBecause(StrEnum):
     ISSUE_FIRST = "issue first"  # a newsletter's mail to the same person is about to leave and needs the cap
     ASK_BUDGET = "ask budget"  # too few mails of value since the last ask
     FULL = "day is full"  # without pages of ours the house sends so many a day and no more
+    PACE = "pace"  # so many leave in a second, an hour or a day, or at once, and no more
+    RESTING = "resting"  # the domain refuses us for now by its policy
+    WARM_UP = "warm-up"  # a domain that is new to receivers sends little, and more every day
+    FIRST_WAVE = "first wave"  # people never mailed from here get mail a few at a time
     GUARD = "blast guard"  # the campaign is about to mail far more people than planned, and nobody said yes
     RECHECK = "recheck"  # something happened that may end the sequence; `advance` looks first
     HOLD = "hold"  # a colleague keeps hands off this person for now
@@ -119,11 +123,12 @@ class Heard(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one SMTP try ended with; `reply` is the relay's last word, as it said it."""
+    """What one SMTP try ended with; `reply` is the relay's last word, as it said it, and `relay` its name."""
 
     heard: Heard
     code: int | None = None
     reply: str = ""
+    relay: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,144 @@
+"""A connection comes about: connect, TLS with a verified name, EHLO, sign in."""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Mapping
+
+from nurture.adapters.smtp.relay import Relay
+from nurture.adapters.smtp.replies import Reply
+from nurture.adapters.smtp.talking import CLOSED, Conversation, Ended, words
+from nurture.delivery.mailer import RelayDown
+from nurture.errors import NurtureError
+
+#: The next address of a host is tried after so long without an answer of the one before (RFC 8305).
+_NEXT_ADDRESS_SECONDS = 0.25
+
+
+class _Unusable(Exception):
+    """The relay said something after which this connection is of no use."""
+
+
+async def open_conversation(relay: Relay) -> tuple[Conversation, Mapping[str, str]]:
+    """A conversation that is ready for mail, and what the relay offers; raises `RelayDown`."""
+    if relay.tls == "off" and not relay.is_loopback:
+        raise RelayDown(f"smtp.tls is off, which is for loopback relays only; {relay.host} needs TLS")
+    conversation: Conversation | None = None
+    try:
+        async with asyncio.timeout(relay.timeout_seconds):
+            conversation = await _connect(relay)
+        return conversation, await _introduce(conversation, relay)
+    except (TimeoutError, OSError, Ended, _Unusable) as error:
+        if conversation is not None:
+            conversation.end(words(error))
+            await conversation.closed(1)
+        raise RelayDown(f"{relay.host}:{relay.port}: {_without_secrets(words(error), relay)}") from None
+    except BaseException:
+        if conversation is not None:
+            conversation.end(CLOSED)
+        raise
+
+
+async def _connect(relay: Relay) -> Conversation:
+    loop = asyncio.get_running_loop()
+    _, conversation = await loop.create_connection(
+        lambda: Conversation(relay.timeout_seconds), relay.host, relay.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+    )
+    if relay.tls == "implicit":
+        await _encrypt(conversation, relay)
+    return conversation
+
+
+async def _introduce(conversation: Conversation, relay: Relay) -> Mapping[str, str]:
+    """Hear the greeting, greet, encrypt, sign in."""
+    _expect(await conversation.reply(), 220)
+    offers = await _greet(conversation, relay)
+    if relay.must_encrypt and not conversation.is_encrypted:
+        if "STARTTLS" not in offers:
+            raise _Unusable("the relay offers no STARTTLS, and mail never leaves this machine unencrypted")
+        _expect(await conversation.ask("STARTTLS"), 220)
+        async with asyncio.timeout(relay.timeout_seconds):
+            await _encrypt(conversation, relay)
+        # What was offered before the handshake may have been said by anybody.
+        offers = await _greet(conversation, relay)
+    if relay.username:
+        await _sign_in(conversation, relay, offers)
+    return offers
+
+
+async def _encrypt(conversation: Conversation, relay: Relay) -> None:
+    try:
+        await conversation.encrypt(relay.tls_context, relay.host.strip("[]"))
+    except ssl.SSLError as error:
+        raise _Unusable(str(error)) from None
+    except ConnectionError:
+        raise _Unusable(CLOSED) from None
+
+
+async def _greet(conversation: Conversation, relay: Relay) -> Mapping[str, str]:
+    reply = await conversation.ask(f"EHLO {relay.hello}")
+    _expect(reply, 250)
+    offered = [line.split(maxsplit=1) for line in reply.text.split("\n")[1:] if line.strip()]
+    return {word[0].upper(): word[1] if len(word) > 1 else "" for word in offered}
+
+
+async def _sign_in(conversation: Conversation, relay: Relay, offers: Mapping[str, str]) -> None:
+    if not relay.is_loopback and not conversation.is_encrypted:
+        raise _Unusable("the password is only ever sent over TLS")
+    mechanism = _mechanism(relay, offers)
+    match mechanism:
+        case "XOAUTH2":
+            reply = await _show_token(conversation, relay)
+        case "LOGIN":
+            _expect(await conversation.ask("AUTH LOGIN"), 334)
+            _expect(await conversation.ask(_base64(relay.username)), 334)
+            reply = await conversation.ask(_base64(relay.password))
+        case _:
+            reply = await conversation.ask(f"AUTH PLAIN {_plain(relay)}")
+    if reply.code != 235:
+        raise _Unusable(f"signing in as {relay.username} failed: {reply}")
+
+
+def _mechanism(relay: Relay, offers: Mapping[str, str]) -> str:
+    """How to sign in: as the settings say, or as it is offered."""
+    offered = offers.get("AUTH", "").upper().split()
+    if relay.auth != "auto":
+        wanted = relay.auth.upper()
+        if offered and wanted not in offered:
+            raise _Unusable(f"the relay offers no sign-in by {wanted}; it offers {', '.join(offered)}")
+        return wanted
+    if relay.token is not None:
+        return "XOAUTH2"
+    return "LOGIN" if "LOGIN" in offered and "PLAIN" not in offered else "PLAIN"
+
+
+async def _show_token(conversation: Conversation, relay: Relay) -> Reply:
+    """XOAUTH2, as Google and Microsoft have it: a no comes as 334 with a reason, to be answered with an empty line."""
+    try:
+        token = await asyncio.to_thread(relay.token) if relay.token is not None else relay.password
+    except NurtureError as error:
+        raise _Unusable(f"there is no token to sign in with: {error}") from None
+    shown = _base64(f"user={relay.username}\1auth=Bearer {token}\1\1")
+    reply = await conversation.ask(f"AUTH XOAUTH2 {shown}")
+    return await conversation.ask("") if reply.code == 334 else reply
+
+
+def _expect(reply: Reply, code: int) -> None:
+    if reply.code != code:
+        raise _Unusable(str(reply))
+
+
+def _plain(relay: Relay) -> str:
+    return _base64(f"\0{relay.username}\0{relay.password}")
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _without_secrets(text: str, relay: Relay) -> str:
+    """A relay may repeat what it was told; a password is in no log."""
+    for secret in (relay.password, _plain(relay), _base64(relay.password)):
+        if relay.password:
+            text = text.replace(secret, "…")
+    return text

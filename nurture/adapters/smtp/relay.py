@@ -1,0 +1,47 @@
+"""Where mail is handed over, and how to sign in there: what `[smtp]` or one of `[[relays]]` says."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from nurture.delivery.routing import Route
+from nurture.delivery.rules import is_loopback
+
+Encryption: TypeAlias = Literal["auto", "starttls", "implicit", "off"]
+SigningIn: TypeAlias = Literal["auto", "plain", "login", "xoauth2"]
+
+
+@dataclass(frozen=True)
+class Relay:
+    """One relay."""
+
+    host: str
+    port: int
+    tls: Encryption = "auto"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    timeout_seconds: float = 60
+    hello: str = "localhost"
+    name: str = "default"
+    auth: SigningIn = "auto"
+    connections: int = 4
+    route: Route = field(default_factory=Route)
+    #: A fresh OAuth token for each sign-in; may take its time, for it is asked in a thread. None: the password is one.
+    token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_loopback(self) -> bool:
+        return is_loopback(self.host)
+
+    @property
+    def must_encrypt(self) -> bool:
+        return self.tls in {"starttls", "implicit"} or (self.tls == "auto" and not self.is_loopback)
+
+    @cached_property
+    def tls_context(self) -> ssl.SSLContext:
+        """Verified names and TLS 1.2 at least; made once, for reading the authorities takes tens of milliseconds."""
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context

@@ -1,0 +1,211 @@
+"""One connection as an asyncio protocol: writes, counts the replies that are owed, and watches the time.
+
+It is lean because it stands in the way of every message: replies are parsed where they arrive, a future exists only
+while somebody waits, and one coarse timer a connection looks whether the relay still answers.
+
+A reply that nobody is owed ends the connection, for it could be taken for the answer to the next message.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from typing import cast
+
+from nurture.adapters.smtp.replies import NotSmtp, Replies, Reply
+
+SILENT = "the relay did not answer in time"
+CLOSED = "the relay closed the connection"
+
+#: A whole mail fits, so that one system call takes it and what was not taken is known.
+_SEND_BUFFER = 256 * 1024
+#: The kernel asks after a relay that says nothing while no mail is due, when no code of ours runs.
+_KEEP_ALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+
+
+class Ended(Exception):
+    """The conversation is over."""
+
+
+class Conversation(asyncio.Protocol):
+    """What is said on one connection."""
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout = timeout_seconds
+        self._replies = Replies()
+        self._arrived: deque[Reply] = deque()
+        self._owed = 1  # the greeting
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._unwritten = 0
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)  # until it is connected
+        self.ended = ""
+        #: Whether bytes of ours wait for the kernel to take them.
+        self.is_paused = False
+        self.is_encrypted = False
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        # Whoever is not paused then has written everything.
+        self.transport.set_write_buffer_limits(high=0)
+        _tune(transport.get_extra_info("socket"))
+
+    def data_received(self, data: bytes) -> None:
+        arrived = self._arrived
+        before = len(arrived)
+        try:
+            self._replies.feed(data, arrived)
+        except NotSmtp as error:
+            self.end(str(error))
+        self._owed -= len(arrived) - before
+        if self._owed < 0:
+            self._end_out_of_turn()
+        if self._waiter is not None and len(arrived) > 0:
+            self._wake()
+
+    def eof_received(self) -> None:
+        self.end(CLOSED)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.end(words(exc) if exc is not None else CLOSED)
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+
+    # What connections call.
+
+    async def encrypt(self, context: ssl.SSLContext, host: str) -> None:
+        """Go on over TLS; raises what a handshake may, and `Ended` if anything was said that could be forged."""
+        if not (self.is_in_step or self._is_before_greeting):
+            self.end("the relay said more before the TLS handshake than it was asked (CVE-2011-0411)")
+            raise Ended(self.ended)
+        encrypted = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
+        if encrypted is None:
+            raise Ended(CLOSED)
+        self.transport = encrypted
+        self.is_encrypted = True
+
+    @property
+    def _is_before_greeting(self) -> bool:
+        return self._owed == 1 and not self._arrived and self._replies.is_clean and not self.ended
+
+    def write(self, data: bytes, replies: int) -> bool:
+        """Write, and owe so many replies more; whether any of it may have left."""
+        if self.ended:
+            return False
+        self._owed += replies
+        self.transport.write(data)
+        return not self.transport.is_closing()
+
+    async def reply(self, patience: float = 0) -> Reply:
+        """The next reply; raises `Ended`."""
+        arrived = self._arrived
+        while not arrived:
+            if self.ended:
+                raise Ended(self.ended)
+            self._watch(patience or self._timeout)
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return arrived.popleft()
+
+    async def ask(self, command: str) -> Reply:
+        """Say one line and hear the reply; raises `Ended`."""
+        self.write(f"{command}\r\n".encode(), 1)
+        return await self.reply()
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether every reply that was owed was heard and nothing else was."""
+        return not self._owed and not self._arrived and self._replies.is_clean and not self.ended
+
+    def end(self, because: str, *, at_once: bool = True) -> None:
+        """Nothing more is said; the first reason is kept, and replies that came before it are still heard."""
+        if self.ended:
+            return
+        self.ended = because
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.transport is not None:
+            if at_once:
+                self.transport.abort()
+            else:
+                self.transport.close()
+        if self._waiter is not None:
+            self._wake()
+
+    async def closed(self, within_seconds: float) -> None:
+        """Wait until the connection is gone, and let go of one that will not go."""
+        await asyncio.wait([self._closed], timeout=within_seconds)
+        if not self._closed.done():
+            self.transport.abort()
+
+    def _end_out_of_turn(self) -> None:
+        """It said what nobody asked: 421 before it leaves (RFC 5321, 3.8), or something that must not be an answer."""
+        last = self._arrived[-1]
+        for _ in range(min(-self._owed, len(self._arrived))):
+            self._arrived.pop()
+        self._owed = 0
+        self.end(str(last) if last.code == 421 else f"the relay spoke out of turn: {last}")
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _watch(self, patience: float) -> None:
+        now = self._loop.time()
+        self._deadline = now + patience
+        if self._timer is None:
+            self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        # Never later than the shortest patience, so that it need not be set anew for every reply.
+        self._timer = self._loop.call_at(min(self._deadline, now + self._timeout), self._look)
+
+    def _look(self) -> None:
+        """The watchdog: every so often, and only while somebody waits."""
+        self._timer = None
+        if self._waiter is None:
+            return
+        now = self._loop.time()
+        left = self.transport.get_write_buffer_size()
+        is_stuck = self.is_paused and left == self._unwritten
+        self._unwritten = left if self.is_paused else 0
+        if now >= self._deadline or is_stuck:
+            self.end(SILENT)
+        else:
+            self._arm(now)
+
+
+def words(error: BaseException) -> str:
+    """What went wrong with a connection, for people."""
+    match error:
+        case asyncio.IncompleteReadError() | ConnectionResetError():
+            return CLOSED
+        case TimeoutError():
+            return SILENT
+        case OSError() if error.strerror:
+            return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _tune(connected: socket.socket) -> None:
+    settings = [(socket.SOL_SOCKET, "SO_SNDBUF", _SEND_BUFFER), (socket.SOL_SOCKET, "SO_KEEPALIVE", 1)]
+    settings += [(socket.IPPROTO_TCP, name, value) for name, value in _KEEP_ALIVE]
+    for level, name, value in settings:
+        if hasattr(socket, name):  # not every system has each
+            connected.setsockopt(level, getattr(socket, name), value)
