@@ -37,8 +37,9 @@ import sqlalchemy as sa
 from nurture.clock import SystemClock
 from nurture.database.engine import sqlite_url
 from tests.support.commands import CommandLine
-from tests.support.counting import CountingSink, running_counter
+from tests.support.counting import CountingSink, ports_of, ports_to, running_counter
 from tests.support.databases import Databases
+from tests.support.forgetting import forget_intents
 
 #: A Tuesday morning on which every window of the starter is open for long.
 BEGIN = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
@@ -47,17 +48,6 @@ ADDRESS = "Acme, 12 Example Street, 10115 Berlin, Germany"
 _BATCH = 1500
 _OPEN = ("queued", "claimed", "sending", "held")
 _PATIENCE_SECONDS = 900.0
-_FORGET_ON_SQLITE = """
-CREATE TRIGGER forget AFTER UPDATE OF status ON delivery
-WHEN OLD.status = 'sending' AND NEW.because LIKE '%worker died%'
-BEGIN UPDATE delivery SET status = 'queued', because = '', settled_at = NULL WHERE id = NEW.id; END
-"""
-_FORGET_ON_POSTGRES = """
-CREATE FUNCTION forget() RETURNS trigger AS $$
-BEGIN NEW.status := 'queued'; NEW.because := ''; NEW.settled_at := NULL; RETURN NEW; END $$ LANGUAGE plpgsql;
-CREATE TRIGGER forget BEFORE UPDATE ON delivery FOR EACH ROW
-WHEN (OLD.status = 'sending' AND NEW.because LIKE '%worker died%') EXECUTE FUNCTION forget()
-"""
 
 
 @dataclass(frozen=True)
@@ -124,9 +114,7 @@ class Scene:
         self.commands.run("publish")
         self.import_more()
         if self._setup.forgets:
-            with self._engine.begin() as connection:
-                is_sqlite = connection.dialect.name == "sqlite"
-                connection.exec_driver_sql(_FORGET_ON_SQLITE if is_sqlite else _FORGET_ON_POSTGRES)
+            forget_intents(self._engine)
 
     def import_more(self) -> None:
         path = self._folder / f"contacts-{self._people}.csv"
@@ -169,8 +157,8 @@ class Scene:
 
     def senders(self) -> dict[int, set[int]]:
         """The processes that speak to the sink, each with the ports it does so from."""
-        ports = _ports_to(self._sink.port)
-        found = {pid: _ports_of(pid, ports) for pid in [self.main_pid, *_descendants(self.main_pid)]}
+        ports = ports_to(self._sink.port)
+        found = {pid: ports_of(pid, ports) for pid in [self.main_pid, *_descendants(self.main_pid)]}
         return {pid: mine for pid, mine in found.items() if mine}
 
     def kill(self, pid: int) -> None:
@@ -257,7 +245,7 @@ def _strike(scene: Scene, sink: CountingSink, chance: random.Random, verdict: Ve
     elif chance.random() < 0.5:
         _wait_for_unanswered(victim, sink)
     time.sleep(chance.uniform(0, 0.03))
-    ports = _ports_of(victim, _ports_to(sink.port))
+    ports = ports_of(victim, ports_to(sink.port))
     unanswered = sum(port in sink.unanswered for port in ports)
     if not Path(f"/proc/{victim}").exists():
         return
@@ -272,35 +260,9 @@ def _strike(scene: Scene, sink: CountingSink, chance: random.Random, verdict: Ve
 def _wait_for_unanswered(pid: int, sink: CountingSink) -> None:
     give_up_at = time.monotonic() + 2
     while time.monotonic() < give_up_at and not any(
-        port in sink.unanswered for port in _ports_of(pid, _ports_to(sink.port))
+        port in sink.unanswered for port in ports_of(pid, ports_to(sink.port))
     ):
         time.sleep(0.002)
-
-
-def _ports_to(port: int) -> dict[str, int]:
-    """The sockets that are connected to a port of this machine: each inode with its own port."""
-    found = {}
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        if words[3] == "01" and int(words[2].partition(":")[2], 16) == port:
-            found[words[9]] = int(words[1].partition(":")[2], 16)
-    return found
-
-
-def _ports_of(pid: int, ports: dict[str, int]) -> set[int]:
-    """Which of these belong to a process."""
-    found = set()
-    try:
-        for one in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                name = str(one.readlink())
-            except OSError:
-                continue
-            if name.startswith("socket:[") and name[8:-1] in ports:
-                found.add(ports[name[8:-1]])
-    except OSError:
-        return set()
-    return found
 
 
 def _descendants(pid: int) -> list[int]:

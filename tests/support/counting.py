@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 
@@ -33,10 +34,25 @@ class CountingSink:
     can_pipeline: bool = True
     #: Told of each message in the moment its final dot was read, on the server's own thread.
     on_read: Callable[[Taken], None] = lambda _: None
+    #: While it is set, nothing is answered.
+    is_silent: bool = False
     port: int = 0
     taken: list[Taken] = field(default_factory=list)
     open_ports: set[int] = field(default_factory=set)
     unanswered: dict[int, Taken] = field(default_factory=dict)
+    _speak: Callable[[Callable[[], None]], object] = lambda _: None
+    _held: list[Callable[[], None]] = field(default_factory=list)
+
+    def speak(self) -> None:
+        """Answer what was read meanwhile, as far as somebody still listens, and everything from now on."""
+
+        def answer_all() -> None:
+            self.is_silent = False
+            held, self._held = self._held, []
+            for answer in held:
+                answer()
+
+        self._speak(answer_all)
 
     @property
     def counts(self) -> Counter[str]:
@@ -95,6 +111,9 @@ class _Conversation(asyncio.Protocol):
         asyncio.get_running_loop().call_later(self._sink.delay(), self._say_taken, taken)
 
     def _say_taken(self, taken: Taken) -> None:
+        if self._sink.is_silent:
+            self._sink._held.append(lambda: self._say_taken(taken))
+            return
         if self._transport.is_closing():
             return
         self._sink.unanswered.pop(self._port, None)
@@ -125,6 +144,7 @@ def running_counter(**options: object) -> Iterator[CountingSink]:
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(loop.create_server(lambda: _Conversation(sink), "127.0.0.1", 0))
     sink.port = server.sockets[0].getsockname()[1]
+    sink._speak = loop.call_soon_threadsafe
     thread = threading.Thread(target=loop.run_forever, name="sink", daemon=True)
     thread.start()
     try:
@@ -134,3 +154,29 @@ def running_counter(**options: object) -> Iterator[CountingSink]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def ports_to(port: int) -> dict[str, int]:
+    """The sockets that are connected to a port of this machine: each inode with its own port."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[3] == "01" and int(words[2].partition(":")[2], 16) == port:
+            found[words[9]] = int(words[1].partition(":")[2], 16)
+    return found
+
+
+def ports_of(pid: int, ports: dict[str, int]) -> set[int]:
+    """Which of these belong to a process."""
+    found = set()
+    try:
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                name = str(one.readlink())
+            except OSError:
+                continue
+            if name.startswith("socket:[") and name[8:-1] in ports:
+                found.add(ports[name[8:-1]])
+    except OSError:
+        return set()
+    return found
