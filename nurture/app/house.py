@@ -6,11 +6,13 @@ from datetime import timedelta
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nurture.adapters.dkim_folder import DkimFolder
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app.declaring import declared_of, length_of
+from nurture.app.relaying import relays_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
@@ -66,6 +68,10 @@ from nurture.tokens import AddressHasher, TokenKeys
 from nurture.tracking import rules as tracking_rules
 from nurture.tracking import store as activities
 
+if TYPE_CHECKING:
+    from nurture.adapters.dns import Dns
+    from nurture.inbound.listener import Listener
+
 
 @dataclass
 class App:
@@ -95,9 +101,14 @@ class App:
         }
 
     @cached_property
-    def relay(self) -> Relay:
-        smtp = self.settings.smtp
-        return Relay(smtp.host, smtp.port, smtp.tls, smtp.username, smtp.password, smtp.timeout_seconds)
+    def relays(self) -> Sequence[Relay]:
+        """Every relay that mail may go to."""
+        return relays_of(self.settings, self.folder, self.clock.elapsed)
+
+    @cached_property
+    def mailer(self) -> SmtpMailer:
+        """What knows them, who is in reach, and what to do about who is not; one for all senders of this process."""
+        return SmtpMailer(*self.relays, elapsed=self.clock.elapsed)
 
     @cached_property
     def house(self) -> House:
@@ -118,7 +129,7 @@ class App:
     @property
     def relay_hosts(self) -> tuple[str, ...]:
         """Every relay that mail may go to."""
-        return tuple(one.host for one in self.settings.relays) or (self.settings.smtp.host,)
+        return tuple(one.host for one in self.relays)
 
     @cached_property
     def dkim_folder(self) -> DkimFolder:
@@ -129,7 +140,8 @@ class App:
     @cached_property
     def boundary(self) -> Boundary:
         return Boundary(
-            relay_is_loopback=self.relay.is_loopback,
+            # One that is not is enough: mail may have to take another way than it was meant to.
+            relay_is_loopback=all(relay.is_loopback for relay in self.relays),
             base_url=self.settings.web.base_url,
             only_to=frozenset(domain.lower() for domain in self.settings.sending.only_to),
             test_domains=frozenset(domain.lower() for domain in self.settings.senders.test_domains),
@@ -255,13 +267,13 @@ class App:
         sending = self.settings.sending
         return MailSender(
             self.database,
-            SmtpMailer(self.relay),
+            self.mailer,
             worker=worker,
             clock=self.clock,
             house=self.house,
             boundary=self.boundary,
             limits=self._limits,
-            connections=self.settings.smtp.connections,
+            connections=len(self.mailer.places),
             limits_of_pace=Pacing(house=Limit(per_second=sending.per_second)),
             # Before the first publish only a test of what the files say can be in the outbox.
             declared=lambda session: find_declared(session) or self.declared,
@@ -301,13 +313,27 @@ class App:
 
     def asker(self) -> Asker:
         """What asks the name servers where mail may go; while nothing leaves this machine it asks nobody."""
+        return Asker(self.database, None if self.boundary.relay_is_loopback else self.resolver, self.clock)
+
+    @cached_property
+    def resolver(self) -> "Dns":
+        """What asks the name servers."""
         from nurture.adapters.dns import Dns
 
-        return Asker(self.database, None if self.boundary.relay_is_loopback else Dns(), self.clock)
+        return Dns(self.settings.dns.servers)
 
     def workshop(self) -> Workshop:
         """What an engine runs."""
         return Workshop(self.database, self.clock, self.bench, self.sender, self.caller, self.asker)
+
+    def listener(self) -> "Listener | None":
+        """What takes in the mail that comes back; None where none does."""
+        from nurture.inbound.listener import Listener
+
+        inbound, returned = self.settings.inbound, self.settings.senders.return_path_domain
+        if not inbound.domain and not returned:
+            return None
+        return Listener(inbound.host, inbound.port, inbound.domain, self.take_mail, return_path_domain=returned)
 
     def take_mail(self, recipients: list[str], message: EmailMessage, content: bytes) -> None:
         """Take in one mail that came back; called by the listener, whose 250 follows the commit."""

@@ -2,43 +2,35 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nurture.doctor.findings import Finding
 from nurture.errors import NurtureError
 
 if TYPE_CHECKING:
     from nurture.app import App
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at."""
-
-    check: str
-    is_ok: bool
-    what: str
-    do: str = ""
-
-
 def examine(house: "App") -> list[Finding]:
     """Look at everything; a check that cannot be made says so and the others go on."""
-    checks: tuple[tuple[str, Callable[[App], Finding]], ...] = (
+    checks: tuple[tuple[str, Callable[[App], Finding | list[Finding]]], ...] = (
         ("database", _database),
         ("sending", _sending),
         ("files", _files),
         ("relay", _relay),
+        ("relay TLS", _relay_tls),
         ("links", _links),
+        ("tracking domain", _tracking),
         ("recipients", _recipients),
-        ("SPF", _spf),
-        ("DMARC", _dmarc),
+        ("identity", _identity),
         ("uncertain mail", _uncertain),
         ("blast guard", _guard),
     )
-    findings = []
+    findings: list[Finding] = []
     for name, check in checks:
         try:
-            findings.append(check(house))
+            found = check(house)
+            findings += found if isinstance(found, list) else [found]
         except NurtureError as error:
             findings.append(Finding(name, False, str(error), "mend that, then look again"))
     return findings
@@ -74,25 +66,27 @@ def _files(house: "App") -> Finding:
 
 
 def _relay(house: "App") -> Finding:
-    from nurture.adapters.smtp import SmtpMailer
     from nurture.delivery.mailer import RelayDown
 
-    async def say_hello() -> str:
-        connection = await SmtpMailer(house.relay).connect()
+    async def say_hello(name: str) -> str:
+        connection = await house.mailer.connect(name)
         try:
             return connection.description
         finally:
             await connection.close()
 
-    try:
-        return Finding("relay", True, asyncio.run(say_hello()))
-    except RelayDown as error:
-        return Finding(
-            "relay",
-            False,
-            str(error),
-            "see smtp.host, smtp.port and smtp.tls in settings.toml, and NURTURE_SMTP__PASSWORD",
-        )
+    is_reached, said = True, []
+    for relay in house.relays:
+        prefix = f"{relay.name}: " if len(house.relays) > 1 else ""
+        try:
+            said.append(prefix + asyncio.run(say_hello(relay.name)))
+        except RelayDown as error:
+            is_reached = False
+            said.append(str(error))
+    settings = "[[relays]]" if house.settings.relays else "smtp.host, smtp.port and smtp.tls"
+    password = "the passwords" if house.settings.relays else "NURTURE_SMTP__PASSWORD"
+    do = "" if is_reached else f"see {settings} in settings.toml, and {password}"
+    return Finding("relay", is_reached, "; ".join(said), do)
 
 
 def _links(house: "App") -> Finding:
@@ -135,29 +129,37 @@ def _recipients(house: "App") -> Finding:
     return Finding("recipients", True, "everybody" if "*" in only_to else f"only {', '.join(only_to)}")
 
 
-def _spf(house: "App") -> Finding:
+def _identity(house: "App") -> list[Finding]:
+    from nurture.app.identity import identity_of
+    from nurture.doctor.identity import examine_identity
+    from nurture.doctor.servers import examine_relay_name
+
+    identity = identity_of(house)
+    if not identity.domains[0]:
+        return [Finding("SPF", False, "senders.default.email is missing", "add it to settings.toml")]
+    found = examine_identity(house.resolver, identity)
+    return found + [examine_relay_name(house.resolver, one.host) for one in identity.carriers if one.is_ours]
+
+
+def _relay_tls(house: "App") -> list[Finding]:
+    from nurture.app.identity import doors_of
+    from nurture.delivery.rules import is_loopback
+    from nurture.doctor.servers import examine_relay
+
+    return [examine_relay(one, house.clock.now(), is_loopback=is_loopback(one.host)) for one in doors_of(house)]
+
+
+def _tracking(house: "App") -> list[Finding]:
+    from urllib.parse import urlsplit
+
+    from nurture.delivery.rules import is_public_https
+    from nurture.doctor.servers import examine_tracking
+
+    url = urlsplit(house.settings.web.base_url)
+    if house.is_by_mail_alone or not is_public_https(house.settings.web.base_url):
+        return []  # what follows from that, `links` says
     domain = house.declared.default_sender.domain
-    return _record(
-        "SPF", domain, "v=spf1", f'add a TXT record at {domain}, such as "v=spf1 include:your-relay.example ~all"'
-    )
-
-
-def _dmarc(house: "App") -> Finding:
-    domain = house.declared.default_sender.domain
-    return _record("DMARC", f"_dmarc.{domain}", "v=DMARC1", f'add a TXT record at _dmarc.{domain}: "v=DMARC1; p=none"')
-
-
-def _record(check: str, name: str, begins: str, do: str) -> Finding:
-    from nurture.adapters.dns import find_texts
-
-    texts = find_texts(name)
-    if texts is None:
-        return Finding(check, False, f"{name} could not be looked up from here", "try again where DNS works")
-    found = [text for text in texts if text.lower().startswith(begins.lower())]
-    if len(found) == 1:
-        return Finding(check, True, f"{name}: {found[0]}")
-    what = f"{name} has {len(found)} such records" if found else f"{name} has no such record"
-    return Finding(check, False, what, do)
+    return [examine_tracking(house.resolver, url.hostname or "", url.port or 443, domain, house.clock.now())]
 
 
 def _uncertain(house: "App") -> Finding:

@@ -100,7 +100,6 @@ def _run(house: "App", host: str, port: int, workers: int) -> None:
     from nurture.cli.briefing import brief
     from nurture.engines.local import LocalEngine
     from nurture.engines.processes import SenderProcesses
-    from nurture.inbound.listener import Listener
     from nurture.tracking.recorder import Recorder
     from nurture.web.server import WebServer, make_asgi
 
@@ -111,8 +110,7 @@ def _run(house: "App", host: str, port: int, workers: int) -> None:
     senders = SenderProcesses(workers, send, (house.folder, house.settings), house.clock) if workers else None
     at_work = [lambda: senders.in_words] if senders else []
     web = WebServer(make_asgi(house, recorder, at_work=at_work), host=host, port=port)
-    inbound = house.settings.inbound
-    listener = Listener(inbound.host, inbound.port, inbound.domain, house.take_mail) if inbound.domain else None
+    listener = house.listener()
     doors: list[Any] = [recorder, web, *([listener] if listener else [])]
     started: list[Any] = []
     try:

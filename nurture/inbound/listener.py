@@ -1,6 +1,6 @@
-"""A small SMTP server for mail that comes back to `inbound.domain`: replies, and opt-outs by mail.
+"""A small SMTP server for mail that comes back to `inbound.domain`: replies, opt-outs by mail, bounces, complaints.
 
-It takes mail for its own domain only, a message at a time, and answers 250 after what the mail means is committed: a
+It takes mail for its own domains only, a message at a time, and answers 250 after what the mail means is committed: a
 250 that was followed by a crash would lose somebody's "stop".
 """
 
@@ -30,11 +30,20 @@ Take = Callable[[list[str], EmailMessage, bytes], None]
 
 
 class Listener(SmtpServer):
-    """Takes mail for one domain; `take` is called in the server's thread with each."""
+    """Takes mail for one domain, and for that of the return path; `take` is called in the server's thread with each."""
 
-    def __init__(self, host: str, port: int, domain: str, take: Take, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        domain: str,
+        take: Take,
+        *,
+        return_path_domain: str = "",
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         super().__init__(
-            _Reception(domain.lower(), take),
+            _Reception(frozenset({domain.lower(), return_path_domain.lower()} - {""}), take),
             host,
             port,
             most_bytes=_MOST_BYTES,
@@ -65,14 +74,14 @@ _POLICY = _ShortHeaders()
 
 
 class _Reception:
-    def __init__(self, domain: str, take: Take) -> None:
-        self._domain = domain
+    def __init__(self, domains: frozenset[str], take: Take) -> None:
+        self._domains = domains
         self._take = take
 
     async def handle_RCPT(  # noqa: N802 — aiosmtpd names its hooks after the commands
         self, server: SMTP, session: SmtpSession, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if address.rpartition("@")[2].lower() != self._domain:
+        if address.rpartition("@")[2].lower() not in self._domains:
             return "550 5.7.1 We take mail for our own domain only"
         if not is_handed_out(address.rpartition("@")[0]):
             return "550 5.1.1 Nobody reads mail to this address; write to the person who wrote to you"

@@ -115,9 +115,22 @@ class SenderSettings(_Section):
 
 class SendersSettings(_Section):
     domains: Names = Field((), description="Domains we may write from; an owner's address must be in one of them.")
+    return_path_domain: Domain = Field(
+        "", description="Mails come back to this domain, whose mail has to reach inbound. Empty: inbound.domain."
+    )
     test_domains: Names = Field((), description="Domains of our own that test mails may go to.")
     default: SenderSettings = Field(SenderSettings(), description="Who writes unless a file says otherwise.")
     named: dict[str, SenderSettings] = Field({}, description="Further senders: [senders.named.NAME].")
+
+
+class DkimSettings(_Section):
+    folder: str = Field("", description="Where the keys lie that sign our mails; empty: .nurture/dkim.")
+
+
+class DnsSettings(_Section):
+    servers: Names = Field(
+        (), description='Name servers to ask, such as "9.9.9.9" or "127.0.0.1:5353"; empty: those of the machine.'
+    )
 
 
 class SendingSettings(_Section):
@@ -143,6 +156,37 @@ class SendingSettings(_Section):
     on_uncertain: Literal["hold", "resend"] = Field(
         "hold", description="A mail whose arrival nobody confirmed: hold it for evidence, or send it again."
     )
+    first_wave: int = Field(
+        50,
+        ge=0,
+        description="People never mailed from here whom a campaign reaches on its first day, twice as many on each day "
+        "after it; 0: all at once.",
+    )
+
+
+class LimitSettings(_Section):
+    name: Line = Field(description="What held mails and reports call it.")
+    to: Names = Field(
+        (),
+        description='Domains of recipients that it is for, together, or a provider by its name, such as "google"; "*": '
+        "every other domain by itself; empty: all together.",
+    )
+    senders: Names = Field(
+        (), description='Addresses and domains of senders that it is for, together; "*": each domain; empty: all.'
+    )
+    at_once: int = Field(0, ge=0, description="Mails that workers may have in their hands at once; 0: no limit.")
+    per_second: float = Field(0, ge=0, description="Mails in a second; 0: no limit.")
+    per_hour: int = Field(0, ge=0, description="Mails in an hour; 0: no limit.")
+    per_day: int = Field(0, ge=0, description="Mails in 24 hours; 0: no limit.")
+
+
+class WarmUpSettings(_Section):
+    senders: Names = Field(
+        (), description='Domains we write from that receivers do not know yet; "*": all of ours; empty: none.'
+    )
+    first_day: int = Field(50, ge=1, description="Mails of such a domain on its first day, and to a new provider.")
+    growth: float = Field(1.5, gt=1, le=3, description="How many times its busiest day so far it may send on the next.")
+    target: int = Field(5000, ge=1, description="Mails a day at which the warm-up is over.")
 
 
 class WebhooksSettings(_Section):
@@ -257,7 +301,11 @@ class Settings(_Section):
     )
     web: WebSettings = WebSettings()
     senders: SendersSettings = SendersSettings()
+    dkim: DkimSettings = DkimSettings()
+    dns: DnsSettings = DnsSettings()
     sending: SendingSettings = SendingSettings()
+    limits: tuple[LimitSettings, ...] = Field((), description="How much mail may leave, to whom and from whom.")
+    warm_up: WarmUpSettings = WarmUpSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     company: CompanySettings = CompanySettings()
     links: LinksSettings = LinksSettings()

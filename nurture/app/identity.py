@@ -1,0 +1,57 @@
+"""What our mails say about who we are, put together from the settings, for the doctor to hold against the world."""
+
+from typing import TYPE_CHECKING
+
+from nurture.adapters.dkim_folder import State
+from nurture.delivery.rules import is_loopback
+from nurture.doctor.identity import Carrier, Identity, OurKey
+from nurture.doctor.rules import is_aligned
+from nurture.doctor.servers import Door
+from nurture.relays.hosts import find_profile_at
+
+if TYPE_CHECKING:
+    from nurture.app.house import App
+
+
+def identity_of(house: "App") -> Identity:
+    """The domains we write from, the keys that sign for them, the relays that carry our mail."""
+    domains = domains_of(house)
+    return Identity(
+        domains=domains,
+        return_path=house.return_path_domain,
+        inbound=house.settings.inbound.domain,
+        keys=tuple(
+            OurKey(one.domain, one.name, key.record, one.state, key.algorithm)
+            for one in house.dkim_folder.list_keys()
+            if one.state is not State.RETIRED
+            for key in [one.load()]
+        ),
+        carriers=tuple(_carrier(host, domains[0]) for host in house.relay_hosts),
+    )
+
+
+def domains_of(house: "App") -> tuple[str, ...]:
+    """Every domain that a mail may be from, the usual one first."""
+    declared = house.declared
+    owners = [one["email"].rpartition("@")[2].lower() for one in declared.operators]
+    named = [one.domain for one in (declared.default_sender, *declared.senders.values())]
+    found = (*named, *(domain for domain in owners if domain in declared.sender_domains))
+    return tuple(dict.fromkeys(domain for domain in found if domain)) or ("",)
+
+
+def doors_of(house: "App") -> list[Door]:
+    """Where our mail is handed over."""
+    relays = house.settings.relays or (house.settings.smtp,)
+    return [Door(one.host, one.port, "implicit" if one.tls == "implicit" else "starttls") for one in relays]
+
+
+def _carrier(host: str, domain: str) -> Carrier:
+    profile = find_profile_at(host)
+    if profile is None:
+        return Carrier(host, is_ours=not is_loopback(host) and is_aligned(host, domain))
+    return Carrier(
+        host,
+        include=profile.names.spf,
+        signs=profile.names.dkim != "ours",
+        replaces_return_path=profile.changes.return_path == "replaced",
+    )

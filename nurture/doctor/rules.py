@@ -1,0 +1,68 @@
+"""What records say about a domain, and whether two domains belong together. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+#: Second-level names under which countries register, so that "acme.co.uk" is an organization and "co.uk" is none. The
+#: whole list (publicsuffix.org) is long and changes; who has another ending is told about DMARC by its tree anyway.
+_SECOND_LEVEL = frozenset({
+    "ac", "co", "com", "edu", "gen", "go", "gob", "gouv", "gov", "gv", "ltd", "me", "mil", "ne", "net", "nom", "or", "org",
+    "plc", "sch",
+})  # fmt: skip
+_COUNTRY = re.compile(r"[a-z]{2}")
+_TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
+
+
+def read_tags(record: str) -> dict[str, str]:
+    """The tags of a record as DKIM and DMARC write them (RFC 6376, 3.2); of one that comes twice, the first."""
+    found: dict[str, str] = {}
+    for part in record.split(";"):
+        tag = _TAG.fullmatch(part)
+        if tag:
+            found.setdefault(tag[1].lower(), tag[2].strip())
+    return found
+
+
+def organization_of(domain: str) -> str:
+    """The domain that somebody registered, as far as its shape tells."""
+    labels = domain.lower().strip(".").split(".")
+    is_country = len(labels) > 2 and _COUNTRY.fullmatch(labels[-1]) is not None and labels[-2] in _SECOND_LEVEL
+    return ".".join(labels[-3 if is_country else -2 :])
+
+
+def is_aligned(one: str, other: str, *, strictly: bool = False) -> bool:
+    """Whether DMARC takes two domains for one (RFC 7489, 3.1)."""
+    one, other = one.lower().strip("."), other.lower().strip(".")
+    return one == other or (not strictly and bool(one) and organization_of(one) == organization_of(other))
+
+
+def up_from(domain: str) -> Iterator[str]:
+    """A domain and those above it, as far as an organization may be."""
+    domain = domain.lower().strip(".")
+    while "." in domain:
+        yield domain
+        if domain == organization_of(domain):
+            return
+        domain = domain.partition(".")[2]
+
+
+def public_key_of(record: str) -> str | None:
+    """The key that a DKIM record shows, without blanks; None for what is no such record."""
+    tags = read_tags(record)
+    if "p" not in tags or tags.get("v", "DKIM1") != "DKIM1":
+        return None
+    return re.sub(r"\s+", "", tags["p"])
+
+
+def fault_of_policy(policy: Mapping[str, str]) -> str:
+    """What is wrong with a DMARC record; nothing: the empty text."""
+    if policy.get("p", "").lower() not in {"none", "quarantine", "reject"}:
+        return f"p={policy.get('p', '')} is no policy: none, quarantine or reject"
+    share = policy.get("pct", "100")
+    if not (share.isdigit() and int(share) <= 100):
+        return f"pct={share} is no share"
+    for tag in ("rua", "ruf"):
+        for address in filter(None, (one.strip() for one in policy.get(tag, "").split(","))):
+            if not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+", address):
+                return f"{tag} names {address}, which is no address; write it as mailto:dmarc@your-domain.example"
+    return ""

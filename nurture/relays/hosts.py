@@ -1,0 +1,23 @@
+"""Which known relay stands behind a host of the settings, and which headers those relays write anew."""
+
+from collections.abc import Iterable
+
+from nurture.relays.profiles import Profile, list_profiles
+
+
+def find_profile_at(host: str) -> Profile | None:
+    """The relay at that host; None for one that nobody described."""
+    wanted = host.lower().rstrip(".")
+    for one in list_profiles():
+        hosts = {one.server.host, *one.server.region_hosts.values(), *map(one.host_in, one.server.regions)}
+        if wanted and wanted in hosts:
+            return one
+    return None
+
+
+def rewritten_by(hosts: Iterable[str]) -> frozenset[bytes]:
+    """Headers, in small letters, that no signature of ours may cover, because one of these relays puts its own."""
+    found = (find_profile_at(host) for host in hosts)
+    is_replaced = any(one is not None and one.changes.message_id == "replaced" for one in found)
+    # Who replaces the one may replace the other: Amazon SES does (docs.aws.amazon.com/ses, "Manual DKIM signing").
+    return frozenset({b"message-id", b"date"}) if is_replaced else frozenset()
