@@ -18,7 +18,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from nurture.app import language
+from nurture.conditions import parse
 from nurture.contacts.store import Contact, count_contacts
+from nurture.database.conditions import Clause
 from nurture.database.engine import Database, Session
 from tests.support.databases import Databases
 
@@ -130,8 +132,7 @@ def plan_of(session: Session, text: str) -> Mapping[str, Any]:
 
     sa.event.listen(connection, "before_cursor_execute", explain, retval=True)
     try:
-        clause = language().clause(session, text, RESTS_ON, NOW)
-        counting = sa.select(sa.func.count()).select_from(Contact).where(clause)
+        counting = sa.select(sa.func.count()).select_from(Contact).where(_clause(session, text))
         explained: Any = connection.execute(counting).scalar_one()
     finally:
         sa.event.remove(connection, "before_cursor_execute", explain)
@@ -179,13 +180,19 @@ def main() -> None:
         databases.close()
 
 
+def _clause(session: Session, text: str) -> Clause:
+    spoken = language()
+    words = spoken.words(RESTS_ON)
+    return spoken.clause_of(session, parse(text, words), words, NOW, of_everybody=True)
+
+
 def _measure(database: Database, text: str, rounds: int) -> tuple[int, float]:
     took = []
     count = 0
     for _ in range(rounds):
         with database.reading() as session:
             began = time.monotonic()
-            count = count_contacts(session, language().clause(session, text, RESTS_ON, NOW))
+            count = count_contacts(session, _clause(session, text))
             took.append(time.monotonic() - began)
     return count, statistics.median(took)
 

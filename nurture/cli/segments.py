@@ -117,13 +117,14 @@ def _parsed(text: str, words: "Words", where: str) -> "Condition":
 def _count(session: "Session", house: "App", condition: "Condition", words: "Words") -> int:
     from nurture.contacts.store import count_contacts
 
-    return count_contacts(session, house.language.clause_of(session, condition, words, house.clock.now()))
+    now = house.clock.now()
+    return count_contacts(session, house.language.clause_of(session, condition, words, now, of_everybody=True))
 
 
 def _some(session: "Session", house: "App", condition: "Condition", words: "Words") -> list[dict[str, Any]]:
     from nurture.contacts.store import sample_contacts
 
-    clause = house.language.clause_of(session, condition, words, house.clock.now())
+    clause = house.language.clause_of(session, condition, words, house.clock.now(), of_everybody=True)
     return [
         {
             "email": one.email, "company": one.company, "country": one.country, "stage": one.stage, "score": one.score,

@@ -64,8 +64,11 @@ class Language:
         condition, words = self._parsed[key]
         return self.clause_of(session, condition, words, now)
 
-    def clause_of(self, session: Session, condition: Condition, words: Words, now: datetime) -> Clause:
-        vocabulary = store.vocabulary(words.fields)
+    def clause_of(
+        self, session: Session, condition: Condition, words: Words, now: datetime, *, of_everybody: bool = False
+    ) -> Clause:
+        """A condition as a clause on `contact`; `of_everybody` if it is asked of all contacts and not of a few."""
+        vocabulary = store.vocabulary(words.fields, of_everybody=of_everybody)
         for lend in self.lenders:
             vocabulary |= lend(session, now)
         return to_clause(condition, vocabulary)

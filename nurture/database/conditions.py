@@ -4,14 +4,14 @@
 false, never NULL, so that `not` means the same as in `conditions.holds`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from nurture.conditions import AllOf, AnyOf, Asks, Compare, Condition, Missing, Not, OneOf
+from nurture.conditions import AllOf, AnyOf, Asks, Compare, Condition, Missing, Not, OneOf, walk
 
 Clause = ColumnElement[bool]
 
@@ -22,9 +22,13 @@ class Vocabulary:
 
     fields: Mapping[str, ColumnElement[Any]]
     predicates: Mapping[str, Callable[[Mapping[str, object]], Clause]]
+    #: Who satisfies any of these clauses, each looked up by itself; None where an `or` is asked person by person.
+    unite: Callable[[Sequence[Clause]], Clause] | None = None
 
     def __or__(self, other: "Vocabulary") -> "Vocabulary":
-        return Vocabulary({**self.fields, **other.fields}, {**self.predicates, **other.predicates})
+        return Vocabulary(
+            {**self.fields, **other.fields}, {**self.predicates, **other.predicates}, self.unite or other.unite
+        )
 
 
 _COMPARISONS: dict[str, Callable[[ColumnElement[Any], Any], Clause]] = {
@@ -43,7 +47,10 @@ def to_clause(condition: Condition, vocabulary: Vocabulary) -> Clause:
         case AllOf(parts):
             return sa.and_(sa.true(), *(to_clause(part, vocabulary) for part in parts))
         case AnyOf(parts):
-            return sa.or_(sa.false(), *(to_clause(part, vocabulary) for part in parts))
+            clauses = [to_clause(part, vocabulary) for part in parts]
+            if vocabulary.unite and any(isinstance(one, Asks) for one in walk(condition)):
+                return vocabulary.unite(clauses)
+            return sa.or_(sa.false(), *clauses)
         case Not(part):
             return sa.not_(to_clause(part, vocabulary))
         case Missing(name):

@@ -417,6 +417,7 @@ def test_python_and_sql_part_a_crowd_alike_at_every_depth(
     alone = [text for name, one in sorted(LANGUAGE.predicates.items()) for text in drawn(asked(name, one), 12)]
     texts = [*alone, *drawn(comparisons(), 100), *(text for depth in range(1, 5) for text in drawn(nested(depth), 60))]
     parting: set[str] = set()
+    words = LANGUAGE.words(RESTS_ON)
     with world.reading() as session:
         version = get_campaign(session, "sequence", "evaluators").version_id
         assert version is not None
@@ -427,6 +428,9 @@ def test_python_and_sql_part_a_crowd_alike_at_every_depth(
             clause = LANGUAGE.clause(session, text, RESTS_ON, NOW)
             by_sql = set(session.scalars(sa.select(col(Contact.id)).where(clause)))
             assert by_sql == {i for i in ids if holds(parse(text, WORDS), known[i])}, text
+            if " or " in text:  # asked of everybody, each part of it is found apart
+                united = LANGUAGE.clause_of(session, parse(text, words), words, NOW, of_everybody=True)
+                assert set(session.scalars(sa.select(col(Contact.id)).where(united))) == by_sql, text
             if 0 < len(by_sql) < len(ids):
                 parting.add(text)
     record_property(
