@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from nurture.adapters.smtp import Relay
 from nurture.app.declaring import length_of
 from nurture.app.house import App, language
 from nurture.clock import Clock, SystemClock
@@ -12,6 +11,7 @@ from nurture.database.engine import Database, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
 from nurture.database.journal import Journal
 from nurture.database.migrating import ensure_schema
+from nurture.delivery.rules import is_loopback
 from nurture.errors import BadSettings
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
 from nurture.tokens import AddressHasher, TokenKeys
@@ -79,9 +79,11 @@ def _offset(settings: Settings) -> timedelta:
     text = settings.clock.offset
     if not text:
         return timedelta(0)
-    if not Relay(settings.smtp.host, settings.smtp.port).is_loopback:
-        raise BadSettings(
-            f"clock.offset is set and smtp.host is {settings.smtp.host}; a rehearsal needs a relay on this machine. "
-            "Take the offset away, or set smtp.host to 127.0.0.1."
-        )
+    hosts = {f"relays.{one.name}.host": one.host for one in settings.relays} or {"smtp.host": settings.smtp.host}
+    for key, host in hosts.items():
+        if not is_loopback(host):
+            raise BadSettings(
+                f"clock.offset is set and {key} is {host}; a rehearsal needs a relay on this machine. "
+                f"Take the offset away, or set {key} to 127.0.0.1."
+            )
     return length_of("clock.offset", text)

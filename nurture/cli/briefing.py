@@ -104,7 +104,8 @@ def _say_boundary(house: "App") -> None:
     if boundary.is_by_mail_alone:
         say(f"Readers leave by mail, so at most {MOST_BY_MAIL_ALONE:,} marketing mails leave in 24 hours.")
     if boundary.relay_is_loopback:
-        say(f"The relay {house.relay.host}:{house.relay.port} is on this machine; nothing leaves it.")
+        where = ", ".join(f"{relay.host}:{relay.port}" for relay in house.relays)
+        say(f"The relay {where} is on this machine; nothing leaves it.")
     elif not boundary.only_to:
         warn("sending.only_to is empty, so real mail goes to senders.test_domains only.")
     elif "*" not in boundary.only_to:

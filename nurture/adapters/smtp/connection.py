@@ -35,6 +35,7 @@ class SmtpConnection:
         self._size_limit = int(limit) if limit.isdecimal() else 0
         self._takes_utf8 = "SMTPUTF8" in offers
         self._takes_dsn = "DSN" in offers
+        self._first_lines = relay.first_lines
         self._patience_after_dot = _PATIENCE_AFTER_DOT * relay.timeout_seconds
         self.relay = relay.name
         self.can_pipeline = "PIPELINING" in offers
@@ -77,6 +78,8 @@ class SmtpConnection:
             self._talk.end("the mail could not be written")
             because = "the mail has a line that does not end with CR LF (RFC 5321, 2.3.8)"
             return self._outcome(Heard.REJECTED, None, because)
+        if self._first_lines:
+            data = self._first_lines + data
         if ahead is not None:
             data = self._with_ahead(data, ahead)
         talk = self._talk
@@ -132,7 +135,7 @@ class SmtpConnection:
     def _mail(self, envelope: Envelope) -> str:
         command = f"MAIL FROM:<{envelope.mail_from}>"
         if self._takes_size and envelope.size:
-            command = f"{command} SIZE={envelope.size}"
+            command = f"{command} SIZE={envelope.size + len(self._first_lines)}"
         if self._takes_dsn and envelope.report_as:
             command = f"{command} RET=HDRS ENVID={_xtext(envelope.report_as)}"
         if not (envelope.mail_from.isascii() and envelope.rcpt_to.isascii()):

@@ -96,6 +96,8 @@ async def _sign_in(conversation: Conversation, relay: Relay, offers: Mapping[str
         case _:
             reply = await conversation.ask(f"AUTH PLAIN {_plain(relay)}")
     if reply.code != 235:
+        if mechanism == "XOAUTH2" and relay.forget_token is not None:
+            relay.forget_token()
         raise _Unusable(f"signing in as {relay.username} failed: {reply}")
 
 

@@ -28,8 +28,12 @@ class Relay:
     auth: SigningIn = "auto"
     connections: int = 4
     route: Route = field(default_factory=Route)
+    #: Lines that stand above every mail that goes through it.
+    headers: tuple[str, ...] = ()
     #: A fresh OAuth token for each sign-in; may take its time, for it is asked in a thread. None: the password is one.
     token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    #: Told when the relay did not take that token.
+    forget_token: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_loopback(self) -> bool:
@@ -38,6 +42,11 @@ class Relay:
     @property
     def must_encrypt(self) -> bool:
         return self.tls in {"starttls", "implicit"} or (self.tls == "auto" and not self.is_loopback)
+
+    @cached_property
+    def first_lines(self) -> bytes:
+        """The headers of its own, as they are written."""
+        return "".join(f"{line}\r\n" for line in self.headers).encode("ascii")
 
     @cached_property
     def tls_context(self) -> ssl.SSLContext:

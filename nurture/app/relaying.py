@@ -1,0 +1,71 @@
+"""The relays of settings.toml as the adapter knows them, each with whatever lets us in."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from nurture.adapters.oauth import Provider, TokenSource
+from nurture.adapters.smtp import Relay
+from nurture.delivery.routing import Route
+from nurture.errors import BadSettings
+from nurture.relays.oauth import Client
+from nurture.relays.profiles import list_profiles
+from nurture.settings import Settings
+from nurture.settings.sections import RelaySettings
+from nurture.settings.writing import renew_secret
+
+
+def relays_of(settings: Settings, folder: Path, elapsed: Callable[[], float]) -> tuple[Relay, ...]:
+    """Every relay that mail may go to: those of `[[relays]]`, else the one of `[smtp]`."""
+    smtp = settings.smtp
+    twice = [name for name, count in Counter(one.name for one in settings.relays).items() if count > 1]
+    if twice:
+        raise BadSettings(f"relays.name: two relays are called {twice[0]}; give each a name of its own.")
+    if not settings.relays:
+        return (
+            Relay(
+                smtp.host, smtp.port, smtp.tls, smtp.username, smtp.password, smtp.timeout_seconds, auth=smtp.auth,
+                connections=smtp.connections, hello=_hello(settings),
+            ),
+        )  # fmt: skip
+    return tuple(relay_named(settings, one.name, elapsed, _keeping(folder, one.name)) for one in settings.relays)
+
+
+def relay_named(settings: Settings, name: str, elapsed: Callable[[], float], keep: Callable[[str], None]) -> Relay:
+    """One of `[[relays]]`; `keep` is told a refresh token that took the place of the last one."""
+    one = next(one for one in settings.relays if one.name == name)
+    route = Route(
+        one.name,
+        one.weight,
+        frozenset(sender.lower() for sender in one.senders),
+        frozenset(domain.lower() for domain in one.domains),
+    )
+    source = _token_of(one, elapsed, keep)
+    return Relay(
+        one.host, one.port, one.tls, one.username, one.password, settings.smtp.timeout_seconds, name=one.name,
+        auth=one.auth, connections=one.connections, route=route, token=source,
+        forget_token=source.forget if source else None,
+        headers=one.headers, hello=_hello(settings),
+    )  # fmt: skip
+
+
+def _hello(settings: Settings) -> str:
+    """How we introduce ourselves: some relays let nobody in who is called localhost."""
+    domain = settings.senders.default.email.rpartition("@")[2]
+    return domain if domain.isascii() and "." in domain else "localhost"
+
+
+def _token_of(one: RelaySettings, elapsed: Callable[[], float], keep: Callable[[str], None]) -> TokenSource | None:
+    """Where the tokens of a relay come from, if it wants any."""
+    if one.auth != "xoauth2" or not one.token_url:
+        return None
+    again = f"nurture connect {one.provider or 'own'}" + (f" --name {one.name}" if one.name != one.provider else "")
+    if not one.refresh_token:
+        raise BadSettings(f"relays.{one.name}: nobody has signed in there yet; type `{again}`.")
+    client = Client(one.client_id, one.token_url, one.scope, one.client_secret)
+    hosts = next((known.oauth_hosts for known in list_profiles() if known.name == one.provider), frozenset[str]())
+    return TokenSource(Provider(client, hosts), one.refresh_token, elapsed, keep, again)
+
+
+def _keeping(folder: Path, name: str) -> Callable[[str], None]:
+    return lambda token: renew_secret(folder, ("relays", name, "refresh_token"), token)
