@@ -7,7 +7,6 @@ import typer
 
 from nurture.cli.output import emit, read_id, say, shown, table
 from nurture.cli.workspace import opened
-from nurture.timing import in_words
 
 if TYPE_CHECKING:
     from nurture.app import App
@@ -70,6 +69,8 @@ def _lines(story: dict[str, Any]) -> list[str]:
 
 
 def _due(verdict: str, due_at: datetime, now: datetime) -> str:
+    from nurture.timing import in_words
+
     if verdict != "waiting":
         return verdict
     if due_at < now:
