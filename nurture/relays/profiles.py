@@ -82,6 +82,13 @@ class OAuth(_Part):
     asks_secret: bool = Field(False, description="The client has a secret besides its number.")
     client: str = Field("", description="Where one gets the number of a client, as a question.")
 
+    @staticmethod
+    def at(url: str, tenant: str) -> str:
+        """An address, for an organization."""
+        if not re.fullmatch(r"[A-Za-z0-9.-]*", tenant):
+            raise BadInput(f'"{tenant}" is no directory (tenant); copy its number from the Entra admin center.')
+        return url.replace("{tenant}", tenant)
+
     @model_validator(mode="after")
     def _is_complete(self) -> "OAuth":
         needed = self.device_url if self.flow == "device" else self.authorize_url
@@ -183,6 +190,47 @@ class Profile(_Part):
         """The only hosts that are asked for tokens."""
         urls = (self.oauth.token_url, self.oauth.device_url, self.oauth.authorize_url) if self.oauth else ()
         return frozenset(urlsplit(url).hostname or "" for url in urls if url)
+
+    def told(self) -> list[tuple[str, str]]:
+        """What is known about it, one line for each thing, with what the thing is called."""
+        server, limits, changes = self.server, self.limits, self.changes
+        numbers = [
+            f"{value:,g} {word}"
+            for value, word in (
+                (limits.per_second, "a second"), (limits.per_hour, "an hour"), (limits.per_day, "in 24 hours"),
+                (limits.connections, "connections"),
+            )
+            if value
+        ]  # fmt: skip
+        replaced = f"Message-ID {changes.message_id}, Return-Path {changes.return_path}."
+        return [
+            (
+                "Server",
+                f"{server.host or 'yours'}, port {server.port}, TLS: {server.tls}, PIPELINING: {server.pipelining}",
+            ),
+            *([("Regions", ", ".join(server.regions))] if server.regions else []),
+            ("Sign in", ", ".join(self.sign_in.kinds)),
+            ("Limits", f"{', '.join(numbers)}. {limits.says}"),
+            *(
+                [("Headers", ", ".join(f"{name}: {value}" for name, value in self.headers.items()))]
+                if self.headers
+                else []
+            ),
+            ("What it changes", f"{replaced} {changes.says}".strip()),
+            ("Bounces", self.bounces),
+            (
+                "Terms",
+                " ".join(
+                    [self.terms.says, *([f"Accepted: {', '.join(self.terms.accepts)}."] if self.terms.accepts else [])]
+                ),
+            ),
+            *([("SPF", f"include:{self.names.spf}. {self.names.spf_says}")] if self.names.spf else []),
+            ("DKIM", self.names.dkim_says),
+        ]
+
+    def sourced(self) -> list[str]:
+        """Where its facts come from."""
+        return [f"{one.what}: {one.url} ({one.checked_on})" for one in self.sources]
 
     def host_in(self, region: str) -> str:
         """Its host in a region."""

@@ -112,3 +112,8 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def renew_secret(workspace: Path, key: Key, secret: str) -> None:
+    """Write down a secret that took the place of another one, such as a refresh token."""
+    write(workspace, Wanted(secrets={key: secret}))

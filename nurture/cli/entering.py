@@ -1,0 +1,151 @@
+"""The way into a relay: what `nurture connect` has to know, asked for where no option said it, and the sign-in itself."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from nurture.adapters.oauth import Landing, Provider, wait_for_consent
+from nurture.app.connecting import Answers
+from nurture.cli.output import warn
+from nurture.cli.questions import ask, ask_secret, choose
+from nurture.clock import SystemClock
+from nurture.contacts.addresses import read_address
+from nurture.errors import BadInput, NotAllowed
+from nurture.relays.oauth import Client, Token
+from nurture.relays.profiles import Profile, SignIn
+from nurture.settings import Settings
+from nurture.toml.editing import Value
+
+#: How long a page may stay open before somebody agrees.
+_PATIENCE_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options said about the way in."""
+
+    region: str
+    host: str
+    port: int
+    sign_in: str
+    username: str
+    password_file: Path | None
+    client_id: str
+    client_secret_file: Path | None
+    tenant: str
+    token_url: str
+    device_url: str
+    scope: str
+
+
+def gather_answers(
+    profile: Profile,
+    settings: Settings,
+    name: str,
+    sender_name: str,
+    sender: str,
+    asked: Asked,
+    given: dict[str, Value],
+) -> Answers:
+    """Everything that has to be known, asked for in the order in which people have it at hand."""
+    default = settings.senders.default
+    who = sender_name or ask("Your name, as readers see it", "--sender-name", default.name)
+    email = read_address(sender or ask("Your address, which mail comes from", "--sender", default.email)).email
+    server = profile.server
+    region = asked.region
+    if server.regions and not region:
+        region = choose(server.region_question, "--region", server.regions)
+    if server.host and asked.host:
+        raise BadInput(f"--host: {profile.title} is at {server.host}; connect any other relay as own.")
+    host = profile.host_in(region) or asked.host or ask("Host of the relay", "--host")
+    sign_in = _way_in(profile, asked.sign_in)
+    username = asked.username
+    if sign_in != "address" and not username:
+        is_mailbox = profile.oauth is not None
+        username = ask(
+            profile.sign_in.username, "--username", email if is_mailbox else "", may_be_empty=profile.name == "own"
+        )
+    password, client, refresh_token = "", None, ""
+    if sign_in == "oauth":
+        client, refresh_token = _sign_in(profile, asked)
+    elif sign_in == "password" and username:
+        password = ask_secret(profile.sign_in.password, "--password-file", asked.password_file)
+    return Answers(
+        profile, name, who, email, host, asked.port or server.port, server.tls, username, sign_in, password, client,
+        refresh_token, given,
+    )  # fmt: skip
+
+
+def _way_in(profile: Profile, said: str) -> SignIn:
+    """How to sign in; a relay of one's own does so by password unless somebody says otherwise."""
+    kinds = profile.sign_in.kinds
+    if not said and (len(kinds) == 1 or profile.name == "own"):
+        return kinds[0]
+    wanted = said or choose("How to sign in", "--sign-in", kinds)
+    for kind in kinds:
+        if kind == wanted:
+            return kind
+    raise BadInput(f'--sign-in: {profile.title} has no way in by "{wanted}", but by {", ".join(kinds)}.')
+
+
+def _sign_in(profile: Profile, asked: Asked) -> tuple[Client, str]:
+    """A refresh token, for which somebody agrees on a page of the provider's."""
+    oauth = profile.oauth
+    client_id = asked.client_id or ask(oauth.client if oauth else "Number of your app (client ID)", "--client-id")
+    tenant = ""
+    if oauth and oauth.asks_tenant:
+        tenant = asked.tenant or ask("Directory (tenant) ID", "--tenant")
+    secret = ""
+    if asked.client_secret_file or (oauth and oauth.asks_secret):
+        secret = ask_secret("Secret of your app", "--client-secret-file", asked.client_secret_file)
+    if oauth is None:
+        token_url = asked.token_url or ask("Address that gives tokens", "--token-url")
+        device_url = asked.device_url or ask("Address that gives codes (RFC 8628)", "--device-url")
+        scope = asked.scope or ask("Scope", "--scope", may_be_empty=True)
+        return _by_device(Provider(Client(client_id, token_url, scope, secret)), device_url)
+    client = Client(client_id, oauth.at(oauth.token_url, tenant), oauth.scope, secret)
+    provider = Provider(client, profile.oauth_hosts)
+    if oauth.flow == "device":
+        return _by_device(provider, oauth.at(oauth.device_url, tenant))
+    return _by_page(provider, oauth.authorize_url)
+
+
+def _by_device(provider: Provider, device_url: str) -> tuple[Client, str]:
+    shown = provider.ask_for_code(device_url)
+    warn(f"\nOpen {shown.verification_uri} on any device and type this code: {shown.user_code}\nWaiting …")
+    token = wait_for_consent(provider, shown, SystemClock().elapsed, time.sleep)
+    return provider.client, _lasting(token)
+
+
+def _by_page(provider: Provider, authorize_url: str) -> tuple[Client, str]:
+    state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(48)
+    landing = Landing()
+    try:
+        page = provider.client.page(authorize_url, landing.address, state, verifier)
+        warn(f"\nOpen this page in a browser on this machine and agree:\n  {page}\nWaiting …")
+        code = landing.wait(state, _PATIENCE_SECONDS, SystemClock().elapsed)
+        return provider.client, _lasting(provider.redeem(code, landing.address, verifier))
+    finally:
+        landing.close()
+
+
+def _lasting(token: Token) -> str:
+    """What brings further tokens; one that ends in an hour and has no successor is of no use here."""
+    if not token.refresh_token:
+        raise NotAllowed("the provider gave a token that cannot be renewed; ask for offline access in the scope.")
+    return token.refresh_token
+
+
+def find_recipient(settings: Settings, answers: Answers, to: str) -> str:
+    """Who gets the test: one of us."""
+    if not to:
+        return answers.sender_email
+    address = read_address(to)
+    people = {one.email.lower() for one in settings.operators} | {answers.sender_email.lower()}
+    domains = {one.lower() for one in settings.senders.test_domains}
+    if address.email.lower() not in people and address.domain not in domains:
+        raise NotAllowed(
+            f"--to: {to} is neither an operator of settings.toml nor in senders.test_domains; a test goes to us."
+        )
+    return address.email

@@ -1,0 +1,56 @@
+"""How a command asks: on stderr, so that stdout stays one document; never a second time what an option said."""
+
+import getpass
+import sys
+from pathlib import Path
+
+from nurture.errors import BadInput, did_you_mean
+
+
+def is_there_somebody() -> bool:
+    """Whether anybody could answer."""
+    return sys.stdin.isatty()
+
+
+def ask(question: str, option: str, proposed: str = "", *, may_be_empty: bool = False) -> str:
+    """What somebody types, or what is proposed if they only press return; where nobody is, the option must have said it."""
+    if not is_there_somebody():
+        if proposed or may_be_empty:
+            return proposed
+        raise BadInput(f"{option} is missing, and there is nobody to ask: {question[:1].lower()}{question[1:]}.")
+    while True:
+        sys.stderr.write(f"{question}{f' [{proposed}]' if proposed else ''}: ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            raise KeyboardInterrupt
+        answer = line.strip() or proposed
+        if answer or may_be_empty:
+            return answer
+
+
+def choose(question: str, option: str, among: tuple[str, ...]) -> str:
+    """One of these, the first being proposed."""
+    while True:
+        answer = ask(f"{question} ({', '.join(among)})", option, among[0])
+        if answer in among:
+            return answer
+        problem = f'"{answer}" is not one of {", ".join(among)}.{did_you_mean(answer, among)}'
+        if not is_there_somebody():
+            raise BadInput(f"{option}: {problem}")
+        sys.stderr.write(f"{problem}\n")
+
+
+def ask_secret(question: str, option: str, file: Path | None) -> str:
+    """A secret: from a file ("-": stdin), or typed without being shown."""
+    if file is not None:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        if not text.strip():
+            raise BadInput(f"{option}: {file} is empty.")
+        # What an editor puts behind the last line is not meant.
+        return text.rstrip("\r\n")
+    if not is_there_somebody():
+        raise BadInput(f"{option} is missing, and there is nobody to ask; it names a file, or - for stdin.")
+    while True:
+        if answer := getpass.getpass(f"{question} (not shown): "):
+            return answer

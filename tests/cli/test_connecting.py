@@ -1,0 +1,270 @@
+"""`nurture connect`: what is asked, what is tried, what is written, and that nothing is otherwise."""
+
+import base64
+import stat
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nurture.settings import read_settings
+from nurture.toml.editing import put
+from tests.support.beside import scripted_beside
+from tests.support.providers import CODE, PENDING, REVOKED, TOKEN, TokenProvider, running_provider
+from tests.support.scripts import Script, ScriptedRelay
+from tests.support.terminals import Terminal
+from tests.support.typists import typing
+
+PASSWORD = 'pass word, with # and "quotes"'
+SIGNS_IN: Script = {"EHLO": "250-relay.example\n250-PIPELINING\n250 AUTH PLAIN LOGIN XOAUTH2"}
+
+
+@pytest.fixture
+def relay() -> Iterator[ScriptedRelay]:
+    """A relay with sign-in."""
+    with scripted_beside(SIGNS_IN) as running:
+        yield running
+
+
+@pytest.fixture
+def oauth() -> Iterator[TokenProvider]:
+    with running_provider() as running:
+        yield running
+
+
+def _own(relay: ScriptedRelay, *more: str) -> list[str]:
+    return ["connect", "own", "--host", "127.0.0.1", "--port", str(relay.port), "--username", "dana", *more]
+
+
+def _by_oauth(relay: ScriptedRelay, oauth: TokenProvider, *more: str) -> list[str]:
+    said = ["--sign-in", "oauth", "--client-id", "app-1", "--token-url", oauth.url, "--device-url", oauth.url]
+    return _own(relay, *said, "--scope", "send", *more)
+
+
+def _password(terminal: Terminal, text: str = PASSWORD) -> list[str]:
+    return ["--password-file", terminal.write(f"{text}\n", "password.txt")]
+
+
+def _files(workspace: Path) -> dict[str, bytes]:
+    """Every file of the workspace but the database."""
+    paths = [path for path in workspace.rglob("*") if path.is_file() and not path.name.startswith("nurture.db")]
+    return {str(path.relative_to(workspace)): path.read_bytes() for path in paths}
+
+
+def _signed_in_with(relay: ScriptedRelay) -> bytes:
+    line = next(line for line in relay.heard if line.startswith("AUTH"))
+    return base64.b64decode(line.split()[2])
+
+
+def test_a_relay_is_tried_with_a_real_mail_and_only_then_written(terminal: Terminal, relay: ScriptedRelay) -> None:
+    before = (terminal.workspace / "settings.toml").read_text(encoding="utf-8")
+    out, err = terminal.type(*_own(relay), *_password(terminal))
+    assert "took the test for dana@acme.example: 250 2.0.0 taken as 4711" in out
+    assert _signed_in_with(relay) == f"\0dana\0{PASSWORD}".encode()
+    [body] = relay.bodies
+    assert b"Subject: nurture can send through A relay of your own" in body
+    assert b"From: Dana Reed <dana@acme.example>" in body
+    after = (terminal.workspace / "settings.toml").read_text(encoding="utf-8")
+    assert after.startswith(before)
+    [written] = read_settings(terminal.workspace, {}).relays
+    assert (written.name, written.provider, written.host, written.port) == ("own", "own", "127.0.0.1", relay.port)
+    assert (written.username, written.password) == ("dana", PASSWORD)
+    secrets = terminal.workspace / ".nurture" / "secrets"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    assert "password" not in after
+    assert PASSWORD not in out + err
+
+
+def test_run_again_it_changes_the_same_relay_and_leaves_what_its_owner_changed(
+    terminal: Terminal, relay: ScriptedRelay
+) -> None:
+    terminal.type(*_own(relay), *_password(terminal))
+    terminal.edit("settings.toml", "per_day = 0", "per_day = 900 # as agreed with the host")
+    terminal.type(*_own(relay, "--per-second", "3"), *_password(terminal, "a new one"))
+    [written] = read_settings(terminal.workspace, {}).relays
+    assert (written.password, written.per_day, written.per_second) == ("a new one", 900, 3)
+    assert "# as agreed with the host" in (terminal.workspace / "settings.toml").read_text(encoding="utf-8")
+    terminal.type(*_own(relay, "--name", "second"), *_password(terminal))
+    assert [one.name for one in read_settings(terminal.workspace, {}).relays] == ["own", "second"]
+    assert [one.password for one in read_settings(terminal.workspace, {}).relays] == ["a new one", PASSWORD]
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (
+            {"AUTH": "535 5.7.8 wrong password"},
+            r"A relay of your own: 127.0.0.1:PORT: signing in as dana failed: 535 5.7.8 wrong password. Nothing was written.",
+        ),
+        (
+            {"RCPT": "550 5.7.1 verify your domain first"},
+            "A relay of your own did not take the test: 550 5.7.1 verify your domain first. Nothing was written.",
+        ),
+        (
+            {".": "554 5.7.1 looks like spam"},
+            "A relay of your own did not take the test: 554 5.7.1 looks like spam. Nothing was written.",
+        ),
+    ],
+)
+def test_what_does_not_work_is_not_written(terminal: Terminal, script: Script, sentence: str) -> None:
+    before = _files(terminal.workspace)
+    with scripted_beside({**SIGNS_IN, **script}) as relay:
+        said = terminal.refused(*_own(relay), *_password(terminal))
+        assert said == sentence.replace("PORT", str(relay.port))
+    assert _files(terminal.workspace) == before
+
+
+def test_a_known_relay_brings_its_limits_headers_and_terms(terminal: Terminal) -> None:
+    report = terminal.json(
+        "connect", "postmark", "--username", "key", "--no-test", "--sender", "dana@news.acme.example", "--sender-name",
+        "Dana", *_password(terminal),
+    )  # fmt: skip
+    settings = read_settings(terminal.workspace, {})
+    [written] = settings.relays
+    assert (written.host, written.port, written.tls) == ("smtp-broadcasts.postmarkapp.com", 587, "starttls")
+    assert written.headers == ("X-PM-Message-Stream: broadcast", "X-PM-KeepID: true")
+    assert written.accepts == ("double-opt-in", "opt-in")
+    assert (settings.senders.default.name, settings.senders.default.email) == ("Dana", "dana@news.acme.example")
+    assert settings.senders.domains == ("acme.example", "news.acme.example")
+    assert report["tested"] is False
+    assert (
+        "mail to people on any other basis than double-opt-in, opt-in waits (relays.accepts)." in report["remarks"][1]
+    )
+    assert any("nurture publish" in step for step in report["next"])
+
+
+def test_regions_have_hosts_and_a_relay_in_the_way_is_named(terminal: Terminal) -> None:
+    settings = terminal.workspace / "settings.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(put(text, ("smtp", "host"), "mail.acme.example", file="settings.toml"), encoding="utf-8")
+    more = ["--region", "eu-central-1", "--username", "AKIA", "--header", "X-SES-CONFIGURATION-SET: news", "--no-test"]
+    report = terminal.json("connect", "ses", *more, *_password(terminal))
+    assert report["host"] == "email-smtp.eu-central-1.amazonaws.com"
+    assert report["headers"] == ["X-SES-CONFIGURATION-SET: news"]
+    assert report["limits"] == {"connections": 10, "per_second": 14, "per_hour": 0, "per_day": 50_000}
+    assert "[smtp] (mail.acme.example) counts no more" in report["remarks"][1]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["postmrk"], 'there is no relay "postmrk". Did you mean "postmark"? `nurture relays` lists them; any other one is "own".'),
+        (["ses", "--region", "eu-west-9"], 'Amazon SES has no region "eu-west-9". Did you mean "eu-west-3"? `nurture relays show ses` lists them.'),
+        (["ses", "--host", "mail.acme.example"], "--host: Amazon SES is at email-smtp.{region}.amazonaws.com; connect any other relay as own."),
+        (["brevo"], "--username is missing, and there is nobody to ask: sMTP login, as the SMTP tab shows it."),
+        (["brevo", "--username", "a"], "--password-file is missing, and there is nobody to ask; it names a file, or - for stdin."),
+        (["brevo", "--sign-in", "oauth"], '--sign-in: Brevo has no way in by "oauth", but by password.'),
+        (["own"], "--host is missing, and there is nobody to ask: host of the relay."),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_wrong_is_a_sentence(terminal: Terminal, words: list[str], sentence: str) -> None:
+    before = _files(terminal.workspace)
+    assert terminal.refused("connect", *words) == sentence
+    assert _files(terminal.workspace) == before
+
+
+def test_the_test_goes_to_one_of_us_only(terminal: Terminal, relay: ScriptedRelay) -> None:
+    said = terminal.refused(*_own(relay, "--to", "ana@reader.example"), *_password(terminal))
+    assert said.startswith(
+        "--to: ana@reader.example is neither an operator of settings.toml nor in senders.test_domains"
+    )
+    terminal.type(*_own(relay, "--to", "luis@acme.example"), *_password(terminal))
+    assert "RCPT TO:<luis@acme.example>" in relay.heard
+
+
+def test_a_code_is_typed_elsewhere_and_the_relay_is_shown_a_token(
+    terminal: Terminal, relay: ScriptedRelay, oauth: TokenProvider
+) -> None:
+    """RFC 8628. The test already renews: the token the relay is shown is what production would show."""
+    renewed = (200, {"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 3600})
+    oauth.say(CODE, PENDING, TOKEN, renewed)
+    out, err = terminal.type(*_by_oauth(relay, oauth))
+    assert "Open https://login.example/device on any device and type this code: WDJB-MJHT" in err
+    assert _signed_in_with(relay) == b"user=dana\1auth=Bearer access-2\1\1"
+    [written] = read_settings(terminal.workspace, {}).relays
+    assert (written.auth, written.client_id, written.token_url) == ("xoauth2", "app-1", oauth.url)
+    # Providers that hand out each refresh token once take only the newest.
+    assert written.refresh_token == "refresh-2"
+    text = (terminal.workspace / "settings.toml").read_text(encoding="utf-8")
+    for secret in ("secret-device", "access-1", "access-2", "refresh-1", "refresh-2"):
+        assert secret not in out + err + text
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        ([CODE, (400, {"error": "access_denied"})], "whoever saw the code said no; type the command again and agree on the page."),
+        ([CODE, (400, {"error": "expired_token"})], "the code was not typed in time; type the command again for a new one."),
+        ([(400, {"error": "unauthorized_client"})], "the provider gives no code: unauthorized_client."),
+        ([CODE, (200, {"access_token": "access-1"})], "the provider gave a token that cannot be renewed; ask for offline access in the scope."),
+        (
+            [CODE, TOKEN, REVOKED],
+            ("A relay of your own: 127.0.0.1:PORT: the provider gives no token: invalid_grant: AADSTS50173: the grant was revoked. "
+            "The consent was taken back or has ended; type `nurture connect own`. Nothing was written."),
+        ),
+    ],
+)  # fmt: skip
+def test_a_sign_in_that_fails_writes_nothing(
+    terminal: Terminal,
+    relay: ScriptedRelay,
+    oauth: TokenProvider,
+    answers: list[tuple[int, dict[str, object]]],
+    sentence: str,
+) -> None:
+    before = _files(terminal.workspace)
+    oauth.say(*answers)
+    _, err = terminal.type(*_by_oauth(relay, oauth), code=1)
+    assert err.splitlines()[-1].replace(f"127.0.0.1:{relay.port}: ", "127.0.0.1:PORT: ") == sentence
+    assert _files(terminal.workspace) == before
+
+
+def test_at_a_terminal_everything_is_asked_and_the_password_is_not_shown(
+    terminal: Terminal, relay: ScriptedRelay
+) -> None:
+    with typing(terminal.workspace, "connect", "own", "--port", str(relay.port)) as typist:
+        for question, answer in (
+            ("Your name, as readers see it [Dana Reed]: ", ""),
+            ("Your address, which mail comes from [dana@acme.example]: ", ""),
+            ("Host of the relay: ", "127.0.0.1"),
+            ("User name (empty: it asks for none): ", "dana"),
+            ("Password (not shown): ", PASSWORD),
+        ):
+            typist.see(question)
+            typist.type(answer)
+        assert typist.end() == 0
+    assert "settings.toml has it as the relay own." in typist.seen
+    assert PASSWORD not in typist.seen
+    assert read_settings(terminal.workspace, {}).relays[0].password == PASSWORD
+
+
+@pytest.mark.parametrize("moment", ["Password (not shown): ", "Waiting …"])
+def test_ctrl_c_leaves_every_file_as_it_was(
+    terminal: Terminal, relay: ScriptedRelay, oauth: TokenProvider, moment: str
+) -> None:
+    oauth.say((200, {**CODE[1], "interval": 1}), PENDING)
+    before = _files(terminal.workspace)
+    words = _own(relay) if moment.startswith("Password") else _by_oauth(relay, oauth)
+    with typing(terminal.workspace, *words, "--sender", "new@acme.example", "--sender-name", "New") as typist:
+        typist.see(moment)
+        typist.press_ctrl_c()
+        assert typist.end() == 130
+    assert _files(terminal.workspace) == before
+
+
+def test_relays_are_listed_and_shown(terminal: Terminal, relay: ScriptedRelay) -> None:
+    terminal.type(*_own(relay), *_password(terminal))
+    listed = {one["name"]: one for one in terminal.json("relays")}
+    assert [name for name, one in listed.items() if one["connected"]] == ["own"]
+    assert listed["ses"]["checked_on"] == "2026-11-22"
+    out, _ = terminal.type("relays", "show", "postmark")
+    assert "Not verified:" in out
+    assert terminal.json("relays", "show", "ses")["terms"]["demand_opt_in"] is True
+
+
+def test_a_secret_in_settings_toml_is_sent_where_it_belongs(terminal: Terminal, relay: ScriptedRelay) -> None:
+    terminal.type(*_own(relay), *_password(terminal))
+    terminal.edit("settings.toml", "per_day = 0", 'refresh_token = "x"')
+    said = terminal.refused("deliveries")
+    assert "relays.refresh_token is a secret; move it to [relays.own] in .nurture/secrets" in said
+    assert tomllib.loads((terminal.workspace / ".nurture" / "secrets").read_text(encoding="utf-8"))["relays"]
