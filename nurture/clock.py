@@ -63,3 +63,8 @@ class SteppedClock:
 def wall_milliseconds() -> int:
     """Milliseconds of the machine's own clock since 1970, for making identifiers; never business time."""
     return time.time_ns() // 1_000_000
+
+
+def real_seconds() -> float:
+    """What every clock says has elapsed, for whoever only learns how long its own work takes."""
+    return time.monotonic()

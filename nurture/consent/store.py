@@ -45,12 +45,15 @@ from nurture.database.statements import changed_rows, in_list_of, insert
 #: In the topic column: all topics.
 EVERY_TOPIC = ""
 _EMPTY = {"server_default": ""}
+#: Whoever left through a mail of ours.
+_LEFT = sa.text("what = 'opted_out'")
 
 
 class ConsentEvent(SQLModel, table=True):
     """One entry of the ledger; never changed, never deleted but by erasure, which leaves the hash."""
 
     __tablename__ = "consent_event"
+    __table_args__ = (sa.Index("ix_consent_event_left", "delivery_id", sqlite_where=_LEFT, postgresql_where=_LEFT),)
 
     id: int = id_column()
     contact_id: int | None = reference("contact.id", nullable=True, index=True, on_delete="SET NULL")
@@ -236,11 +239,12 @@ def newcomer_may_be_served() -> ColumnElement[bool]:
 def is_subscribed(topic: Any, now: Any) -> ColumnElement[bool]:
     """Clause on `contact`: `rules.is_subscribed` in SQL; who is on hold is subscribed all the same."""
     return sa.and_(
-        ~is_suppressed(), ~is_at_suppressed_domain(), _has_agreed(topic, now), ~is_kept_back(), ~takes_no_mail()
+        ~is_suppressed(), ~is_at_suppressed_domain(), has_agreed(topic, now), ~is_kept_back(), ~takes_no_mail()
     )
 
 
-def _has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:
+def has_agreed(topic: Any, now: Any) -> ColumnElement[bool]:
+    """Clause on `contact`: their word and the consent table allow mail about this topic."""
     has_expired = sa.and_(col(Consent.expires_at).is_not(None), col(Consent.expires_at) <= now)
     # The comparison within the CASE: PostgreSQL takes a CASE that is compared for true of one row in two hundred, and
     # then looks up every one of a million (measured).

@@ -22,4 +22,9 @@ _MOST_PEOPLE = {
 
 def zone_of(contact: Contact) -> ZoneInfo:
     """Their own zone, else that of most people in their country, else UTC."""
-    return find_zone(contact.timezone) or find_zone(_MOST_PEOPLE.get(contact.country or "")) or _UTC
+    return zone_at(contact.timezone, contact.country)
+
+
+def zone_at(timezone: str | None, country: str | None) -> ZoneInfo:
+    """The same of somebody of whom no more than this is at hand."""
+    return find_zone(timezone) or find_zone(_MOST_PEOPLE.get(country or "")) or _UTC

@@ -75,15 +75,30 @@ class _Identifiers:
 
     def next(self) -> int:
         with self._lock:
-            second = clock.wall_milliseconds() // 1000 - self._EPOCH
-            last_second, last_count = self._last >> 16, self._last & 0xFFFF
-            if second > last_second:
-                self._last = (second << 16) | secrets.randbits(14)
-            elif last_count == 0xFFFF:
-                self._last = (last_second + 1) << 16
-            else:
-                self._last += 1
-            return (self._last >> 16 << 31) | (self._process << 16) | (self._last & 0xFFFF)
+            self._move_on(1)
+            return self._identifier()
+
+    def take(self, count: int) -> range:
+        if not 1 <= count <= 1 << 16:
+            raise ValueError(f"{count} identifiers at once: one second holds 65,536")
+        with self._lock:
+            self._move_on(count)
+            first = self._identifier()
+            self._last += count - 1
+            return range(first, first + count)
+
+    def _move_on(self, count: int) -> None:
+        """To an identifier behind which so many follow within the same second."""
+        second = clock.wall_milliseconds() // 1000 - self._EPOCH
+        last_second, last_count = self._last >> 16, self._last & 0xFFFF
+        if second > last_second:
+            last_second, last_count = second, secrets.randbits(14) - 1
+        if last_count + count > 0xFFFF:
+            last_second, last_count = last_second + 1, -1
+        self._last = (last_second << 16) + last_count + 1
+
+    def _identifier(self) -> int:
+        return (self._last >> 16 << 31) | (self._process << 16) | (self._last & 0xFFFF)
 
 
 _identifiers = _Identifiers()
@@ -92,6 +107,11 @@ _identifiers = _Identifiers()
 def new_id() -> int:
     """A random, time-ordered 63-bit identifier."""
     return _identifiers.next()
+
+
+def new_ids(count: int) -> range:
+    """So many in a row, the first being the lowest; a second holds 65,536."""
+    return _identifiers.take(count)
 
 
 def id_column() -> Any:

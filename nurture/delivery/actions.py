@@ -89,7 +89,7 @@ class Ended:
 def queue_deliveries(session: Session, intentions: Sequence[Intention], now: datetime) -> dict[str, Status]:
     """Put mails into the outbox; what became of each key that is new: queued, held or refused with its reason kept."""
     permissions = _permissions(session, intentions, now)
-    rows = [_row(one, permissions[one.key], now) for one in intentions]
+    rows = [row_of(one, permissions[one.key], now) for one in intentions]
     # What the person got before the database was restored to an earlier state is not sent once more.
     recalled = remembered.recall(session, [(one.key, one.contact_id, one.campaign, one.mail) for one in intentions])
     rows = [row | recalled.values(row["key"], now) if row["key"] in recalled else row for row in rows]
@@ -128,7 +128,8 @@ def permission_of_newcomer(session: Session, newcomer_id: int, purpose: Purpose,
     return may_send(purpose, standing, now)
 
 
-def _row(one: Intention, permission: Permission, now: datetime) -> dict[str, Any]:
+def row_of(one: Intention, permission: Permission, now: datetime) -> dict[str, Any]:
+    """The row of a mail somebody decided on, under what is permitted now."""
     window = window_json(one.window, one.zone)
     due_at, closes_at = opening_from(window, max(one.due_at, now))
     # Only what permits it or forbids it for now is asked here; everything else when it is about to leave.

@@ -8,7 +8,7 @@ that several processes may run the table at once.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from nurture.consent.holds import store as holds
 from nurture.contacts import store as contacts
 from nurture.contacts.assignment.actions import assign_owners
 from nurture.contacts.segments import Language
+from nurture.database.chunks import ChunkSize
 from nurture.database.claiming import get_mark, hold_lock, set_mark
 from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
@@ -64,6 +65,7 @@ class Bench:
     resend_uncertain: bool = False
     retention: Retention | None = None
     desk: Desk | None = None  # without one nobody looks after sign-ups
+    chunk: ChunkSize = field(default_factory=ChunkSize)  # of people a newsletter's mail is queued for
 
     @property
     def surroundings(self) -> Surroundings:
@@ -277,12 +279,12 @@ JOBS: tuple[Job, ...] = (
     Job("line up", _line_up, lambda session, bench, answers, now: answers["newsletters"]),
     Job(
         "announce",
-        lambda session, bench, now: newsletters.announce(session, bench.language, now),
+        lambda session, bench, now: newsletters.announce(session, bench.language, now, bench.chunk),
         _announce_due,
     ),
     Job(
         "issues",
-        lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now),
+        lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now, bench.chunk),
         lambda session, bench, answers, now: newsletters.next_due_at(session),
     ),
     Job(

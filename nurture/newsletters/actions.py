@@ -1,10 +1,9 @@
 """Announces a newsletter once to everybody it may be announced to, and sends an issue at each slot.
 
-Queueing goes in small chunks that remember how far they got, so that a crash in the middle neither repeats nor forgets
-anybody: the key of each delivery names the issue and the reader.
+How many readers get it in one transaction is up to `queueing`; the key of each delivery names the issue and the reader.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,27 +11,25 @@ from typing import Any
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.store import Campaign
 from nurture.consent import store as consents
-from nurture.consent.rules import Purpose
 from nurture.consent.silence.rules import oldest_recent_day
 from nurture.contacts import store as contacts
 from nurture.contacts.segments import Language
-from nurture.contacts.store import Contact
 from nurture.contacts.zones import zone_of
+from nurture.database.chunks import ChunkSize
 from nurture.database.conditions import Clause
 from nurture.database.engine import Session
-from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.notices import queue_notice
-from nurture.delivery.rules import ISSUE_GOES_FIRST, Kind, Priority, Status
+from nurture.delivery.rules import ISSUE_GOES_FIRST
 from nurture.newsletters import announcing, store
-from nurture.newsletters.kind import ISSUE, NEWSLETTER
+from nurture.newsletters.kind import ISSUE
 from nurture.newsletters.published import Published, list_published
+from nurture.newsletters.queueing.actions import queue_announcement, queue_issue
 from nurture.newsletters.rules import EARLIEST_ZONE, REMIND_BEFORE, Issue, first_issue_from, next_issue
-from nurture.newsletters.store import ANNOUNCEMENT, NewsletterSlot
+from nurture.newsletters.store import NewsletterSlot
 from nurture.timing import parse_duration
 
 #: A slot that was missed by more than this is passed over: two issues never go out at once after an outage.
 LATE_WITHIN = timedelta(days=1)
-_CHUNK = 100
 
 
 def look_at_changed(session: Session, language: Language, ids: Sequence[int], now: datetime) -> int:
@@ -52,41 +49,13 @@ def look_at_changed(session: Session, language: Language, ids: Sequence[int], no
     return lined_up
 
 
-def announce(session: Session, language: Language, now: datetime) -> int:
+def announce(session: Session, language: Language, now: datetime, chunk: ChunkSize) -> int:
     """Queue the announcement for the next whose turn it is; how many were looked at."""
     for newsletter in list_published(session):
-        turns = store.next_turns(session, newsletter.name, announcing.room_today(session, newsletter.name, now), _CHUNK)
-        if not turns:
-            continue
-        # Who may no longer have it leaves the line, and comes back to it with the change that allows it again.
         clause = may_be_announced_to(session, newsletter, language, now)
-        people = store.announceable(session, turns, newsletter.name, clause)
-        store.leave_line(session, newsletter.name, sorted(set(turns) - {contact.id for contact in people}))
-        in_order = sorted(people, key=lambda contact: turns.index(contact.id))
-        store.take_turns(session, newsletter.name, [contact.id for contact in in_order], now.date())
-        queue_deliveries(session, [_announcement(newsletter, contact, now) for contact in in_order], now)
-        return len(turns)
+        if looked_at := queue_announcement(session, newsletter, clause, chunk, now):
+            return looked_at
     return 0
-
-
-def _announcement(newsletter: Published, contact: Contact, now: datetime) -> Intention:
-    definition = newsletter.definition
-    window = definition.announce_in.to_window() if definition.announce_in else None
-    return Intention(
-        key=f"{ANNOUNCEMENT}:{newsletter.name}:{contact.id}",
-        purpose=Purpose.CAMPAIGN,
-        campaign=f"{NEWSLETTER}:{newsletter.name}",
-        version_id=newsletter.version_id,
-        mail=ANNOUNCEMENT,
-        priority=Priority.NEWSLETTER,
-        due_at=now,
-        contact_id=contact.id,
-        domain=contact.domain,
-        topic=definition.topic,
-        sender=definition.sender,
-        window=window.in_country(contact.country) if window else None,
-        zone=str(zone_of(contact)),
-    )
 
 
 def announce_next_at(session: Session, now: datetime) -> datetime | None:
@@ -148,12 +117,12 @@ def _due_at(session: Session, newsletter: Published, last: NewsletterSlot | None
     return newsletter.schedule.queue_at(slot_at) if is_looked_at else slot_at - REMIND_BEFORE
 
 
-def keep_schedule(session: Session, language: Language, now: datetime) -> int:
+def keep_schedule(session: Session, language: Language, now: datetime, chunk: ChunkSize) -> int:
     """Do one piece of what the schedules ask for at `now`; 0 when nothing is due.
 
     1. two days before a slot: look whether an issue is ready, and remind the owner if readers wait and none is;
     2. at the slot: give it the next issue that is ready, or none and say so;
-    3. queue the issue, reader by reader.
+    3. queue the issue, a chunk of readers at a time.
     """
     slots = store.last_slots(session)
     for newsletter in list_published(session):
@@ -161,7 +130,7 @@ def keep_schedule(session: Session, language: Language, now: datetime) -> int:
         if _due_at(session, newsletter, last) > now:
             continue
         if last is not None and last.opened_at is not None and last.finished_at is None:
-            return _queue_chunk(session, language, newsletter, last, now) or 1
+            return _go_on_queueing(session, language, newsletter, last, chunk, now) or 1
         if last is not None and last.opened_at is None:
             _open_slot(session, newsletter, last, now)
         else:
@@ -222,25 +191,13 @@ def _open_slot(session: Session, newsletter: Published, slot: NewsletterSlot, no
     session.flush()
 
 
-def _queue_chunk(
-    session: Session, language: Language, newsletter: Published, slot: NewsletterSlot, now: datetime
+def _go_on_queueing(
+    session: Session, language: Language, newsletter: Published, slot: NewsletterSlot, chunk: ChunkSize, now: datetime
 ) -> int:
-    """Queue the slot's issue for the next readers; how many were looked at."""
     assert slot.version_id is not None
     content = campaigns.get_content(session, slot.version_id)
-    clause = _is_meant(session, language, newsletter, content, now)
-    people, last = store.page_of_readers(session, slot.newsletter, slot.queued_to, _CHUNK, slot.slot_at, clause)
-    if last is None:
-        slot.finished_at = now
-    else:
-        slot.queued_to = last
-        intentions = list(_issue_intentions(newsletter, slot, content, people))
-        became = queue_deliveries(session, intentions, now)
-        refused = [one.contact_id for one in intentions if became.get(one.key) is Status.REFUSED]
-        store.mark_left(session, slot.newsletter, [contact for contact in refused if contact is not None], now)
-    session.add(slot)
-    session.flush()
-    return len(people)
+    is_meant = _is_meant(session, language, newsletter, content, now)
+    return queue_issue(session, newsletter, slot, content, is_meant, chunk, now)
 
 
 def _is_meant(
@@ -279,30 +236,6 @@ def _slot_ahead(
     issue = _next_issue(session, newsletter)
     version_id = session.get_one(Campaign, issue.id).version_id if issue else None
     return next_slot_at(session, newsletter, last), version_id, 0
-
-
-def _issue_intentions(
-    newsletter: Published, slot: NewsletterSlot, content: Mapping[str, Any], people: Sequence[Contact]
-) -> Iterator[Intention]:
-    assert slot.version_id is not None
-    mail = next(iter(content["mails"]))
-    for contact in people:
-        zone = zone_of(contact)
-        yield Intention(
-            key=f"{ISSUE}:{slot.issue_id}:{contact.id}",
-            purpose=Purpose.CAMPAIGN,
-            campaign=f"{NEWSLETTER}:{newsletter.name}",
-            version_id=slot.version_id,
-            mail=mail,
-            priority=Priority.NEWSLETTER,
-            due_at=newsletter.schedule.due_for(slot.slot_at, zone),
-            contact_id=contact.id,
-            domain=contact.domain,
-            issue_id=slot.issue_id,
-            topic=newsletter.definition.topic,
-            kind=content["front"].get("kind", Kind.VALUE),
-            sender=newsletter.definition.sender,
-        )
 
 
 def _welcome(session: Session, newsletter: Published, ids: Sequence[int]) -> None:

@@ -94,7 +94,7 @@ class AnnouncementTurn(SQLModel, table=True):
 
 def announceable(session: Session, ids: Sequence[int], newsletter: str, clause: Clause) -> list[Contact]:
     """Of these contacts, those in the audience who have not had the announcement and may have it."""
-    statement = sa.select(Contact).where(col(Contact.id).in_(ids), clause, ~_has_had_announcement(newsletter))
+    statement = sa.select(Contact).where(col(Contact.id).in_(ids), clause, ~has_had_announcement(newsletter))
     return list(session.scalars(statement.order_by(col(Contact.id))))
 
 
@@ -173,10 +173,11 @@ def wave_so_far(session: Session, newsletter: str, today: date) -> tuple[date | 
 def count_announceable(session: Session, newsletter: str, clause: Clause) -> int:
     """How many contacts are in the audience, have not had the announcement and may have it."""
     statement = sa.select(sa.func.count()).select_from(Contact)
-    return session.scalar(statement.where(clause, ~_has_had_announcement(newsletter))) or 0
+    return session.scalar(statement.where(clause, ~has_had_announcement(newsletter))) or 0
 
 
-def _has_had_announcement(newsletter: str) -> Clause:
+def has_had_announcement(newsletter: str) -> Clause:
+    """Clause on `contact`: it was queued for them, whatever became of it."""
     key = sa.literal(f"{ANNOUNCEMENT}:{newsletter}:").concat(sa.cast(col(Contact.id), sa.String))
     return sa.exists().where(col(Delivery.key) == key)
 
@@ -208,33 +209,6 @@ def announced_without_reader(session: Session, newsletter: str, ids: Sequence[in
 def insert_readers(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         session.execute(insert(session, Reader).on_conflict_do_nothing(), list(rows))
-
-
-def page_of_readers(
-    session: Session,
-    newsletter: str,
-    after: int,
-    limit: int,
-    slot_at: datetime,
-    clause: Clause,
-) -> tuple[list[Contact], int | None]:
-    """The next readers whom the issue of a slot is for, and where the page ended; None when it was the last."""
-    readers = (
-        sa.select(col(Reader.contact_id))
-        .where(
-            col(Reader.newsletter) == newsletter,
-            col(Reader.contact_id) > after,
-            col(Reader.first_issue_from) <= slot_at,
-            col(Reader.left_at).is_(None),
-        )
-        .order_by(col(Reader.contact_id))
-        .limit(limit)
-    )
-    ids = list(session.scalars(readers))
-    if not ids:
-        return [], None
-    wanted = sa.select(Contact).where(col(Contact.id).in_(ids), clause).order_by(col(Contact.id))
-    return list(session.scalars(wanted)), ids[-1]
 
 
 def readers_among(

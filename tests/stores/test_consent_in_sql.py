@@ -11,54 +11,26 @@ from sqlmodel import col
 
 from nurture.consent import actions as consent_actions
 from nurture.consent import store
+from nurture.consent.crowds import store as crowds
 from nurture.consent.definition import CLOSED_TABLE
-from nurture.consent.domains import store as domains
-from nurture.consent.domains.rules import Spelling, Verdict
-from nurture.consent.holds.store import Hold
 from nurture.consent.law.rules import ConsentTable
 from nurture.consent.recording.rules import Mode, Recording, Word, is_tracked_for
 from nurture.consent.rules import (
     Basis,
-    ConsentPurpose,
-    Pile,
     Purpose,
     is_subscribed,
     may_send,
 )
-from nurture.consent.silence import store as silence
-from nurture.consent.silence.rules import KeptBack
 from nurture.consent.suppressions import actions
 from nurture.consent.suppressions import store as suppressions
 from nurture.consent.suppressions.rules import SuppressionReason
-from nurture.contacts import store as contacts
-from nurture.contacts.store import Contact, Operator
+from nurture.contacts.store import Contact
 from nurture.database.engine import Database, Session
 from nurture.errors import NotAllowed
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
+from tests.support.crowds import add_person, people
 from tests.support.people import add_contact
-
-people = st.fixed_dictionaries(
-    {
-        "state": st.sampled_from([None, "given", "refused", "withdrawn", "none"]),
-        "pile": st.sampled_from(list(Pile)),
-        "afterwards": st.sampled_from(list(Pile)),
-        "expires_at": st.sampled_from([None, NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1)]),
-        "reasons": st.lists(st.sampled_from(list(SuppressionReason)), max_size=2, unique=True),
-        "is_lifted": st.booleans(),
-        "holds": st.lists(
-            st.tuples(
-                st.sampled_from(["contact", "domain"]),
-                st.sampled_from([NOW - timedelta(seconds=1), NOW, NOW + timedelta(seconds=1), NOW + timedelta(days=9)]),
-                st.booleans(),  # lifted
-            ),
-            max_size=3,
-        ),
-        "kept_back": st.sampled_from([None, None, *KeptBack]),
-        "verdict": st.sampled_from([None, *Verdict]),
-        "spelling": st.sampled_from(list(Spelling)),
-    }
-)
 
 
 @given(st.lists(people, min_size=1, max_size=6), st.sampled_from(list(Purpose)))
@@ -67,81 +39,20 @@ def test_the_judge_and_its_sql_agree(
     database: Database, hasher: AddressHasher, known: list[dict[str, object]], purpose: Purpose
 ) -> None:
     with database.reading() as session:  # what is written in it is thrown away, so each example begins anew
-        ids = [_add(session, hasher, number, one) for number, one in enumerate(known)]
+        ids = [add_person(session, hasher, number, one) for number, one in enumerate(known)]
         standings = store.standings(session, ids, "insights")
         by_rule = {i for i in ids if may_send(purpose, standings[i], NOW).is_allowed}
         clause = store.may_be_mailed(purpose, "insights", NOW)
         by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), clause)))
+        at_once = crowds.may_be_mailed_now(session, "insights", NOW)
+        by_crowd = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), at_once)))
+        by_campaign_rule = {i for i in ids if may_send(Purpose.CAMPAIGN, standings[i], NOW).is_allowed}
         subscribed = store.is_subscribed("insights", NOW)
         subscribed_by_sql = set(session.scalars(sa.select(col(Contact.id)).where(col(Contact.id).in_(ids), subscribed)))
         subscribed_by_rule = {i for i in ids if is_subscribed(standings[i], NOW)}
     assert by_sql == by_rule
+    assert by_crowd == by_campaign_rule
     assert subscribed_by_sql == subscribed_by_rule
-
-
-def _add(session: Session, hasher: AddressHasher, number: int, known: dict[str, object]) -> int:
-    below = "mail." if number % 3 == 0 else ""
-    contact = add_contact(session, hasher, f"p{number}@{below}reader{number % 2}.example", NOW, topic=None)
-    if known["state"] is not None:
-        row = {
-            "contact_id": contact.id, "topic": "insights", "purpose": ConsentPurpose.MAIL, "state": known["state"],
-            "basis": "opt-in", "given_on": None, "pile": known["pile"], "expires_at": known["expires_at"],
-            "afterwards": known["afterwards"], "law": "", "changed_at": NOW,
-        }  # fmt: skip
-        store.save_consents(session, [row])
-    reasons = known["reasons"]
-    assert isinstance(reasons, list)
-    for reason in reasons:
-        if reason is SuppressionReason.DOMAIN:
-            closed = contact.domain.removeprefix("mail.")  # below it, too
-            suppressions.suppress_domain(session, closed, "a test", NOW)
-            if known["is_lifted"]:
-                suppressions.lift_domain(session, closed, NOW)
-            continue
-        suppressions.suppress(
-            session, [{"address_hash": contact.address_hash, "reason": reason, "created_at": NOW, "how": "a test"}]
-        )
-        if known["is_lifted"]:
-            suppressions.lift_suppression(session, contact.address_hash, reason, NOW)
-    if known["kept_back"]:
-        past = {
-            **dict.fromkeys(silence.ContactPast.model_fields),
-            "contact_id": contact.id,
-            "kept_back": known["kept_back"],
-        }
-        silence.save_pasts(session, [past])
-    domain = {
-        "domain": contact.domain,
-        "verdict": known["verdict"],
-        "spelling": known["spelling"],
-        "meant": "gmail.com",
-    }
-    domains.insert_domains(session, [{**domain, "because": "", "tries": 0, "ask_at": NOW}])
-    holds = known["holds"]
-    assert isinstance(holds, list)
-    for whom, until, is_lifted in holds:
-        session.add(
-            Hold(
-                contact_id=contact.id if whom == "contact" else None,
-                domain=contact.domain if whom == "domain" else None,
-                until=until,
-                because="a deal",
-                operator_id=_luis(session).id,
-                placed_at=NOW - timedelta(days=1),
-                lifted_at=NOW if is_lifted else None,
-            )
-        )
-    session.flush()
-    return contact.id
-
-
-def _luis(session: Session) -> Operator:
-    found = contacts.find_operator(session, "luis@acme.example")
-    if found is None:
-        found = Operator(email="luis@acme.example", name="Luis Ortega")
-        session.add(found)
-        session.flush()
-    return found
 
 
 def test_an_opt_out_is_for_the_address_known_or_not_and_counts_once(database: Database, hasher: AddressHasher) -> None:

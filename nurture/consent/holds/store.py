@@ -61,6 +61,11 @@ def is_on_hold(now: Any) -> ColumnElement[bool]:
     return sa.or_(theirs, sa.exists().where(col(Hold.domain) == col(Contact.domain), in_force))
 
 
+def is_anybody_on_hold(now: Any) -> ColumnElement[bool]:
+    """Clause: there is a hold in force at all."""
+    return sa.exists().where(col(Hold.lifted_at).is_(None), col(Hold.until) > now)
+
+
 def list_holds(session: Session, now: datetime) -> list[tuple[Hold, str, str | None, int]]:
     """The holds in force, the soonest to end first: each with who placed it, on whom, and how many people that is."""
     people = sa.select(sa.func.count()).select_from(Contact).where(_IS_MEANT).correlate(Hold).scalar_subquery()

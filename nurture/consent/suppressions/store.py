@@ -134,6 +134,11 @@ def is_at_suppressed_domain(domain: Any = None) -> ColumnElement[bool]:
     return sa.exists().where(col(SuppressedDomain.lifted_at).is_(None), is_there).correlate_except(SuppressedDomain)
 
 
+def is_any_domain_suppressed() -> ColumnElement[bool]:
+    """Clause: there is a domain at all where nobody is mailed."""
+    return sa.exists().where(col(SuppressedDomain.lifted_at).is_(None))
+
+
 def at_or_below(domain: str) -> ColumnElement[bool]:
     """Clause on `contact`: their address is at this domain or below it."""
     return sa.or_(col(Contact.domain) == domain, col(Contact.domain).endswith(f".{domain}", autoescape=True))

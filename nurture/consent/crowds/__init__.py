@@ -1,0 +1,1 @@
+"""Permission of a great many people at once."""
