@@ -126,7 +126,7 @@ class Slaughter:
         for process in living:
             process.terminate()
             process.join()
-            assert process.exitcode == 0
+            assert process.exitcode in {0, -signal.SIGTERM}  # the last one may not have begun to listen
         with self._house.database.writing() as session:
             end_worker(session, worker)
 
