@@ -54,6 +54,7 @@ class Urls:
     share: Callable[[str], str] = lambda _: ""  # the same for whoever they pass the mail on to
     others: frozenset[str] = frozenset()  # of our own pages, in what the mail knows: not counted as clicks either
     has_pixel: bool = False
+    click_prefix: str = ""  # what `click` puts in front of every number, if that is all it does
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def compile_tokens(
         for number, href in numbered
     )
     shown = restore(page, masked.word, tags.html)
-    plain = to_text(page, masked.word, tags.silent, tags.destinations)
+    plain = restore(to_text(page, masked.word, tags.silent, tags.destinations), masked.word, tags.text)
     try:
         return CompiledMail(
             source.template,
@@ -122,11 +123,11 @@ def compile_tokens(
             frozenset(name for each in uses for name in each.names),
             frozenset(name for each in uses[:1] for name in each.addresses),
             tuple(Markup(href.value) for _, href in numbered),  # noqa: S704 — the href as its author wrote it
-            shown,
+            Texts(source.subject, preheader_text, shown, plain),
             text_environment().prepare(source.subject),
             text_environment().prepare(preheader_text),
             html_environment().prepare(shown),
-            text_environment().prepare(restore(plain, masked.word, tags.text)),
+            text_environment().prepare(plain),
         )
     except (jinja2.TemplateError, SyntaxError, RecursionError, MemoryError) as error:
         # Read as MJML it was fine; what MJML made of it is not, such as loops nested beyond what Python compiles.
@@ -180,11 +181,21 @@ def _finished(page: str, preheader: str, pixel: str) -> str:
     return f"{before}{pixel}{end}{behind}"
 
 
+@dataclass(frozen=True)
+class Texts:
+    """What is left for Jinja to do: the parts of a mail with the Jinja in them."""
+
+    subject: str
+    preheader: str
+    page: str
+    plain: str
+
+
 class CompiledMail:
     """A mail that only waits for a contact.
 
     `links` are the counted links, `uses` the dotted names it takes from its context (a root alone, such as `contact`,
-    means all of it), `addresses` those of our own pages it prints, `page` its HTML with the Jinja in it.
+    means all of it), `addresses` those of our own pages it prints, `texts` its parts with the Jinja in them.
     """
 
     def __init__(
@@ -194,7 +205,7 @@ class CompiledMail:
         uses: frozenset[str],
         addresses: frozenset[str],
         hrefs: tuple[Markup, ...],
-        page: str,
+        texts: Texts,
         subject_template: jinja2.Template,
         preheader_template: jinja2.Template,
         page_template: jinja2.Template,
@@ -204,8 +215,8 @@ class CompiledMail:
         self.links = links
         self.uses = uses
         self.addresses = addresses
-        self._hrefs = hrefs
-        self.page = page
+        self.hrefs = hrefs
+        self.texts = texts
         self._subject = subject_template
         self._preheader = preheader_template
         self._page = page_template
@@ -225,14 +236,14 @@ class CompiledMail:
         def clicks() -> Clicks:
             return Clicks(len(self.links), click, lambda: own.union(*(one.given for one in said)), urls.tag)
 
-        subject = _one_line(self._run(self._subject, names, context))
+        subject = one_line(self._run(self._subject, names, context))
         if not subject:
             raise RenderError(f"{self.template}: the subject is empty for this contact; write one that never is.")
         led = [self._lead(link, urls) for link in self.links]
         in_html = {
             # What is not changed stands as its author wrote it.
             f"_link{link.number}": href if address == link.destination else escape(address)
-            for link, href, address in zip(self.links, self._hrefs, led, strict=True)
+            for link, href, address in zip(self.links, self.hrefs, led, strict=True)
         }
         in_text = {f"_link{link.number}": address for link, address in zip(self.links, led, strict=True)}
         page = self._run(
@@ -241,8 +252,8 @@ class CompiledMail:
             | in_html
             | {
                 "_subject": subject,
-                "_preheader": _one_line(self._run(self._preheader, names, context)),
-                "_pixel": _pixel(urls.open) if urls.is_tracked or urls.has_pixel else "",
+                "_preheader": one_line(self._run(self._preheader, names, context)),
+                "_pixel": pixel_of(urls.open) if urls.is_tracked or urls.has_pixel else "",
                 "_clicks": clicks(),
             },
             context,
@@ -255,6 +266,11 @@ class CompiledMail:
         if urls.is_tracked:
             return urls.click(link.number)
         return link.destination if link.is_dynamic else urls.tag(link.number, link.destination)
+
+    @property
+    def page(self) -> str:
+        """Its HTML with the Jinja in it."""
+        return self.texts.page
 
     def link(self, number: int) -> Link | None:
         """The link that a click on `number` was on; only a dynamic one, which may stand in a loop, has more than one."""
@@ -273,7 +289,7 @@ class CompiledMail:
         nowhere = Urls(False, "", lambda _: "", "", "", "", lambda _: "")
         names = self._names(context, nowhere)
         clicks = Clicks(len(self.links), None, frozenset)
-        in_html = {f"_link{i}": href for i, href in enumerate(self._hrefs)}
+        in_html = {f"_link{i}": href for i, href in enumerate(self.hrefs)}
         inner = {"_subject": "", "_preheader": "", "_pixel": "", "_clicks": clicks}
         self._run(self._page, names | in_html | inner, context)
         return clicks.destinations.get(number)
@@ -310,10 +326,10 @@ def _is_empty(name: str, context: Mapping[str, Any]) -> bool:
     return bool(field) and (context.get(root) or {}).get(field, "") is None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """On one line, without control characters: whatever a contact typed, it stays within its header (RFC 5322, 2.2)."""
     return _CONTROLS.sub(" ", text).strip(" ")
 
 
-def _pixel(address: str) -> Markup:
+def pixel_of(address: str) -> Markup:
     return Markup('<img src="{}" width="1" height="1" alt="" style="display:block;border:0;">').format(address)

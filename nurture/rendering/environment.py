@@ -63,10 +63,14 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         self.globals = {"range": bounded_range, "namespace": Namespace}
 
     def prepare(self, text: str) -> jinja2.Template:
-        """Compile a text whose rules were checked; loops and joins are put on the budget first."""
+        """Compile a text whose rules were checked."""
+        return jinja2.Template.from_code(self, self.compile(self.read(text)), dict(self.globals))
+
+    def read(self, text: str) -> nodes.Template:
+        """The tree of a text whose rules were checked, its loops and joins put on the budget."""
         tree = self.parse(text)
         _bound(tree, self)
-        return jinja2.Template.from_code(self, self.compile(tree), dict(self.globals))
+        return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if type(obj) is Fields:

@@ -28,7 +28,7 @@ _KEPT = (
     "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select", "selectattr", "sort",
     "striptags", "sum", "title", "trim", "truncate", "unique", "upper", "urlencode", "wordcount",
 )  # fmt: skip
-_PRINTED = (str, int, float, date, Decimal)
+PRINTED = (str, int, float, date, Decimal)
 
 
 def _charged(kept: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +99,7 @@ def printed(context: Context, value: Any) -> Any:
         raise EmptyValue
     if isinstance(value, jinja2.Undefined):
         str(value)  # raises, and says which name it is
-    if not isinstance(value, _PRINTED):
+    if not isinstance(value, PRINTED):
         called = value.name if isinstance(value, Fields) else type(value).__name__
         raise SecurityError(f"a mail prints text, numbers and dates, not a whole {called}")
     budget_of(context).spend(STEP + size_of(value))

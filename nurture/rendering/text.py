@@ -65,8 +65,12 @@ def to_text(document: str, words: re.Pattern[str], silent: frozenset[str], desti
 
 def tidy(text: str) -> str:
     """No space at the end of a line, never two empty lines in a row, one line end at the end."""
-    text = re.sub(r"[ \t]+\n", "\n", text)
-    return re.sub(r"\n{3,}", "\n\n", text).strip("\n").rstrip() + "\n"
+    return without_gaps(text).strip("\n").rstrip() + "\n"
+
+
+def without_gaps(text: str) -> str:
+    """The same, its beginning and its end as they are."""
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text))
 
 
 def _tree(document: str) -> Element:

@@ -1,26 +1,229 @@
 """From a contact to the bytes on the wire, with everything that is the same for all of them paid once per version.
 
-Called by whatever sends or shows a mail. What is written here parses to what `CompiledMail.render` says, and the same
-contact, addresses and headers give the same bytes.
+Called by whatever sends or shows a mail. `compile_wire` makes a program of each part (see `residual`); `write` runs them
+for one reader. What is written parses to what `CompiledMail.render` says: whatever a program was not made for, from a
+value with half a line end to a contact whom the template fails, is handed to that plain path, which writes it or says
+what is wrong. The same contact, addresses and headers give the same bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from nurture.rendering.compiling import CompiledMail, Urls
-from nurture.rendering.message import Headers, Wire, boundary_of, write_plainly
+import jinja2
+from markupsafe import Markup, escape
+
+from nurture.rendering.bounds import BUDGET, CALL, MAX_OUTPUT, Budget, Fields, Sayings
+from nurture.rendering.compiling import CompiledMail, Urls, one_line, pixel_of
+from nurture.rendering.links import Clicks, Tag
+from nurture.rendering.message import Headers, Wire, boundary_of, opening, write_head, write_plainly
+from nurture.rendering.quoting import SOFT, NotAhead, fixed, in_html, in_text, is_plain, quote
+from nurture.rendering.residual import LINE, PAGE, PLAIN, Given, Reading, Region, Residual, compile_part
+from nurture.rendering.rules import ROOTS
+
+_MOST_TAGS = 64  # so many mailings with parameters of their own are remembered for each mail
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The programs of a mail."""
+
+    subject: Residual
+    preheader: Residual
+    plain: Residual
+    page: Residual
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """What the programs of one mail share while it is written."""
+
+    context: Mapping[str, Any]
+    urls: Urls
+    sayings: Mapping[str, Sayings]
+    budgets: list[Budget]
 
 
 class WireMail:
-    """A compiled mail that writes messages."""
+    """A compiled mail that writes messages.
+
+    `regions` are what Jinja renders before it is encoded; `why_plain` says why the whole mail takes the plain path, and
+    is empty for one that does not.
+    """
 
     def __init__(self, mail: CompiledMail) -> None:
         self.mail = mail
-        self.boundary = boundary_of(mail.page)
+        self.boundary = boundary_of(f"{mail.texts.page}\0{mail.texts.plain}")
+        self.why_plain = ""
+        self._parts: _Parts | None = None
+        try:
+            self._parts = _Parts(
+                compile_part(mail.texts.subject, LINE),
+                compile_part(mail.texts.preheader, LINE),
+                compile_part(mail.texts.plain, PLAIN),
+                compile_part(mail.texts.page, PAGE),
+            )
+        except NotAhead as reason:
+            self.why_plain = str(reason) or "its white space depends on what a reader's values are"
+        except (jinja2.TemplateError, SyntaxError, RecursionError, MemoryError) as error:
+            self.why_plain = f"it cannot be compiled: {error}"
+        self._is_dynamic = any(link.is_dynamic for link in mail.links)
+        self._before_plain = opening("plain", self.boundary)
+        self._before_page = "\r\n" + opening("html", self.boundary)
+        self._end = f"\r\n--{self.boundary}--\r\n"
+        self._numbers = [f"{link.number}{SOFT}" for link in mail.links]
+        self._pixel = tuple(fixed(part) for part in str(pixel_of("@")).split("@"))
+        self._untracked: dict[Tag, tuple[list[str], list[str]]] = {}
 
     def write(self, context: Mapping[str, Any], urls: Urls, headers: Headers) -> Wire:
         """The message for this contact; raises RenderError and BadInput as the plain path does."""
-        return write_plainly(self.mail.render(context, urls), headers, self.boundary)
+        try:
+            return self.write_ahead(context, urls, headers)
+        except Exception:  # noqa: BLE001  # whatever it is, the plain path knows it and says so
+            return write_plainly(self.mail.render(context, urls), headers, self.boundary)
+
+    def write_ahead(self, context: Mapping[str, Any], urls: Urls, headers: Headers) -> Wire:
+        """The same by the programs alone; raises NotAhead, or anything, for a message they were not made for."""
+        parts = self._parts
+        if parts is None:
+            raise NotAhead(self.why_plain)
+        reader = _Reader(context, urls, _sayings(urls), [])
+        in_page, in_plain = self._links(urls)
+        given = Given(
+            context.get("contact") or {},
+            context.get("owner") or {},
+            context.get("sender") or {},
+            context.get("mail") or {},
+            in_plain,
+            self._address_in_text(urls),
+            urls,
+        )
+        subject = parts.subject.constant
+        if subject is None:
+            subject = "".join(self._run(parts.subject, given, reader))
+        subject = one_line(subject)
+        if not subject:
+            raise NotAhead
+        preheader = parts.preheader.constant
+        if preheader is None:
+            preheader = "".join(self._run(parts.preheader, given, reader))
+        pixel = ""
+        if urls.is_tracked or urls.has_pixel:
+            pixel = in_html(urls.open).join(self._pixel)
+        shown = given._replace(
+            links=in_page,
+            address=self._address_in_html(urls),
+            subject=subject,
+            preheader=one_line(preheader),
+            pixel=pixel,
+        )
+        page = list(self._run(parts.page, shown, reader))
+        plain = list(self._run(parts.plain, given._replace(subject=subject), reader))
+        body = "".join([self._before_plain, *plain, self._before_page, *page, self._end])
+        self._check(len(body), len(page) + len(plain), reader.budgets)
+        return Wire(write_head(subject, headers, self.boundary), body.encode("ascii"))
+
+    def _run(self, part: Residual, given: Given, reader: _Reader) -> Iterator[str]:
+        budget = Budget()
+        reader.budgets.append(budget)
+        names: dict[str, Any] = {"_budget": budget}
+        for name in part.names:
+            if name in ROOTS:
+                names[name] = Fields(name, reader.context.get(name) or {})
+            elif name in reader.sayings:
+                names[name] = reader.sayings[name]
+            elif name in part.environment.globals:
+                names[name] = part.environment.globals[name]
+        if self._is_dynamic:
+            urls = reader.urls
+            click = urls.click if urls.is_tracked else None
+            names["_clicks"] = Clicks(len(self.mail.links), click, lambda: _own(reader), urls.tag)
+        return part.program(Reading(part, names, given))
+
+    def _check(self, size: int, pieces: int, budgets: list[Budget]) -> None:
+        """Leave to the plain path what might have been too much for it: values read directly are not charged for."""
+        uncharged = 2 * (pieces * CALL + size)
+        if size > MAX_OUTPUT // 2 or min(budget.left for budget in budgets) < min(uncharged, BUDGET):
+            raise NotAhead
+
+    # Links.
+
+    def _links(self, urls: Urls) -> tuple[list[str], list[str]]:
+        """Each link as it is written in the page and in the text."""
+        if not urls.is_tracked:
+            return self._links_of(urls.tag)
+        prefix = urls.click_prefix
+        if prefix and is_plain(f"{prefix}{len(self._numbers)}"):
+            links = [prefix + number for number in self._numbers]
+            return links, links
+        led = [urls.click(link.number) for link in self.mail.links]
+        return [in_html(one) for one in led], [in_text(one) for one in led]
+
+    def _links_of(self, tag: Tag) -> tuple[list[str], list[str]]:
+        """The same where nothing is tracked: equal for all readers of a mailing."""
+        links = self._untracked.get(tag)
+        if links is None:
+            if len(self._untracked) >= _MOST_TAGS:
+                self._untracked.clear()
+            links = self._untracked[tag] = (
+                [quote(str(self._in_html(link.number, self._tagged(link.number, tag)))) for link in self.mail.links],
+                ["" if link.is_dynamic else in_text(self._tagged(link.number, tag)) for link in self.mail.links],
+            )
+        return links
+
+    def _tagged(self, number: int, tag: Tag) -> str:
+        link = self.mail.links[number]
+        return link.destination if link.is_dynamic else tag(number, link.destination)
+
+    def _in_html(self, number: int, led: str) -> Markup:
+        # What is not changed stands as its author wrote it.
+        return self.mail.hrefs[number] if led == self.mail.links[number].destination else escape(led)
+
+    def _address_in_text(self, urls: Urls) -> Callable[[int], str]:
+        return lambda number: urls.click(number) if urls.is_tracked else self._tagged(number, urls.tag)
+
+    def _address_in_html(self, urls: Urls) -> Callable[[int], Markup]:
+        led = self._address_in_text(urls)
+        return lambda number: self._in_html(number, led(number))
+
+    # What is told of it.
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What Jinja renders for each reader before it is encoded, in the page."""
+        return self._parts.page.regions if self._parts else ()
+
+    @property
+    def expressions(self) -> int:
+        """Where something of the reader's is printed, in all parts."""
+        if self._parts is None:
+            return 0
+        parts = self._parts
+        return sum(part.expressions for part in (parts.subject, parts.preheader, parts.plain, parts.page))
+
+    @property
+    def share(self) -> float:
+        """How much of both parts is written ahead."""
+        if self._parts is None:
+            return 0.0
+        texts = self.mail.texts
+        return (self._parts.page.fixed + self._parts.plain.fixed) / max(1, len(texts.page) + len(texts.plain))
+
+
+def _sayings(urls: Urls) -> dict[str, Sayings]:
+    return {
+        "wish_url": Sayings(urls.wish),
+        "answer_url": Sayings(urls.answer),
+        "form_url": Sayings(urls.form),
+        "share_url": Sayings(urls.share),
+    }
+
+
+def _own(reader: _Reader) -> frozenset[str]:
+    """Our own addresses in this mail, as far as it has got: a click on one is not counted."""
+    urls = reader.urls
+    given = (saying.given for saying in reader.sayings.values())
+    return urls.others.union({urls.leave, urls.preferences, urls.view}, *given)
 
 
 def compile_wire(mail: CompiledMail) -> WireMail:

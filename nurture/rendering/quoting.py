@@ -1,0 +1,131 @@
+"""Text as quoted-printable, piece by piece (RFC 2045, 6.7): each piece is whole lines, so that pieces can be joined.
+
+A piece begins at the start of a line and ends with a line end, soft or hard; any two may stand behind one another. Lines
+have at most 76 characters and none begins with a dot or with "From ". What a contact puts into a mail is short and plain
+most of the time, so the usual value costs one look; everything else takes the general way, with the same meaning.
+"""
+
+import re
+from binascii import b2a_qp
+
+import jinja2
+from markupsafe import escape
+
+from nurture.rendering.bounds import EmptyValue
+from nurture.rendering.filters import PRINTED
+from nurture.rendering.message import quoted_printable
+from nurture.rendering.text import without_gaps
+
+SOFT = "=\r\n"
+
+#: What stands on a line as it is: in HTML without what would be escaped, in text without a blank at either end.
+_IN_HTML = re.compile(r"(?!From |\.)[ !#-%(-;?-~]{1,75}").fullmatch
+_IN_TEXT = re.compile(r"(?!From |\.)[!-<>-~](?:[ -<>-~]{0,73}[!-<>-~])?").fullmatch
+_GUARDED = re.compile(rb"^(?:\.|From )", re.MULTILINE).search
+
+
+class NotAhead(Exception):
+    """This message is not one that was thought of when its mail was compiled; it is written the plain way."""
+
+
+def is_plain(text: str) -> bool:
+    """Whether it stands as it is on one line, in HTML as in text."""
+    return bool(_IN_HTML(text) and _IN_TEXT(text))
+
+
+def quote(text: str) -> str:
+    """Any text as one piece."""
+    if "\r" in text:
+        raise NotAhead  # half a line end, perhaps
+    encoded = b2a_qp(text.encode("utf-8", "replace"))
+    if _GUARDED(encoded):
+        return fixed(text)
+    behind = encoded.rfind(b"\n")
+    if len(encoded) - behind > 76:
+        return fixed(text)
+    written = encoded.decode() if behind < 0 else encoded.replace(b"\n", b"\r\n").decode()
+    return written + SOFT if behind + 1 < len(encoded) else written
+
+
+def fixed(text: str) -> str:
+    """The same for text that never changes; slower, and its lines are as full as they can be."""
+    written = quoted_printable(f"{text}x")[:-1]  # so that the last line leaves room for its soft end
+    return written + SOFT if written and not written.endswith("\n") else written
+
+
+def in_html(value: object) -> str:
+    """What `{{ }}` prints in HTML."""
+    if type(value) is str:
+        return value + SOFT if _IN_HTML(value) else quote(str(escape(value)))
+    return quote(str(escape(_printed(value))))
+
+
+def in_text(value: object) -> str:
+    """What `{{ }}` prints in the text part, where `tidying` has already decided on the lines around it."""
+    if type(value) is str and _IN_TEXT(value):
+        return value + SOFT
+    return _tidied(value, may_be_empty=False, may_trail=False)
+
+
+def in_line(value: object) -> str:
+    """The same within a line whose end is no end of a value: it may be empty, or end with a blank."""
+    if type(value) is str and _IN_TEXT(value):
+        return value + SOFT
+    return _tidied(value, may_be_empty=True, may_trail=True)
+
+
+def in_text_or_empty(value: object) -> str:
+    """The same where something stands before it on its line, and maybe nothing behind."""
+    if type(value) is str and _IN_TEXT(value):
+        return value + SOFT
+    return _tidied(value, may_be_empty=True, may_trail=False)
+
+
+def in_text_or_trailing(value: object) -> str:
+    """The same where something stands behind it on its line, and maybe nothing before."""
+    if type(value) is str and _IN_TEXT(value):
+        return value + SOFT
+    return _tidied(value, may_be_empty=False, may_trail=True)
+
+
+def in_subject(value: object) -> str:
+    """What `{{ }}` prints where nothing is encoded yet."""
+    return value if type(value) is str else str(_printed(value))
+
+
+def raw(value: object) -> str:
+    """What a block came to, which is written as it is."""
+    if not isinstance(value, str):
+        raise NotAhead
+    return quote(str(value))
+
+
+def fallen_back(value: object, instead: str) -> object:
+    """`fallback` with a text: what is printed."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return instead
+    return value
+
+
+def _printed(value: object) -> object:
+    if value is None:
+        raise EmptyValue
+    if isinstance(value, jinja2.Undefined) or not isinstance(value, PRINTED):
+        raise NotAhead
+    return value
+
+
+def _tidied(value: object, *, may_be_empty: bool, may_trail: bool) -> str:
+    text = str(_printed(value))
+    if "\n" in text:
+        text = without_gaps(text)
+    stripped = text.strip()
+    if not stripped:
+        is_fine = may_be_empty and (may_trail or not text) and "\n" not in text
+    else:
+        begins = text[0] != "\n" and (text[0] in " \t" or not text[0].isspace())
+        ends = not text[-1].isspace() or (may_trail and text[-1] != "\n")
+        is_fine = begins and ends
+    if not is_fine:
+        raise NotAhead
+    return quote(text)
