@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from nurture.adapters.dkim_folder import DkimFolder
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app.declaring import declared_of, length_of
+from nurture.app.pacing import pacing_of
 from nurture.app.relaying import relays_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
 from nurture.campaigns.memory import Memory
@@ -42,7 +43,6 @@ from nurture.delivery.mailed import rules as mailed_rules
 from nurture.delivery.mailed import store as mailed
 from nurture.delivery.notices import ServiceKind
 from nurture.delivery.owners import ask_owners
-from nurture.delivery.pacing.rules import Limit, Pacing
 from nurture.delivery.rules import MOST_BY_MAIL_ALONE, Boundary
 from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
@@ -264,7 +264,6 @@ class App:
 
     def sender(self, worker: int) -> MailSender:
         """The sending half of a worker."""
-        sending = self.settings.sending
         return MailSender(
             self.database,
             self.mailer,
@@ -274,7 +273,7 @@ class App:
             boundary=self.boundary,
             limits=self._limits,
             connections=len(self.mailer.places),
-            limits_of_pace=Pacing(house=Limit(per_second=sending.per_second)),
+            limits_of_pace=pacing_of(self.settings),
             # Before the first publish only a test of what the files say can be in the outbox.
             declared=lambda session: find_declared(session) or self.declared,
             answered=activities.answers_of,

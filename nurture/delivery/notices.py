@@ -14,6 +14,7 @@ from nurture.campaigns.mails import take_mail
 from nurture.campaigns.reading import Problems, Unit, Workspace
 from nurture.campaigns.starter import starter_folder
 from nurture.consent.rules import Purpose
+from nurture.contacts import store as contacts
 from nurture.contacts.newcomers.store import Newcomer
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Session
@@ -88,6 +89,20 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
     },
     "reminder": _SLOT,
     "missed": _SLOT,
+    "rest": {
+        "first_name": "Dana",
+        "domain": "google",
+        "reply": "4.7.28 Our system has detected an unusual rate of mail originating from your SPF domain.",
+        "code": "4.7.28",
+        "until": "2026-03-10 09:15 UTC",
+        "times": 1,
+    },
+    "stopped": {
+        "first_name": "Dana",
+        "campaign": "newsletter:weekly",
+        "is_stopped": True,
+        "because": "3 of its first 50 mails went to addresses that nobody has (6.0 %)",
+    },
 }
 
 
@@ -224,3 +239,11 @@ def queue_notice(
         mail_facts={"first_name": operator.name.split()[0], **facts},
     )
     queue_deliveries(session, [note], now)
+
+
+def tell_caretakers(session: Session, name: str, *, key: str, facts: Mapping[str, Any], now: datetime) -> None:
+    """Write to everybody who looks after sending: marketing and admins, or all operators if there are none."""
+    declared = [one for one in contacts.list_operators(session).values() if one.is_declared]
+    caretakers = [one for one in declared if one.role in {"marketing", "admin"}]
+    for operator in caretakers or declared:
+        queue_notice(session, name, key=f"{key}:{operator.id}", operator=operator, facts=facts, now=now)

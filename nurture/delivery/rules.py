@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from nurture.consent.rhythms.rules import AtMost, too_soon_until
 from nurture.consent.rules import PAUSE, Permission
+from nurture.delivery.resting.codes import policy_code
 from nurture.timing import DaySpan, local_instant
 
 
@@ -162,17 +163,23 @@ def settle(
     give_up_after: timedelta,
     resend_uncertain: bool = False,
 ) -> Settling:
-    """What the outcome of try number `attempts` (from 1) makes of a delivery that is `sending`."""
+    """What the outcome of try number `attempts` (from 1) makes of a delivery that is `sending`.
+
+    A refusal that is the domain's policy about us says nothing about this mail: it is put off, as by a 4xx.
+    """
+    is_put_off = outcome.heard is Heard.DEFERRED or (
+        outcome.heard is Heard.REJECTED and bool(policy_code(outcome.reply))
+    )
     match outcome.heard:
         case Heard.ACCEPTED:
             return Settling(Status.SENT)
-        case Heard.REJECTED:
+        case Heard.REJECTED if not is_put_off:
             return Settling(Status.FAILED)
         case Heard.UNANSWERED if not resend_uncertain:
             return Settling(Status.UNCERTAIN)
     delay = timedelta(minutes=_RETRY_MINUTES[min(attempts, len(_RETRY_MINUTES)) - 1])
     # RFC 5321, 4.5.4.1: give up after at least four to five days, and only on answers, not on lost connections.
-    if outcome.heard is Heard.DEFERRED and now + delay > queued_at + give_up_after:
+    if is_put_off and now + delay > queued_at + give_up_after:
         return Settling(Status.FAILED)
     return Settling(Status.QUEUED, now + delay)
 

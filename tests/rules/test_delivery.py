@@ -1,7 +1,6 @@
 """The state chart of a delivery, what a relay's answer makes of it, and what keeps it from leaving."""
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from nurture.consent.rules import ALLOWED, Permission
 from nurture.delivery.guard.rules import Traffic, room
 from nurture.delivery.headers import by_kind
-from nurture.delivery.pacing.rules import Pace
 from nurture.delivery.rules import (
     ARROWS,
     ASK_WAITS_AT_MOST,
@@ -215,16 +213,6 @@ def test_the_one_click_headers_read_exactly_as_rfc_8058_wants() -> None:
     assert found["List-Unsubscribe"] == "<https://x/u/t>, <mailto:leave+t@reply.example>"
     assert found["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert found["List-Id"] == "<weekly.acme.example>"
-
-
-@given(st.floats(0.5, 1000), st.lists(st.floats(0, 5), min_size=2, max_size=20))
-def test_mails_keep_their_distance_however_they_come(per_second: float, gaps: list[float]) -> None:
-    pace, elapsed, left = Pace(per_second), 0.0, []
-    for gap in gaps:
-        elapsed += gap
-        pause, pace = pace.take(elapsed)
-        left.append(elapsed + pause)
-    assert all(b - a >= 1 / per_second - 1e-9 for a, b in pairwise(left))
 
 
 days = st.dates(date(2026, 3, 1), date(2026, 4, 30))

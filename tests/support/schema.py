@@ -26,12 +26,16 @@ import nurture.contacts.store
 import nurture.database.audit
 import nurture.database.claiming
 import nurture.database.installation
+import nurture.delivery.complaints.store
 import nurture.delivery.daily.store
 import nurture.delivery.guard.store
 import nurture.delivery.outcomes.store
+import nurture.delivery.pacing.store
 import nurture.delivery.pausing.store
 import nurture.delivery.remembered.store
+import nurture.delivery.resting.store
 import nurture.delivery.store
+import nurture.delivery.waves.store
 import nurture.forms.store
 import nurture.handoff.accounts.store
 import nurture.handoff.store

@@ -66,9 +66,9 @@ def turn_of(last_sign_on: date | None, today: date) -> int:
     return max(0, (today - last_sign_on).days)
 
 
-def wave_of(days_since_first: int) -> int:
+def wave_of(days_since_first: int, first: int = FIRST_WAVE) -> int:
     """How many of whom no recent day is known may get the announcement on that day; the first is day 0."""
-    return FIRST_WAVE << min(days_since_first, 40)
+    return first << min(days_since_first, 40)
 
 
 def why_kept_back(reason: str, last_sign_on: date | None) -> str:

@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from nurture.delivery.claimed import Row
+from nurture.delivery.pacing.rules import LATE, Span, Wait
 
 
-class Wait(NamedTuple):
-    """Why a mail does not leave now, and until when at least."""
+class Place(NamedTuple):
+    """Where one mail was counted: in a bucket of a lane, or in the wave of a campaign that began then."""
 
-    because: str
-    until: datetime
+    lane: str
+    span: Span | None  # None: a wave
+    begins_at: datetime
 
 
 @dataclass
@@ -28,21 +30,20 @@ class PaceGrant:
     an `elapsed()` second: what has not begun by then is given back and claimed again.
     """
 
-    now: datetime
-    kept: Mapping[int, Wait | None] = field(default_factory=dict)
     good_until: float = float("inf")
-    _leaves: Mapping[int, float] = field(default_factory=dict)
-    _unused: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    kept: Mapping[int, Wait | None] = field(default_factory=dict)
+    leaves: Mapping[int, float] = field(default_factory=dict)
+    unused: dict[int, tuple[Place, ...]] = field(default_factory=dict)
 
     def leaves_at(self, claimed: Row) -> float:
         """The `elapsed()` second at which it may leave; 0: at once."""
-        return self._leaves.get(claimed.id, 0.0)
+        return self.leaves.get(claimed.id, 0.0)
 
     def use(self, claimed: Row) -> None:
-        """It has begun to leave: its place is used up."""
-        self._unused.pop(claimed.id, None)
+        """It has begun to leave: its places are used up."""
+        self.unused.pop(claimed.id, None)
 
-    @property
-    def unused(self) -> Mapping[int, tuple[str, ...]]:
-        """Mails that were granted places and have not begun, each with the lanes these are in."""
-        return self._unused
+
+def good_until(elapsed: float) -> float:
+    """Until which `elapsed()` second a grant of that second is good."""
+    return elapsed + LATE.total_seconds()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nurture.consent.rules import Permission
 from nurture.delivery.openings import opening_of
-from nurture.delivery.pacing import Pace
+from nurture.delivery.pacing.rules import Pace
 from nurture.delivery.rules import (
     Circumstances,
     Heard,

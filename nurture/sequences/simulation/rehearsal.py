@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nurture.conditions import Compare, Condition, Missing, OneOf, walk
-from nurture.delivery.pacing import Pace
+from nurture.delivery.pacing.rules import Pace
 from nurture.sequences.decisions import Passed
 from nurture.sequences.program import Branch, Sequence, WaitFor
 from nurture.sequences.simulation.habits import Behavior

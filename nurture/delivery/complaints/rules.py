@@ -1,0 +1,53 @@
+"""Complaint rates: what is counted here, what somebody read off a provider's own tools, and what is neither. Pure.
+
+Most providers send a report for each complaint. Google sends none: its rate stands in Postmaster Tools only, so that
+counting here would say 0 however many complain. Such a rate is not known until somebody enters it, and grows old.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from nurture.delivery.pacing.providers import SILENT_ABOUT_COMPLAINTS
+
+#: Google and Yahoo ask senders to stay below the first and never to reach the second, in percent.
+ASKED_FOR, BLOCKED_FROM = 0.1, 0.3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What somebody read off a provider's tools: percent, of which day."""
+
+    provider: str
+    percent: float
+    on: date
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One provider: mails of campaigns that may have arrived, complaints about them, and what was entered."""
+
+    provider: str
+    mailed: int
+    complained: int
+    figure: Figure | None = None
+
+    @property
+    def percent(self) -> float | None:
+        """Complaints for a hundred mails; None: not measured here."""
+        if self.provider in SILENT_ABOUT_COMPLAINTS:
+            return self.figure.percent if self.figure else None
+        return 100 * self.complained / self.mailed if self.mailed else None
+
+    @property
+    def is_too_high(self) -> bool:
+        """Whether receivers would block for it; a single complaint is no rate."""
+        is_counted = self.provider not in SILENT_ABOUT_COMPLAINTS
+        return (self.percent or 0.0) >= BLOCKED_FROM and (not is_counted or self.complained >= 3)
+
+    @property
+    def in_words(self) -> str:
+        if self.provider in SILENT_ABOUT_COMPLAINTS:
+            if self.figure is None:
+                return "not measured here"
+            return f"{self.figure.percent:g} % on {self.figure.on}, as entered"
+        return f"{self.percent:.2f} %" if self.percent is not None else "no mail yet"

@@ -1,0 +1,101 @@
+"""People of a claim who never had a mail from here: which campaigns meet them, and in which wave."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from nurture.consent.rules import Purpose
+from nurture.consent.silence.rules import turn_of
+from nurture.database.engine import Session
+from nurture.delivery.claimed import Row
+from nurture.delivery.pacing.granting import Place
+from nurture.delivery.pacing.rules import Lane, Limit, Road, Wait
+from nurture.delivery.rules import HeldBecause
+from nurture.delivery.waves import store
+from nurture.delivery.waves.actions import look_at_all
+from nurture.delivery.waves.rules import Wave, place_of
+
+#: Whose mails line up before the first wave, so that those go first who were most recently in touch. A newsletter's
+#: announcement has a line of its own, and its issues go to whoever had that.
+_LINES_UP = "sequence:"
+
+
+@dataclass
+class Meeting:
+    """First mails of a claim: who stands in line, who asks for a place in a wave."""
+
+    waves: dict[str, Wave] = field(default_factory=dict)
+    in_line: dict[int, Wait] = field(default_factory=dict)
+    first_mails: dict[int, tuple[Road, Place]] = field(default_factory=dict)
+    roads: dict[str, Road] = field(default_factory=dict)
+    turns: dict[int, int] = field(default_factory=dict)  # by delivery
+    as_read: Mapping[str, Wave] = field(default_factory=dict)
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.in_line or self.first_mails)
+
+    def spread(self, held: Mapping[int, Wait]) -> dict[int, Wait]:
+        """Those who wait for the next wave come back in the order of the line."""
+        words = {road.because for road in self.roads.values()}
+        return {
+            i: Wait(wait.because, wait.until + place_of(self.turns[i]))
+            if wait.because in words and i in self.turns
+            else wait
+            for i, wait in held.items()
+        }
+
+    def keep(self, session: Session) -> None:
+        """Count who got a place."""
+        for campaign, road in self.roads.items():
+            if road.taken:
+                self.waves[campaign] = replace(self.waves[campaign], people=self.waves[campaign].people + road.taken)
+        store.save(session, [one for name, one in self.waves.items() if one != self.as_read[name]])
+
+
+def meet(session: Session, claimed: Sequence[Row], first: int, now: datetime) -> Meeting:
+    """Look at the campaigns of a claim, and find the first mails in it; `first` 0: nobody waits for a wave."""
+    mails = [one for one in claimed if one.purpose == Purpose.CAMPAIGN]
+    if not mails:
+        return Meeting()
+    as_read = store.lock_waves(session, sorted({one.campaign for one in mails}))
+    meeting = Meeting(look_at_all(session, as_read.values(), now), as_read=as_read)
+    fresh = _first_mails(session, mails) if first else []
+    if not fresh:
+        meeting.keep(session)
+        return meeting
+    signs = store.last_signs(session, [one.contact_id or 0 for one in fresh])
+    for one in fresh:
+        meeting.turns[one.id] = turn_of(signs.get(one.contact_id or 0), now.date())
+        _find_place(session, meeting, one, first, now)
+    return meeting
+
+
+def _first_mails(session: Session, mails: Sequence[Row]) -> list[Row]:
+    """Of these mails those whose reader never had one from here. An issue goes to whoever had the announcement."""
+    asked = [one for one in mails if one.issue_id is None and one.contact_id is not None and not one.attempts]
+    known = store.mailed_before(session, [one.contact_id for one in asked if one.contact_id]) if asked else set()
+    return [one for one in asked if one.contact_id not in known]
+
+
+def _find_place(session: Session, meeting: Meeting, one: Row, first: int, now: datetime) -> None:
+    campaign = one.campaign
+    wave = meeting.waves[campaign]
+    is_new = wave.number == 0 and wave.lined_up_at is None and campaign.startswith(_LINES_UP)
+    if is_new and store.is_more_queued(session, campaign, first):
+        wave = meeting.waves[campaign] = replace(wave, lined_up_at=now)
+    until = wave.lines_up_until(meeting.turns[one.id], now)
+    if until is not None:
+        meeting.in_line[one.id] = Wait(f"{HeldBecause.FIRST_WAVE}: {campaign} lines up", until)
+        return
+    if campaign not in meeting.roads:
+        wave = meeting.waves[campaign] = wave.now(first, now)
+        meeting.roads[campaign] = Road(
+            Lane(f"wave:{campaign}", Limit(), campaign),
+            now,
+            room=wave.room(first),
+            opens_at=wave.ends_at(now),
+            because=wave.because,
+        )
+    began_at = meeting.waves[campaign].began_at or now
+    meeting.first_mails[one.id] = meeting.roads[campaign], Place(campaign, None, began_at)

@@ -1,0 +1,215 @@
+"""Lanes as they stand between claims, what left in them, and all SQL about them.
+
+Whoever wants places in a lane locks its row first, so that however many workers ask, each sees what the others took. A
+place within a second is an instant on the database's clock; hours and days are counted in business time.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
+
+from nurture.database.claiming import database_clock
+from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
+from nurture.database.engine import Session
+from nurture.database.statements import changed_rows, in_list_of, insert
+from nurture.delivery.pacing.rules import Span, Wait
+from nurture.delivery.rules import Status
+from nurture.delivery.store import Delivery
+
+
+class PaceLane(SQLModel, table=True):
+    """A lane: when its next place is free, and until when those are held who wait for it."""
+
+    __tablename__ = "pace_lane"
+    __table_args__ = KEY_IS_THE_ROW
+
+    lane: str = Field(primary_key=True)
+    next_at: float = Field(default=0.0, description="seconds since 1970 on the database's clock")
+    waits_to: datetime | None = instant_column(nullable=True)
+
+
+class PaceCount(SQLModel, table=True):
+    """How many mails were granted a place of a lane within one bucket of a span."""
+
+    __tablename__ = "pace_count"
+    __table_args__ = KEY_IS_THE_ROW
+
+    lane: str = Field(primary_key=True)
+    span: str = Field(primary_key=True)
+    begins_at: datetime = Field(primary_key=True, sa_type=Instant)
+    mails: int
+
+
+class LaneNow(NamedTuple):
+    """A lane's row, with its next place in seconds from now."""
+
+    next_in: float
+    waits_to: datetime | None
+
+
+_LANES = (
+    sa.select(
+        col(PaceLane.lane),
+        (col(PaceLane.next_at) - database_clock()).label("next_in"),
+        col(PaceLane.waits_to),
+    )
+    .where(in_list_of(PaceLane.lane, "lanes"))
+    .order_by(col(PaceLane.lane))
+    .with_for_update()
+)
+
+
+def lock_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
+    """Hold these lanes until the commit; what stands in them then is what every worker before took."""
+    found = _read_lanes(session, lanes)
+    missing = sorted(set(lanes) - set(found))
+    if missing:
+        rows = [{"lane": lane, "next_at": 0.0, "waits_to": None} for lane in missing]
+        session.connection().execute(insert(session, PaceLane).on_conflict_do_nothing(), rows)
+        found |= _read_lanes(session, missing)
+    return found
+
+
+def _read_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
+    rows = session.connection().execute(_LANES, {"lanes": lanes})
+    return {lane: LaneNow(max(0.0, next_in), waits_to) for lane, next_in, waits_to in rows}
+
+
+_COUNTED = (
+    sa.select(col(PaceCount.lane), sa.func.sum(col(PaceCount.mails)), sa.func.min(col(PaceCount.begins_at)))
+    .where(
+        in_list_of(PaceCount.lane, "lanes"),
+        col(PaceCount.span) == sa.bindparam("span"),
+        col(PaceCount.begins_at) > sa.bindparam("after", type_=Instant),
+        # A clock that was wrong for a while and counted in the future does not stop the house until then.
+        col(PaceCount.begins_at) <= sa.bindparam("until", type_=Instant),
+        col(PaceCount.mails) > 0,
+    )
+    .group_by(col(PaceCount.lane))
+)
+
+
+def counted(
+    session: Session, lanes: Sequence[str], span: Span, after: datetime, until: datetime
+) -> dict[str, tuple[int, datetime]]:
+    """Mails that count in each lane, and when the first bucket with any began."""
+    rows = session.connection().execute(_COUNTED, {"lanes": lanes, "span": span, "after": after, "until": until})
+    return {lane: (int(mails), begins_at) for lane, mails, begins_at in rows}
+
+
+class Days(NamedTuple):
+    """What left in a lane that warms up: today, on the busiest day before, and since when."""
+
+    today: int = 0
+    busiest: int = 0
+    since: datetime | None = None
+
+
+_DATES = sa.select(col(PaceCount.lane), col(PaceCount.begins_at), col(PaceCount.mails)).where(
+    in_list_of(PaceCount.lane, "lanes"), col(PaceCount.span) == Span.DATE, col(PaceCount.mails) > 0
+)
+
+
+def days_of(session: Session, lanes: Sequence[str], today: datetime, earliest: datetime) -> dict[str, Days]:
+    """The days of these lanes; a busy one counts if it is not before `earliest`."""
+    found = {lane: Days() for lane in lanes}
+    for lane, begins_at, mails in session.connection().execute(_DATES, {"lanes": lanes}):
+        days = found[lane]
+        found[lane] = Days(
+            today=mails if begins_at == today else days.today,
+            busiest=max(days.busiest, mails) if earliest <= begins_at < today else days.busiest,
+            since=min(days.since or begins_at, begins_at),
+        )
+    return found
+
+
+def lanes_with_dates(session: Session) -> list[str]:
+    """The lanes that are counted by the calendar's days."""
+    statement = sa.select(col(PaceCount.lane)).where(col(PaceCount.span) == Span.DATE).distinct()
+    return sorted(session.scalars(statement))
+
+
+def add(session: Session, counts: Mapping[tuple[str, Span, datetime], int]) -> None:
+    """Count mails in their buckets; a negative number takes off what did not leave."""
+    rows = [
+        {"lane": lane, "span": span, "begins_at": begins_at, "mails": mails}
+        for (lane, span, begins_at), mails in sorted(counts.items())
+        if mails
+    ]
+    if rows:
+        statement = insert(session, PaceCount)
+        more = col(PaceCount.mails) + statement.excluded.mails
+        again = statement.on_conflict_do_update(index_elements=["lane", "span", "begins_at"], set_={"mails": more})
+        session.connection().execute(again, rows)
+
+
+_TABLE: Any = PaceLane.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_MOVE = (
+    sa.update(_TABLE)
+    .where(_TABLE.c.lane == sa.bindparam("of_lane"))
+    .values(
+        next_at=sa.case(
+            # A lane that keeps no distance has no instant of its own.
+            (sa.bindparam("is_spaced", type_=sa.Boolean), database_clock() + sa.bindparam("next_in", type_=sa.Float)),
+            else_=_TABLE.c.next_at,
+        ),
+        waits_to=sa.bindparam("to", type_=Instant),
+    )
+)
+
+
+def move_lanes(session: Session, lanes: Sequence[tuple[str, bool, float, datetime | None]]) -> None:
+    """Keep when the next place of each lane is free, and until when its line reaches. The lanes are locked."""
+    if lanes:
+        rows = [
+            {"of_lane": lane, "is_spaced": is_spaced, "next_in": next_in, "to": waits_to}
+            for lane, is_spaced, next_in, waits_to in lanes
+        ]
+        session.connection().execute(_MOVE, rows)
+
+
+_IN_HAND = (
+    sa.select(col(Delivery.domain), col(Delivery.sender), sa.func.count())
+    .where(col(Delivery.status).in_([sa.literal_column("'claimed'"), sa.literal_column("'sending'")]))
+    .group_by(col(Delivery.domain), col(Delivery.sender))
+)
+
+
+def in_hand(session: Session) -> list[tuple[str, str, int]]:
+    """Mails in the hands of all workers, by recipient domain and sender: those of this claim too."""
+    return [(domain, sender, count) for domain, sender, count in session.connection().execute(_IN_HAND)]
+
+
+def hold(session: Session, held: Mapping[int, Wait]) -> None:
+    """Hold claimed mails, each until it is looked at again."""
+    if held:
+        rows = [{"of_id": i, "why": wait.because, "to": wait.until} for i, wait in held.items()]
+        changed_rows(session, _HOLD, rows)
+
+
+def put_back(session: Session, ids: Iterable[int]) -> None:
+    """Claimed mails go back into the queue, where they were."""
+    rows = [{"of_id": i} for i in ids]
+    if rows:
+        changed_rows(session, _PUT_BACK, rows)
+
+
+_DELIVERY: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_MINE = sa.and_(_DELIVERY.c.id == sa.bindparam("of_id"), _DELIVERY.c.status == Status.CLAIMED)
+_HOLD = (
+    sa.update(_DELIVERY)
+    .where(_MINE)
+    .values(
+        status=Status.HELD, worker_id=None, because=sa.bindparam("why"), held_until=sa.bindparam("to", type_=Instant)
+    )
+)
+_PUT_BACK = sa.update(_DELIVERY).where(_MINE).values(status=Status.QUEUED, worker_id=None)
+
+
+def forget(session: Session, before: Mapping[Span, datetime]) -> None:
+    """Let go of what counts no more."""
+    for span, at in before.items():
+        session.execute(sa.delete(PaceCount).where(col(PaceCount.span) == span, col(PaceCount.begins_at) < at))
