@@ -19,6 +19,7 @@ CLOSED = "the relay closed the connection"
 
 #: A whole mail fits, so that one system call takes it and what was not taken is known.
 _SEND_BUFFER = 256 * 1024
+_READ_AT_ONCE = 4096
 #: The kernel asks after a relay that says nothing while no mail is due, when no code of ours runs.
 _KEEP_ALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 
@@ -27,12 +28,14 @@ class Ended(Exception):
     """The conversation is over."""
 
 
-class Conversation(asyncio.Protocol):
-    """What is said on one connection."""
+class Conversation(asyncio.BufferedProtocol):
+    """What is said on one connection; it reads into one small buffer, for replies are short."""
 
     def __init__(self, timeout_seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout_seconds
+        self._buffer = bytearray(_READ_AT_ONCE)
+        self._view = memoryview(self._buffer)
         self._replies = Replies()
         self._arrived: deque[Reply] = deque()
         self._owed = 1  # the greeting
@@ -55,17 +58,20 @@ class Conversation(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=0)
         _tune(transport.get_extra_info("socket"))
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         arrived = self._arrived
         before = len(arrived)
         try:
-            self._replies.feed(data, arrived)
+            self._replies.feed(bytes(self._view[:nbytes]), arrived)
         except NotSmtp as error:
             self.end(str(error))
         self._owed -= len(arrived) - before
         if self._owed < 0:
             self._end_out_of_turn()
-        if self._waiter is not None and len(arrived) > 0:
+        if arrived:
             self._wake()
 
     def eof_received(self) -> None:
@@ -144,8 +150,7 @@ class Conversation(asyncio.Protocol):
                 self.transport.abort()
             else:
                 self.transport.close()
-        if self._waiter is not None:
-            self._wake()
+        self._wake()
 
     async def closed(self, within_seconds: float) -> None:
         """Wait until the connection is gone, and let go of one that will not go."""
