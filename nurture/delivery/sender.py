@@ -139,9 +139,11 @@ class Sender:
         ready: deque[Ready] = deque()
         try:
             while not self.is_stopping and not self._relay_down:
-                ready.extend(await self._in_database(self._claim))
-                if not ready:
+                claimed = await self._in_database(self._claim)
+                if claimed is None:
                     break
+                # Empty when the limits let none of them leave now; whoever is behind them may.
+                ready.extend(claimed)
                 workers = min(len(self._pool), len(ready))
                 await asyncio.gather(*(self._work(ready, number) for number in range(workers)))
         finally:
@@ -160,21 +162,22 @@ class Sender:
     async def _in_database(self, work: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._database_thread, work)
 
-    def _claim(self) -> list[Ready]:
+    def _claim(self) -> list[Ready] | None:
+        """The next mails that may leave as far as limits go; None when nothing is due."""
         now = self._due_at or self._clock.now()
         with self._database.writing() as session:
             limit = _CLAIM_PER_CONNECTION * len(self._pool)
             claimed = claim_due(session, self._worker, limit, now, only=self._only)
             if not claimed:
-                return []
+                return None
             self._has_claimed = True
             declared = self._declared(session)
             self._limits = self._limits_of(declared)
             give_back(session, self._worker, self._granted)
             pacing.give_back(session, self._paced)
             elapsed = self._clock.elapsed()
-            self._paced = pacing.grant(session, self._worker, claimed, now, elapsed, pacing=self._pacing)
-            claimed = [one for one in claimed if one.id not in self._paced.kept]
+            paced = pacing.grant(session, self._worker, claimed, now, elapsed, pacing=self._pacing)
+            claimed = [one for one in claimed if one.id not in paced.kept]
             self._granted = grant(session, self._worker, claimed, self._limits.blast_guard, now)
             steps = [one.contact_id for one in claimed if one.priority == Priority.SEQUENCE]
             self._coming = self._coming_to(session, [one for one in steps if one is not None], now) if steps else {}
@@ -183,7 +186,10 @@ class Sender:
             fresh = [new.delivery for new, old in zip(ready, claimed, strict=True) if new.delivery is not old]
             keep_facts(session, [(one.id, json.dumps(one.facts), one.message_id or "") for one in fresh])
             self._hashes = {one.delivery.id: one.recipient.address_hash for one in ready if one.recipient}
-            return ready
+        # Only what was committed counts, and may be given back.
+        self._paced = paced
+        self._counts["held"] += sum(wait is not None for wait in paced.kept.values())
+        return ready
 
     def _prepare(self, session: Session, delivery: Claimed, people: People, declared: Declared, now: datetime) -> Ready:
         """Keep the mail's facts on its row; a delivery that cannot be prepared fails alone."""
@@ -219,12 +225,20 @@ class Sender:
             connection = await self._connection(number)
             if connection is None:
                 break
-            await self._keep_pace(one.delivery)
+            pause = self._pause_before(one.delivery)
+            if pause > 0:
+                if ended is not None:
+                    # Whoever waits keeps no result to themselves: it would be in doubt if the process died meanwhile.
+                    await self._commits.exchange(ended, None)
+                    ended = None
+                await asyncio.sleep(pause)
             stop = await self._commits.exchange(ended, one.delivery)
             ended = None
             if stop is not None:
                 self._counts[_word_for(stop)] += 1
                 continue
+            if self._paced is not None:
+                self._paced.use(one.delivery)
             envelope = Envelope(composed.mail_from, composed.rcpt_to, len(composed.content))
             outcome = await connection.begin(envelope) or await connection.finish(composed.content)
             self._counts[_COUNTED[outcome.heard]] += 1
@@ -295,10 +309,9 @@ class Sender:
             self._pool[number] = None
         return self._pool[number]
 
-    async def _keep_pace(self, delivery: Claimed) -> None:
+    def _pause_before(self, delivery: Claimed) -> float:
         leaves_at = self._paced.leaves_at(delivery) if self._paced else 0.0
-        if leaves_at and (pause := leaves_at - self._clock.elapsed()) > 0:
-            await asyncio.sleep(pause)
+        return leaves_at - self._clock.elapsed() if leaves_at else 0.0
 
     async def _exchange(self, ended: list[Ended], wanted: list[Claimed]) -> dict[int, Stop | None]:
         """One shared commit; tried again a few times, because a result that is lost is a mail in doubt."""
@@ -321,6 +334,7 @@ class Sender:
                 begun = [one for one in wanted if answers[one.id] is None]
                 remembered.note_intents(session, begun, self._hashes, now)
                 remembered.note_outcomes(session, [(one.delivery, one.outcome) for one in ended], now)
+                pacing.note(session, ended, now)
                 return answers
 
         for left in reversed(range(_COMMIT_TRIES)):
