@@ -195,7 +195,7 @@ def _tell(counts: dict[str, int], refused: list[Any], as_json: bool) -> None:
         emit({**counts, "refused": [{"line": one.line, "reason": one.reason} for one in refused]})
         return
     say(
-        f"{counts['new']:,} addresses and {counts['domains']:,} domains are never mailed from now on; "
+        f"From now on never mailed: {counts['new']:,} by address, {counts['domains']:,} by domain; "
         f"{counts['known']:,} were on the list."
     )
     if counts["unrecognized"]:

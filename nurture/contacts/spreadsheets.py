@@ -1,15 +1,18 @@
 """Workbooks (.xlsx) read and written row by row: memory stays flat, and nothing in them is ever run.
 
-Macros are not looked at. Of a formula the result that was saved with it is read, never the formula. Dates are cells of
+Macros are not looked at. Of a formula the result that was saved with it is read, never the formula; one that nobody ever
+calculated is read as one that failed. Dates are cells of
 their own kind and come out as 2026-01-31, whatever the workbook shows. Of several worksheets the one is read whose
 headers make most sense. Written, every text is a text: a workbook that came from here has no formulas.
 """
 
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,10 @@ _PACKED_AT_MOST = 200
 _LARGE = 64 * 1024 * 1024
 
 _MIDNIGHT = time()
+_FORMULA = re.compile(rb"<f[ >/]")
+_PIECE = 1 << 20
+#: What Excel itself shows where it could not calculate.
+_NOT_CALCULATED = "#CALC!"
 
 
 @dataclass(frozen=True)
@@ -39,13 +46,21 @@ class Worksheet(Sheet):
         return "xlsx"
 
     def lines(self) -> Iterator[tuple[int, list[str]]]:
-        with _opened(self.path) as book:
-            sheet = book[self.title]
-            sheet.reset_dimensions()  # some programs write a wrong one
-            for line, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+        with ExitStack() as stack:
+            rows = self._rows(stack.enter_context(_opened(self.path)))
+            if _has_formulas(self.path):
+                written = self._rows(stack.enter_context(_opened(self.path, as_written=True)))
+                rows = (_calculated(cells, formulas) for cells, formulas in zip_longest(rows, written, fillvalue=()))
+            for line, cells in enumerate(rows, 1):
                 if line > MAX_ROWS:
                     raise BadInput(f"{self.path.name}: more than {MAX_ROWS:,} rows; export it as CSV.")
                 yield line, [_spell(value) for value in cells] if any(cell is not None for cell in cells) else []
+
+    def _rows(self, book: Any) -> Iterator[Sequence[Any]]:
+        sheet = book[self.title]
+        sheet.reset_dimensions()  # some programs write a wrong one
+        rows: Iterator[Sequence[Any]] = sheet.iter_rows(values_only=True)
+        return rows
 
 
 def open_workbook(path: Path, makes_sense: Callable[[Sequence[str]], int]) -> Worksheet:
@@ -81,8 +96,27 @@ def write_workbook(path: Path, headers: Sequence[str], rows: Iterable[Sequence[o
     return count
 
 
+def _has_formulas(path: Path) -> bool:
+    with zipfile.ZipFile(path) as parts:
+        for name in parts.namelist():
+            if name.startswith("xl/worksheets/"):
+                with parts.open(name) as part:
+                    end = b""
+                    while piece := part.read(_PIECE):
+                        if _FORMULA.search(end + piece):
+                            return True
+                        end = piece[-2:]
+    return False
+
+
+def _calculated(cells: Sequence[Any], formulas: Sequence[Any]) -> list[Any]:
+    """The cells of a row; a formula without a result is no empty cell, since it may have said no."""
+    pairs = zip_longest(cells, formulas)
+    return [_NOT_CALCULATED if cell is None and formula is not None else cell for cell, formula in pairs]
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path, *, as_written: bool = False) -> Iterator[Any]:
     """The workbook; whatever is wrong inside a file that somebody sends, it is the file."""
     from openpyxl import load_workbook
 
@@ -93,7 +127,7 @@ def _opened(path: Path) -> Iterator[Any]:
             raise BadInput(f"{path.name}: unpacked it is hundreds of times as large; save it once more, or as CSV.")
         if "xl/sharedStrings.xml" in every and every["xl/sharedStrings.xml"].file_size > _MAX_TEXTS:
             raise BadInput(f"{path.name}: too much text for a workbook of people; export it as CSV.")
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        book = load_workbook(path, read_only=True, data_only=not as_written, keep_links=False)
         try:
             yield book
         finally:

@@ -2,6 +2,8 @@
 
 from starlette.responses import Response
 
+from nurture.consent.rules import is_subscribed
+from nurture.consent.store import all_standings
 from nurture.contacts.addresses import mask
 from nurture.contacts.newcomers.store import find_newcomer
 from nurture.contacts.store import Contact
@@ -32,7 +34,7 @@ def show(site: Site, visit: Visit) -> Response:
         wording = wording_for(visit, row.language)
         form = actions.get_version(session, row.form, row.version_id)
         if row.state == State.CONFIRMED:
-            return thank(site, _spoken(wording, form), form, sender)
+            return _used_before(site, session, row, form, wording)
         topics = form.topics
         return site.page(
             "confirm.html",
@@ -52,11 +54,25 @@ def agree(site: Site, visit: Visit) -> Response:
     if sign_up_id is None:
         return cut_short(site, visit)
     with site.app.database.writing(durable=True) as session:
+        before = find_sign_up(session, sign_up_id)
+        was_confirmed = before is not None and before.state == State.CONFIRMED
         row = actions.confirm(session, site.app.desk, sign_up_id, site.app.clock.now())
         if row is None:
             return _too_late(site, wording_for(visit))
         form = actions.get_version(session, row.form, row.version_id)
+        if was_confirmed:
+            return _used_before(site, session, row, form, wording_for(visit, row.language))
         return thank(site, _spoken(wording_for(visit, row.language), form), form, sender_of(session, None))
+
+
+def _used_before(site: Site, session: Session, row: SignUp, form: Form, wording: Wording) -> Response:
+    """The same thanks once more, unless they left since: an old link brings nobody back, and must not say so."""
+    topics = list(form.topics)
+    known = all_standings(session, [row.contact_id] if row.contact_id else [], topics).get(row.contact_id or 0, {})
+    now = site.app.clock.now()
+    if topics and not any(topic in known and is_subscribed(known[topic], now) for topic in topics):
+        return _too_late(site, wording)
+    return thank(site, _spoken(wording, form), form, sender_of(session, None))
 
 
 def _ticked(form: Form, row: SignUp) -> list[str]:

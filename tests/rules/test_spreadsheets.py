@@ -63,6 +63,23 @@ def test_of_a_formula_the_saved_result_is_read_and_never_the_formula(file: Path)
     assert ana.values == {}  # nobody ever calculated it
 
 
+def test_a_formula_nobody_calculated_is_no_yes_where_it_may_have_said_no(file: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["email", "company", "Unsubscribed"])
+    sheet.append(["ana@reader.example", "Acme", '=IF(B2="Acme","yes","no")'])
+    sheet.append(["bea@reader.example", "Acme", None])
+    book.save(file)
+    ana, bea = people_of(file)
+    assert isinstance(ana, ImportRow)
+    assert isinstance(bea, ImportRow)
+    statement = read_statement(ana, date(2026, 3, 10))
+    assert not statement.is_silent
+    assert not statement.bases
+    assert read_statement(bea, date(2026, 3, 10)).is_silent
+
+
 def test_a_formula_that_failed_is_no_yes_where_it_may_have_said_no(file: Path) -> None:
     book = Workbook()
     sheet = book.active

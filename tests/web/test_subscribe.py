@@ -21,6 +21,7 @@ from nurture.consent.suppressions.actions import opt_out, suppress
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.database.engine import Database
 from nurture.delivery import composing
+from nurture.delivery.facts import gather_facts, gather_people
 from nurture.delivery.store import delivery_of_key
 from nurture.delivery.urls import sign_delivery
 from nurture.engines.jobs import run_due
@@ -101,10 +102,10 @@ def opened(house: House, key: str) -> EmailMessage:
         recipient = composing.find_recipient(session, delivery)
         assert recipient is not None
         mail = composing.get_mail(session, delivery)
-        people = composing.gather_people(session, [None], answers_of)
+        people = gather_people(session, [None], answers_of)
         content = get_content(session, delivery.version_id)
         declared, now = get_declared(session), house.clock.now()
-        delivery.facts = composing.gather_facts(people, delivery, content, declared, now, mail.uses)
+        delivery.facts = gather_facts(people, delivery, content, declared, now, mail.uses)
         composed = composing.compose(mail, delivery, house.app.house, recipient, "")
     message = email.message_from_bytes(composed.content, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
@@ -201,6 +202,19 @@ def test_confirming_a_mail_that_came_before_lifts_no_bounce_no_complaint_and_no_
         suppress(session, ana.address_hash, SuppressionReason(reason), how="a test", now=lite_forms.clock.now())
     lite_forms.http.post(link(lite_forms))
     assert [(why, stands) for _, why, stands in lite_forms.suppressions()] == [(reason, True)]
+
+
+def test_an_old_link_tells_nobody_who_left_that_they_are_in(lite_forms: House) -> None:
+    submit(lite_forms)
+    page = link(lite_forms)
+    assert "You are in" in lite_forms.http.post(page).text
+    assert "You are in" in lite_forms.http.get(page).text
+    (ana,) = lite_forms.rows("contact")
+    with lite_forms.app.database.writing() as session:
+        opt_out(session, ana["address_hash"], how="a test", now=lite_forms.clock.now())
+    for answer in (lite_forms.http.get(page), lite_forms.http.post(page)):
+        assert "There is nothing left to confirm" in answer.text
+    assert [stands for *_, stands in lite_forms.suppressions()] == [True]
 
 
 def test_whoever_left_everything_comes_back_only_for_what_they_asked_for(forms: House) -> None:
