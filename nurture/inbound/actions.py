@@ -15,6 +15,7 @@ from nurture.contacts.store import Contact
 from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
+from nurture.delivery.relayed.store import find_by_relay_id
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
 from nurture.delivery.urls import CameBack, Complaint, OwnBox, OwnCheck, WayOut, read_local_part, read_message_id
 from nurture.inbound import store
@@ -182,7 +183,8 @@ def _match(session: Session, keys: TokenKeys, recipients: Sequence[str], message
         return Matched(ways_out, deliveries, returned=returned, complained=complained)
     quoted = f"{message.get('In-Reply-To', '')} {message.get('References', '')}".split()
     for message_id in quoted:
-        delivery_id = read_message_id(keys, message_id)
+        # A relay may have put an id of its own in the place of ours.
+        delivery_id = read_message_id(keys, message_id) or find_by_relay_id(session, message_id)
         if delivery_id is not None and (delivery := find_delivery(session, delivery_id)) is not None:
             return Matched([], [delivery])
     return Matched([], [])

@@ -59,6 +59,10 @@ PERSONAL: tuple[Trace, ...] = (
     ),
     Trace("step_visit", "which steps of a sequence you have passed", column="enrollment_id", via="enrollment"),
     Trace("outgoing", "calls to our other systems about you", hidden=_OURS | {"headers"}),
+    Trace(
+        "relayed_mail", "under which name the service that carries our mail knows each", column="delivery_id",
+        via="delivery",
+    ),
     Trace("delivery", "the mails we wrote to you", Erasing.EMPTY, emptied=_MAIL, hidden=_OURS),
     Trace("sign_up", "forms you sent us and confirmed", Erasing.EMPTY, emptied=_SIGN_UP, hidden=_OURS),
     Trace(

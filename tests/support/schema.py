@@ -32,6 +32,7 @@ import nurture.delivery.guard.store
 import nurture.delivery.outcomes.store
 import nurture.delivery.pacing.store
 import nurture.delivery.pausing.store
+import nurture.delivery.relayed.store
 import nurture.delivery.remembered.store
 import nurture.delivery.resting.store
 import nurture.delivery.store

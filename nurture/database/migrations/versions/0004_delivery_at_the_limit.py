@@ -68,6 +68,15 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('name', name=op.f('pk_resting_domain')),
     sqlite_with_rowid=False
     )
+    op.create_table('relayed_mail',
+    sa.Column('relay_id', sa.String(length=200), nullable=False),
+    sa.Column('delivery_id', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['delivery_id'], ['delivery.id'], name=op.f('fk_relayed_mail_delivery_id')),
+    sa.PrimaryKeyConstraint('relay_id', name=op.f('pk_relayed_mail'))
+    )
+    with op.batch_alter_table('relayed_mail', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_relayed_mail_delivery_id'), ['delivery_id'], unique=False)
+
     with op.batch_alter_table('consent_event', schema=None) as batch_op:
         batch_op.create_index('ix_consent_event_left', ['delivery_id'], unique=False, sqlite_where=sa.text("what = 'opted_out'"), postgresql_where=sa.text("what = 'opted_out'"))
 
@@ -85,6 +94,10 @@ def downgrade() -> None:
     with op.batch_alter_table('consent_event', schema=None) as batch_op:
         batch_op.drop_index('ix_consent_event_left', sqlite_where=sa.text("what = 'opted_out'"), postgresql_where=sa.text("what = 'opted_out'"))
 
+    with op.batch_alter_table('relayed_mail', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_relayed_mail_delivery_id'))
+
+    op.drop_table('relayed_mail')
     op.drop_table('resting_domain')
     op.drop_table('paused_campaign')
     op.drop_table('pace_lane')
