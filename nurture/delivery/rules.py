@@ -7,7 +7,7 @@ fails to say, settles it.
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import IntEnum, StrEnum
 from urllib.parse import urlsplit
@@ -315,6 +315,18 @@ class Boundary:
     test_domains: frozenset[str]
     is_by_mail_alone: bool = False
     inbound_domain: str = ""
+    accepts: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by relay: the bases its terms leave room for
+
+    def find_terms(self, relay: str, basis: str | None) -> str | None:
+        """Why a campaign's mail to somebody on this basis may not go through this relay, with the line to change."""
+        accepted = self.accepts.get(relay)
+        if not accepted or basis in accepted:
+            return None
+        return (
+            f"the terms of the relay {relay} leave room for {', '.join(sorted(accepted))}, and this is "
+            f"{basis or 'nobody we have a basis for'}; change relays.accepts in settings.toml if they allow it, or let "
+            "another relay carry it"
+        )
 
     def find_objection(self, domain: str) -> str | None:
         """Why nothing may be handed over for this domain, with the line to change; None when it may."""

@@ -191,17 +191,19 @@ class Profile(_Part):
         urls = (self.oauth.token_url, self.oauth.device_url, self.oauth.authorize_url) if self.oauth else ()
         return frozenset(urlsplit(url).hostname or "" for url in urls if url)
 
+    @property
+    def told_limits(self) -> str:
+        """Its limits in few words."""
+        limits = self.limits
+        numbers = (
+            (limits.per_second, "a second"), (limits.per_hour, "an hour"), (limits.per_day, "in 24 hours"),
+            (limits.connections, "connections"),
+        )  # fmt: skip
+        return ", ".join(f"{value:,g} {word}" for value, word in numbers if value)
+
     def told(self) -> list[tuple[str, str]]:
         """What is known about it, one line for each thing, with what the thing is called."""
-        server, limits, changes = self.server, self.limits, self.changes
-        numbers = [
-            f"{value:,g} {word}"
-            for value, word in (
-                (limits.per_second, "a second"), (limits.per_hour, "an hour"), (limits.per_day, "in 24 hours"),
-                (limits.connections, "connections"),
-            )
-            if value
-        ]  # fmt: skip
+        server, changes = self.server, self.changes
         replaced = f"Message-ID {changes.message_id}, Return-Path {changes.return_path}."
         return [
             (
@@ -210,7 +212,7 @@ class Profile(_Part):
             ),
             *([("Regions", ", ".join(server.regions))] if server.regions else []),
             ("Sign in", ", ".join(self.sign_in.kinds)),
-            ("Limits", f"{', '.join(numbers)}. {limits.says}"),
+            ("Limits", f"{self.told_limits}. {self.limits.says}"),
             *(
                 [("Headers", ", ".join(f"{name}: {value}" for name, value in self.headers.items()))]
                 if self.headers

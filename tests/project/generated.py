@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.project.pages import charts, checks, commands, formats, settings, words
+from tests.project.pages import charts, checks, commands, formats, relays, settings, words
 from tests.project.pages.markdown import names_of_blocks, replace_blocks
 
 REPOSITORY = Path(__file__).parents[2]
@@ -28,6 +28,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "delivery-chart": charts.deliveries,
     "call-chart": charts.calls,
     "hand-off-chart": charts.hand_offs,
+    "relays": relays.overview,
+    "each-relay": relays.sections,
     "fields": words.fields,
     "questions": words.questions,
     "filters": words.filters,

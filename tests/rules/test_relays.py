@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from nurture.consent.rules import Basis
+from nurture.delivery.rules import Boundary
 from nurture.errors import BadInput, NotFound
 from nurture.relays import profiles
 from nurture.relays.profiles import Profile, get_profile, list_profiles, read_profile
@@ -86,3 +87,22 @@ def test_a_mistake_in_a_data_file_is_a_sentence(old: str, new: str, sentence: st
     with pytest.raises(BadInput) as wrong:
         read_profile("ses.toml", text.replace(old, new, 1))
     assert sentence in str(wrong.value)
+
+
+TERMS = Boundary(
+    True, "", frozenset(), frozenset(), accepts={"ses": frozenset({"opt-in", "customer"}), "own": frozenset()}
+)
+
+
+def test_a_relay_whose_terms_want_an_opt_in_carries_nobody_else_and_says_what_to_change() -> None:
+    assert TERMS.find_terms("ses", "opt-in") is None
+    assert TERMS.find_terms("ses", "met") == (
+        "the terms of the relay ses leave room for customer, opt-in, and this is met; change relays.accepts in "
+        "settings.toml if they allow it, or let another relay carry it"
+    )
+    assert "nobody we have a basis for" in str(TERMS.find_terms("ses", None))
+
+
+def test_a_relay_that_says_nothing_of_it_carries_everybody() -> None:
+    assert TERMS.find_terms("own", "legitimate-interest") is None
+    assert TERMS.find_terms("default", None) is None
