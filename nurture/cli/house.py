@@ -1,11 +1,11 @@
-"""`nurture init`, `pause`, `resume`, `database upgrade`, `doctor`: the house itself."""
+"""`nurture init`, `database upgrade`, `doctor`: the house itself."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nurture.cli.output import emit, say, warn
+from nurture.cli.output import emit, say
 from nurture.cli.workspace import folder, opened
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -13,8 +13,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 def register(app: typer.Typer) -> None:
     app.command("init")(init)
-    app.command("pause")(pause)
-    app.command("resume")(resume)
     app.command("doctor")(doctor)
     database = typer.Typer(help="The database's schema.", no_args_is_help=True)
     database.command("upgrade")(upgrade)
@@ -46,63 +44,6 @@ def init(
     say("  nurture send-test weekly:announcement --to you@your-domain, then nurture publish and nurture run")
 
 
-def pause(
-    because: Annotated[str, typer.Option(help="Why, for whoever finds it paused.")] = "paused by hand",
-    as_json: Json = False,
-) -> None:
-    """Stop all sending within two seconds; it stays stopped, over restarts, until `nurture resume`.
-
-    Example: nurture pause --because "wrong price in the March issue"
-    """
-    from nurture.database import installation
-
-    with opened() as house:
-        with house.database.writing(durable=True) as session:
-            installation.pause(session, because=because, now=house.clock.now())
-        if as_json:
-            emit({"paused": True, "because": because})
-        else:
-            say("Sending is paused. `nurture resume` goes on.")
-
-
-def resume(
-    here: Annotated[bool, typer.Option("--here", help="This copy of the database is the one that sends.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Go on sending. A database that was restored, copied or moved needs --here: no other copy of it may send.
-
-    What the journal beside the database knows and it does not is put back first: people who left, mails that were sent.
-
-    Example: nurture resume
-    """
-    from nurture.database import installation
-    from nurture.engines.catching_up import catch_up
-
-    with opened() as house:
-        caught_up = catch_up(house.database, house.clock.now())
-        has_journal = house.database.journal is not None and bool(house.database.journal.name)
-        with house.database.writing(durable=True) as session:
-            was_paused = installation.get_pause(session) is not None
-            installation.resume(session, home=house.home, here=here)
-        if as_json:
-            emit(
-                {
-                    "paused": False,
-                    "was_paused": was_paused,
-                    "put_back": {"noes": caught_up.noes, "mails": caught_up.mails},
-                }
-            )
-        else:
-            say("Sending goes on." if was_paused else "Sending was not paused.")
-        if caught_up:
-            warn(str(caught_up))
-        if here and not has_journal:
-            warn(
-                "There is no journal beside this database: whoever left after the backup is missing here. Copy the folder "
-                ".nurture/journal from where it ran, or enter them with `nurture opt-out`."
-            )
-
-
 def upgrade(as_json: Json = False) -> None:
     """Bring the database's schema up to this version of nurture; the only way up.
 
@@ -130,15 +71,27 @@ def upgrade(as_json: Json = False) -> None:
         )
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    round_trip: Annotated[
+        bool, typer.Option("--round-trip", help="Send one mail of each kind to a mailbox we read; judge what arrives.")
+    ] = False,
+    to: Annotated[str, typer.Option(help="With --imap: that mailbox. Default: an address of inbound.domain.")] = "",
+    imap: Annotated[
+        str, typer.Option(help="Where the mailbox is read, such as imap.gmail.com. IMAP_PASSWORD is asked.")
+    ] = "",
+    user: Annotated[str, typer.Option(help="With --imap: the name to sign in with, if it is not the address.")] = "",
+    wait: Annotated[float, typer.Option(min=1, max=3600, help="How many seconds the mails may take.")] = 120,
+    as_json: Json = False,
+) -> None:
     """Say what is wrong, in sentences, and what to type about it. Exits 1 if anything is.
 
     Example: nurture doctor
     """
     from nurture.cli.examination import examine
+    from nurture.cli.round_tripping import make_round_trip
 
     with opened() as house:
-        findings = examine(house)
+        findings = make_round_trip(house, to=to, imap=imap, user=user, wait=wait) if round_trip else examine(house)
     if as_json:
         emit([{"check": one.check, "ok": one.is_ok, "what": one.what, "do": one.do} for one in findings])
     else:
