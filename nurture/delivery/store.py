@@ -40,6 +40,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _IS_QUEUED = sa.text("status = 'queued'")
 _IS_HELD = sa.text("status = 'held'")
 _IS_IN_HAND = sa.text("status IN ('claimed', 'sending')")
+_IS_UNCERTAIN = sa.text("status = 'uncertain'")
 
 
 class Delivery(SQLModel, table=True):
@@ -67,6 +68,7 @@ class Delivery(SQLModel, table=True):
             sqlite_where=_IS_IN_HAND,
             postgresql_where=_IS_IN_HAND,
         ),
+        sa.Index("ix_delivery_uncertain", "id", sqlite_where=_IS_UNCERTAIN, postgresql_where=_IS_UNCERTAIN),
         sa.Index("ix_delivery_contact", "contact_id", "attempted_at"),
         sa.Index("ix_delivery_campaign", "campaign", "status"),
     )

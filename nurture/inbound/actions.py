@@ -14,6 +14,7 @@ from nurture.contacts.actions import mark_changed
 from nurture.contacts.store import Contact
 from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
+from nurture.delivery.doubts.actions import take_evidence
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.relayed.store import find_by_relay_id
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
@@ -65,6 +66,7 @@ def receive(
     if not matched.ways_out and not matched.deliveries:
         return _keep_unmatched(session, message_id, now)
     reply = read_reply(message) if matched.deliveries else NOTHING_SAID
+    _take_as_evidence(session, matched, now)
     _take_off(session, matched, reply, now)
     bounce = _note_reports(session, matched, message, now)
     if store.is_known(session, message_id):
@@ -125,6 +127,13 @@ def _note_reports(session: Session, matched: Matched, message: EmailMessage, now
         for delivery in matched.returned:
             note_bounce(session, delivery, status, now)
     return status
+
+
+def _take_as_evidence(session: Session, matched: Matched, now: datetime) -> None:
+    """What can be answered, sent back or left by its own address has arrived; before a bounce settles it for good."""
+    take_evidence(session, [one.id for one in matched.returned], "it was sent back to us", now)
+    take_evidence(session, [one.delivery_id for one in matched.ways_out], "somebody left by its address", now)
+    take_evidence(session, [one.id for one in matched.deliveries], "it was answered", now)
 
 
 def _keep_unmatched(session: Session, message_id: str, now: datetime) -> InboundMail | None:

@@ -22,7 +22,7 @@ from nurture.delivery.notices import queue_notice
 from nurture.delivery.rules import ISSUE_GOES_FIRST
 from nurture.newsletters import announcing, store
 from nurture.newsletters.kind import ISSUE
-from nurture.newsletters.published import Published, list_published
+from nurture.newsletters.published import Published, list_going, list_published
 from nurture.newsletters.queueing.actions import queue_announcement, queue_issue
 from nurture.newsletters.rules import EARLIEST_ZONE, REMIND_BEFORE, Issue, first_issue_from, next_issue
 from nurture.newsletters.store import NewsletterSlot
@@ -51,7 +51,7 @@ def look_at_changed(session: Session, language: Language, ids: Sequence[int], no
 
 def announce(session: Session, language: Language, now: datetime, chunk: ChunkSize) -> int:
     """Queue the announcement for the next whose turn it is; how many were looked at."""
-    for newsletter in list_published(session):
+    for newsletter in list_going(session):
         clause = may_be_announced_to(session, newsletter, language, now)
         if looked_at := queue_announcement(session, newsletter, clause, chunk, now):
             return looked_at
@@ -60,7 +60,7 @@ def announce(session: Session, language: Language, now: datetime, chunk: ChunkSi
 
 def announce_next_at(session: Session, now: datetime) -> datetime | None:
     """When somebody's turn for an announcement comes."""
-    dates = [announcing.next_turn_at(session, one.name, now) for one in list_published(session)]
+    dates = [announcing.next_turn_at(session, one.name, now) for one in list_going(session)]
     return min((at for at in dates if at is not None), default=None)
 
 
@@ -106,7 +106,7 @@ def next_slot_at(session: Session, newsletter: Published, last: NewsletterSlot |
 def next_due_at(session: Session) -> datetime | None:
     """When a slot has to be looked at or opened, or the queueing of an issue goes on."""
     last = store.last_slots(session)
-    return min((_due_at(session, one, last.get(one.name)) for one in list_published(session)), default=None)
+    return min((_due_at(session, one, last.get(one.name)) for one in list_going(session)), default=None)
 
 
 def _due_at(session: Session, newsletter: Published, last: NewsletterSlot | None) -> datetime:
@@ -125,7 +125,7 @@ def keep_schedule(session: Session, language: Language, now: datetime, chunk: Ch
     3. queue the issue, a chunk of readers at a time.
     """
     slots = store.last_slots(session)
-    for newsletter in list_published(session):
+    for newsletter in list_going(session):
         last = slots.get(newsletter.name)
         if _due_at(session, newsletter, last) > now:
             continue

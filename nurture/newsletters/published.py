@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nurture.campaigns import store as campaigns
 from nurture.database.engine import Session
+from nurture.delivery.pausing.store import list_paused
 from nurture.newsletters.definition import NewsletterDefinition, schedule_of
 from nurture.newsletters.kind import NEWSLETTER
 from nurture.newsletters.rules import Schedule
@@ -41,6 +42,12 @@ def list_published(session: Session) -> list[Published]:
         definition = campaigns.derive(session, campaign.version_id, _definition_of)
         found.append(Published(campaign.id, campaign.name, campaign.version_id, definition, content))
     return found
+
+
+def list_going(session: Session) -> list[Published]:
+    """Those that nobody paused: a paused one announces nothing and opens no slot."""
+    still = {one.campaign for one in list_paused(session)}
+    return [one for one in list_published(session) if f"{NEWSLETTER}:{one.name}" not in still]
 
 
 def _definition_of(content: Mapping[str, Any]) -> NewsletterDefinition:

@@ -290,6 +290,16 @@ def last_slots(session: Session) -> dict[str, NewsletterSlot]:
     return {slot.newsletter: slot for slot in session.scalars(_LAST_SLOTS)}
 
 
+def stop_queueing(session: Session, newsletter: str, now: datetime) -> None:
+    """The issue that goes out is queued for nobody more."""
+    open_slots = sa.update(NewsletterSlot).where(
+        col(NewsletterSlot.newsletter) == newsletter,
+        col(NewsletterSlot.opened_at).is_not(None),
+        col(NewsletterSlot.finished_at).is_(None),
+    )
+    session.execute(open_slots.values(finished_at=now).execution_options(synchronize_session=False))
+
+
 def closed_issues(session: Session) -> set[int]:
     """Issues that have gone out, or begun to."""
     return {issue for issue in session.scalars(sa.select(col(NewsletterSlot.issue_id))) if issue is not None}

@@ -17,10 +17,11 @@ _PAGE = 500
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which deliveries: all, or those to one contact or in one state."""
+    """Which deliveries: all, or those to one contact, in one state, of one campaign."""
 
     contact_id: int | None = None
     status: str = ""
+    campaign: str = ""
 
     def clauses(self) -> list[ColumnElement[bool]]:
         chosen = []
@@ -28,6 +29,8 @@ class Wanted:
             chosen.append(col(Delivery.contact_id) == self.contact_id)
         if self.status:
             chosen.append(col(Delivery.status) == self.status)
+        if self.campaign:
+            chosen.append(col(Delivery.campaign) == self.campaign)
         return chosen
 
 

@@ -19,6 +19,7 @@ from nurture.contacts.store import Contact
 from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import composing
+from nurture.delivery.doubts.actions import take_evidence
 from nurture.delivery.mailed import rules as mailed
 from nurture.delivery.store import Delivery, deliveries_of_ids, hold_for_recheck
 from nurture.errors import BadInput
@@ -55,6 +56,8 @@ def record_requests(session: Session, requests: Sequence[Request], now: datetime
             links[key] = link_of(session, delivery, request.link) if request.link is not None else ("", "")
         rows.append(_activity_row(request, delivery, links[key], now))
     store.insert_activities(session, rows)
+    # Whoever it was, a machine too: the address stands in that mail alone.
+    take_evidence(session, {row["delivery_id"] for row in rows}, "it was opened or a link of it followed", now)
     mark_changed(session, [row["contact_id"] for row in rows if row["actor"] != Actor.UNSETTLED], now)
     return len(rows)
 

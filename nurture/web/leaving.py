@@ -19,6 +19,7 @@ from nurture.consent.suppressions.store import suppressions_of
 from nurture.contacts import store as contacts
 from nurture.contacts.addresses import mask
 from nurture.database.engine import Session
+from nurture.delivery.doubts.actions import take_evidence
 from nurture.delivery.store import find_delivery
 from nurture.delivery.urls import Via, WayOut, read_way_out, sign_delivery
 from nurture.errors import NotAllowed
@@ -76,6 +77,7 @@ def leave(site: Site, visit: Visit) -> Response:
             now=site.app.clock.now(),
             delivery_id=way_out.delivery_id,
         )
+        take_evidence(session, [way_out.delivery_id], "somebody left by its link", site.app.clock.now())
     with site.app.database.reading() as session:
         standing = _look_up(site, session, way_out)
     if is_one_click:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nurture.campaigns import store as campaigns
+from nurture.campaigns.naming import find_named
 from nurture.database.engine import Session
 from nurture.delivery.guard import store
 from nurture.delivery.guard.store import Allowance
-from nurture.errors import BadInput, NotFound, did_you_mean
+from nurture.errors import BadInput
 
 _MOST = 100_000_000
 
@@ -28,22 +28,7 @@ def allow(session: Session, campaign: str, people: int, length: timedelta, *, al
         raise BadInput(f"--people {people}: write a number from 1 to {_MOST:,}, as many as you mean to mail in a day.")
     if length <= timedelta(0):
         raise BadInput("--for: write how long the yes holds, such as 3d.")
-    name = _named(session, campaign)
+    name = find_named(session, campaign)
     until = now + length
     session.add(Allowance(campaign=name, people=people, allowed_by=allowed_by, allowed_at=now, until=until))
     return Yes(name, people, until, store.release(session, name, now))
-
-
-def _named(session: Session, written: str) -> str:
-    """The campaign of that name, with its kind before it or without if only one is called so."""
-    kinds = ("sequence", "newsletter")
-    known = [f"{kind}:{one.name}" for kind in kinds for one in campaigns.list_campaigns(session, kind)]
-    found = [one for one in known if written in {one, one.partition(":")[2]}]
-    if len(found) > 1:
-        raise BadInput(f'"{written}" is the name of {" and of ".join(found)}; write one of these.')
-    if not found:
-        hint = did_you_mean(written, [*known, *(one.partition(":")[2] for one in known)])
-        raise NotFound(
-            f'no campaign is called "{written}".{hint} Known: {", ".join(known) or "none is published yet"}.'
-        )
-    return found[0]

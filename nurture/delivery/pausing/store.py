@@ -102,3 +102,15 @@ def cancel_some(session: Session, campaign: str, because: str, now: datetime, li
         .returning(col(Delivery.contact_id))
     )
     return list(session.scalars(cancelled))
+
+
+def count_by_status(session: Session, campaign: str) -> dict[str, int]:
+    """How many mails of it are in which state; tests are not among them."""
+    statement = sa.select(col(Delivery.status), sa.func.count()).where(_OF_CAMPAIGN).group_by(col(Delivery.status))
+    return dict(session.execute(statement, {"of_campaign": campaign}).all())
+
+
+def list_campaigns(session: Session) -> list[str]:
+    """The campaigns of which there are mails, by name."""
+    statement = sa.select(col(Delivery.campaign)).where(col(Delivery.purpose) == Purpose.CAMPAIGN).distinct()
+    return list(session.scalars(statement.order_by(col(Delivery.campaign))))

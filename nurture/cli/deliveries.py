@@ -1,0 +1,244 @@
+"""`nurture deliveries`: what went to whom, what became of each campaign's mails, and which are in doubt."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nurture.cli.output import emit, emit_each, read_id, say, table, warn
+from nurture.cli.workspace import opened
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from nurture.app import App
+    from nurture.delivery.doubts.actions import Resolved
+    from nurture.delivery.store import Delivery
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+#: Rows of a table that nobody gave a limit.
+_SHOWN = 1000
+
+
+def register(app: typer.Typer) -> None:
+    deliveries = typer.Typer(invoke_without_command=True)
+    deliveries.callback()(show_deliveries)
+    deliveries.command("counts")(show_counts)
+    deliveries.command("uncertain")(show_uncertain)
+    deliveries.command("resolve")(resolve)
+    app.add_typer(deliveries, name="deliveries")
+
+
+def show_deliveries(
+    context: typer.Context,
+    contact: Annotated[str, typer.Option("--contact", help="Only to this address.")] = "",
+    status: Annotated[str, typer.Option(help="Only in this state, such as uncertain.")] = "",
+    campaign: Annotated[
+        str, typer.Option("--campaign", help="Only of this campaign, such as weekly; also what became of all of them.")
+    ] = "",
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="At most so many; 0: all. Left out: 1,000 in the table, all in JSON.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List mails with what became of them, the newest first.
+
+    Example: nurture deliveries --status uncertain
+    """
+    if context.invoked_subcommand:
+        return
+    from nurture.campaigns.naming import find_named
+    from nurture.contacts.actions import get_contact
+    from nurture.delivery.pausing.actions import counts_of
+    from nurture.delivery.rules import Status
+    from nurture.errors import BadInput, did_you_mean
+    from nurture.reports.outbox import Wanted, count_deliveries, walk_deliveries
+
+    if status and status not in list(Status):
+        raise BadInput(
+            f'"{status}" is no state of a delivery.{did_you_mean(status, Status)} Known: {", ".join(Status)}.'
+        )
+    with opened() as house, house.database.reading() as session:
+        of = find_named(session, campaign) if campaign else ""
+        wanted = Wanted(get_contact(session, contact).id if contact else None, status, of)
+        if as_json:
+            emit_each(_document(one, email) for one, email in walk_deliveries(session, wanted, limit or None))
+            return
+        most = _SHOWN if limit is None else limit
+        shown = list(walk_deliveries(session, wanted, most or None))
+        hidden = count_deliveries(session, wanted) - len(shown)
+        counts = counts_of(session, of) if of else None
+    table(
+        ("id", "to", "status", "mail", "tries", "queued", "settled", "why, or what the relay said"),
+        [
+            (
+                str(one.id), email, one.status, f"{one.campaign} {one.mail}", one.attempts, one.queued_at,
+                one.settled_at, _why(one),
+            )
+            for one, email in shown
+        ],
+        empty="No mail yet. Publish a newsletter or a sequence, then `nurture run`.",
+    )  # fmt: skip
+    if counts is not None:
+        warn(f"{of}: {counts}.")
+    if hidden > 0:
+        warn(f"These are the newest {len(shown):,}; {hidden:,} more are not shown, and --limit 0 shows all.")
+
+
+def _document(one: "Delivery", email: str) -> dict[str, object]:
+    return {
+        "id": str(one.id), "email": email, "status": one.status, "because": one.because,
+        "purpose": one.purpose, "campaign": one.campaign, "step": one.mail, "message_id": one.message_id,
+        "attempts": one.attempts, "reply": one.reply, "queued_at": one.queued_at, "due_at": one.due_at,
+        "held_until": one.held_until, "settled_at": one.settled_at,
+    }  # fmt: skip
+
+
+def _why(one: "Delivery") -> str:
+    until = f" until {one.held_until:%Y-%m-%d %H:%M}" if one.held_until else ""
+    return f"{one.because}{until}" if one.because else one.reply
+
+
+def show_counts(
+    campaign: Annotated[str, typer.Option("--campaign", help="Only of this campaign, such as weekly.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Count what became of every mail of each campaign; each mail is in one column, so that they add up to the audience.
+
+    Example: nurture deliveries counts --campaign weekly
+    """
+    from dataclasses import asdict
+
+    from nurture.campaigns.naming import find_named
+    from nurture.delivery.pausing import store
+    from nurture.delivery.pausing.actions import counts_of
+
+    with opened() as house, house.database.reading() as session:
+        names = [find_named(session, campaign)] if campaign else store.list_campaigns(session)
+        counts = {name: counts_of(session, name) for name in names}
+        paused = {one.campaign: one.because for one in store.list_paused(session)}
+    if as_json:
+        emit(
+            [
+                {"campaign": name, "audience": one.audience, **asdict(one), "paused_because": paused.get(name)}
+                for name, one in counts.items()
+            ]
+        )
+        return
+    table(
+        ("campaign", "audience", "sent", "refused", "cancelled", "failed", "expired", "uncertain", "waiting", "paused"),
+        [(name, one.audience, *asdict(one).values(), paused.get(name, "")) for name, one in counts.items()],
+        empty="No campaign has any mail yet.",
+    )
+
+
+def show_uncertain(
+    campaign: Annotated[str, typer.Option("--campaign", help="Only of this campaign, such as weekly.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the mails of which nobody knows whether they arrived: for how long, since what, and what to look for.
+
+    One that is opened, answered, sent back or left by is settled as sent by itself. For the others look for the Message-ID
+    in the log of the relay, or have `nurture deliveries resolve --log` do it.
+
+    Example: nurture deliveries uncertain
+    """
+    from nurture.campaigns.naming import find_named
+    from nurture.reports.outbox import Wanted, walk_deliveries
+
+    with opened() as house, house.database.reading() as session:
+        of = find_named(session, campaign) if campaign else ""
+        now = house.clock.now()
+        found = [*walk_deliveries(session, Wanted(status="uncertain", campaign=of))]
+    if as_json:
+        emit([_document(one, email) | {"attempted_at": one.attempted_at} for one, email in found])
+        return
+    table(
+        ("id", "to", "mail", "for", "why", "Message-ID"),
+        [
+            (str(one.id), email, f"{one.campaign} {one.mail}", _age(one, now), one.because, one.message_id or "")
+            for one, email in found
+        ],
+        empty="No mail is in doubt.",
+    )
+
+
+def _age(one: "Delivery", now: "datetime") -> str:
+    from nurture.timing import in_words
+
+    return in_words(now - (one.attempted_at or one.queued_at))
+
+
+def resolve(
+    delivery: Annotated[str, typer.Argument(help="The delivery's id; left out: all that are uncertain.")] = "",
+    verdict: Annotated[str, typer.Option("--as", help="sent, failed, or resend.")] = "",
+    campaign: Annotated[str, typer.Option("--campaign", help="All uncertain ones of this campaign.")] = "",
+    log: Annotated[
+        Path | None, typer.Option("--log", help="The log of the relay: what it says was taken is sent. - reads stdin.")
+    ] = None,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Settle uncertain deliveries by what you found out: one, all, those of a campaign, or those a log tells of.
+
+    Sent: it arrived. Failed: it did not, and is not sent again. Resend: send the same message with the same Message-ID.
+
+    Example: nurture deliveries resolve 195964323924347425 --as sent
+    """
+    from nurture.delivery import actions
+    from nurture.errors import BadInput
+
+    if log is not None:
+        if delivery or verdict or campaign:
+            raise BadInput("--log: the log itself says which and how; leave ID, --as and --campaign out.")
+        with opened() as house:
+            _tell(_by_log(house, log), as_json=as_json)
+        return
+    if not verdict:
+        raise BadInput("--as: say what became of it: sent, failed or resend.")
+    if not delivery:
+        with opened() as house:
+            _tell(_all(house, campaign, verdict, is_sure=is_sure), as_json=as_json)
+        return
+    number = read_id(delivery, "delivery", "nurture deliveries")
+    with opened() as house, house.database.writing(durable=True) as session:
+        settled = actions.resolve(session, number, verdict, house.clock.now())
+    if as_json:
+        emit({"id": str(settled.id), "status": settled.status})
+    else:
+        say(f"Delivery {settled.id} is {settled.status} now.")
+
+
+def _all(house: "App", campaign: str, verdict: str, *, is_sure: bool) -> "Resolved":
+    from nurture.campaigns.naming import find_named
+    from nurture.delivery.doubts import store
+    from nurture.delivery.doubts.actions import resolve_all
+
+    with house.database.reading() as session:
+        of = find_named(session, campaign) if campaign else ""
+        count = store.count_uncertain(session, of)
+    if count and not is_sure:
+        typer.confirm(
+            f"Settle {count:,} uncertain mails{f' of {of}' if of else ''} as {verdict}?", abort=True, err=True
+        )
+    return resolve_all(house.database, of, verdict, house.clock.now())
+
+
+def _by_log(house: "App", log: Path) -> "Resolved":
+    import sys
+
+    from nurture.delivery.doubts.actions import resolve_by_log
+
+    if str(log) == "-":
+        return resolve_by_log(house.database, sys.stdin, house.clock.now())
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        return resolve_by_log(house.database, lines, house.clock.now())
+
+
+def _tell(resolved: "Resolved", *, as_json: bool) -> None:
+    if as_json:
+        emit({"settled": resolved.settled, "left": resolved.left})
+    else:
+        say(f"{resolved.settled:,} settled, {resolved.left:,} still uncertain.")

@@ -1,0 +1,168 @@
+"""`nurture pause`, `resume` and `cancel`: all mail, or one campaign while it goes out."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nurture.cli.output import emit, say, warn
+from nurture.cli.workspace import opened
+
+if TYPE_CHECKING:
+    from nurture.app import App
+    from nurture.database.engine import Session
+    from nurture.delivery.pausing.actions import Stopped
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Campaign = Annotated[
+    str, typer.Argument(help="Only this campaign, such as newsletter:weekly or weekly; left out: everything.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("pause")(pause)
+    app.command("resume")(resume)
+    app.command("cancel")(cancel)
+
+
+def pause(
+    campaign: Campaign = "",
+    because: Annotated[str, typer.Option(help="Why, for whoever finds it paused.")] = "paused by hand",
+    as_json: Json = False,
+) -> None:
+    """Stop all sending, or that of one campaign, within two seconds; it stays stopped, over restarts, until `nurture resume`.
+
+    What a relay is being told at that moment is finished: one message per connection at most. Everything else waits. A
+    newsletter that is paused announces nothing and opens no slot; people in a paused sequence stand where they are.
+
+    Example: nurture pause weekly --because "wrong price in the March issue"
+    """
+    import getpass
+
+    from nurture.database import installation
+    from nurture.delivery.pausing import actions
+
+    with opened() as house:
+        if campaign:
+            stopped = actions.pause(
+                house.database, _named(house, campaign), because=because, by=getpass.getuser(), now=house.clock.now()
+            )
+            _tell(stopped, "is paused" if stopped.was_new else "was paused already", as_json=as_json)
+            return
+        with house.database.writing(durable=True) as session:
+            installation.pause(session, because=because, now=house.clock.now())
+        if as_json:
+            emit({"paused": True, "because": because})
+        else:
+            say("Sending is paused. `nurture resume` goes on.")
+
+
+def resume(
+    campaign: Campaign = "",
+    here: Annotated[bool, typer.Option("--here", help="This copy of the database is the one that sends.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on sending, or with one campaign. A database that was restored, copied or moved needs --here.
+
+    No other copy of it may send then. What the journal beside the database knows and it does not is put back first: people
+    who left, mails that were sent.
+
+    Example: nurture resume
+    """
+    from nurture.delivery.pausing import actions
+
+    with opened() as house:
+        if campaign:
+            going = actions.go_on(house.database, _named(house, campaign), house.clock.now())
+            _tell(going, "goes on" if going.was_new else "was not paused", as_json=as_json)
+            return
+        _resume_all(house, here=here, as_json=as_json)
+
+
+def _resume_all(house: "App", *, here: bool, as_json: bool) -> None:
+    from nurture.database import installation
+    from nurture.delivery.pausing.store import list_paused
+    from nurture.engines.catching_up import catch_up
+
+    caught_up = catch_up(house.database, house.clock.now())
+    has_journal = house.database.journal is not None and bool(house.database.journal.name)
+    with house.database.writing(durable=True) as session:
+        was_paused = installation.get_pause(session) is not None
+        installation.resume(session, home=house.home, here=here)
+        still = [one.campaign for one in list_paused(session)]
+    if as_json:
+        emit(
+            {
+                "paused": False,
+                "was_paused": was_paused,
+                "put_back": {"noes": caught_up.noes, "mails": caught_up.mails},
+            }
+        )
+    else:
+        say("Sending goes on." if was_paused else "Sending was not paused.")
+    for one in still:
+        warn(f"{one} stays paused; `nurture resume {one}` goes on with it.")
+    if caught_up:
+        warn(str(caught_up))
+    if here and not has_journal:
+        warn(
+            "There is no journal beside this database: whoever left after the backup is missing here. Copy the folder "
+            ".nurture/journal from where it ran, or enter them with `nurture opt-out`."
+        )
+
+
+def cancel(
+    campaign: Annotated[str, typer.Argument(help="The campaign, such as newsletter:weekly or weekly.")],
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take back for good whatever of a campaign has not left yet, also while it goes out; it is paused afterwards.
+
+    An issue that was going out reaches nobody more. People in a sequence whose mail is cancelled leave the sequence. What
+    has left stays as it is; `nurture deliveries --campaign` tells all of it.
+
+    Example: nurture cancel weekly --yes
+    """
+    import getpass
+
+    from nurture.database.claiming import wait_for_lock
+    from nurture.delivery.pausing import actions
+    from nurture.errors import BadInput
+    from nurture.newsletters.store import stop_queueing
+
+    with opened() as house:
+        name = _named(house, campaign)
+        if not is_sure:
+            with house.database.reading() as session:
+                waiting = actions.counts_of(session, name).waiting
+            if as_json:
+                raise BadInput(f"--yes: {waiting:,} mails of {name} would be cancelled for good; say that you mean it.")
+            typer.confirm(f"Cancel {waiting:,} mails of {name} that wait, for good?", abort=True, err=True)
+        now = house.clock.now()
+        kind, _, own_name = name.partition(":")
+
+        def stop(session: "Session") -> None:
+            if kind == "newsletter":
+                wait_for_lock(session, "issues")
+                stop_queueing(session, own_name, now)
+
+        stopped = actions.cancel(house.database, name, by=getpass.getuser(), now=now, stop_queueing=stop)
+        _tell(stopped, f"is paused, and {stopped.moved:,} of its mails are cancelled", as_json=as_json)
+
+
+def _named(house: "App", campaign: str) -> str:
+    from nurture.campaigns.naming import find_named
+
+    with house.database.reading() as session:
+        return find_named(session, campaign)
+
+
+def _tell(stopped: "Stopped", what: str, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        emit(
+            {"campaign": stopped.campaign, "moved": stopped.moved, "audience": stopped.counts.audience}
+            | asdict(stopped.counts)
+        )
+        return
+    say(f"{stopped.campaign} {what}. {str(stopped.counts)[:1].upper()}{str(stopped.counts)[1:]}.")

@@ -1,0 +1,99 @@
+"""`nurture pause`, `resume` and `cancel` of one campaign, and the numbers that go with it."""
+
+import pytest
+
+from tests.cli.conftest import NUMBER
+from tests.support.relays import SmtpRelay
+from tests.support.terminals import Terminal
+
+NUMBERS = ("audience", "sent", "refused", "cancelled", "failed", "expired", "uncertain", "waiting")
+
+
+def counts(working: Terminal) -> dict[str, int]:
+    [found] = working.json("deliveries", "counts", "--campaign", "evaluators")
+    assert sum(found[word] for word in NUMBERS[1:]) == found["audience"]
+    return {word: found[word] for word in NUMBERS if found[word]}
+
+
+def test_one_campaign_is_paused_and_the_others_go_on(working: Terminal, relay: SmtpRelay) -> None:
+    told = working.json("pause", "evaluators", "--because", "wrong price")
+    assert (told["campaign"], told["audience"]) == ("sequence:evaluators", counts(working)["audience"])
+    working.type("run", "--once")
+    assert relay.to("ben@reader.example") == []
+    assert len(relay.to("luis@acme.example")) == 1  # the note about the lead
+    [shown] = working.json("deliveries", "counts", "--campaign", "evaluators")
+    assert shown["paused_because"] == "wrong price"
+    assert working.json("deliveries", "--contact", "ben@reader.example")[0]["because"] == "campaign paused"
+    out, _ = working.type("pause", "sequence:evaluators")
+    assert out.startswith("sequence:evaluators was paused already. ")
+    assert working.type("resume", "evaluators")[0].startswith("sequence:evaluators goes on. ")
+    working.type("run", "--once")
+    assert len(relay.to("ben@reader.example")) == 1
+
+
+def test_resuming_everything_says_which_campaign_stays_paused(working: Terminal) -> None:
+    working.type("pause", "weekly")
+    working.type("pause")
+    out, err = working.type("resume")
+    assert out == "Sending goes on.\n"
+    assert err == "newsletter:weekly stays paused; `nurture resume newsletter:weekly` goes on with it.\n"
+    assert working.type("resume", "weekly")[0] == "newsletter:weekly goes on. No mails yet.\n"
+
+
+def test_what_waits_of_a_campaign_is_cancelled_for_good_and_nothing_follows_unseen(
+    working: Terminal, relay: SmtpRelay
+) -> None:
+    working.type("pause")
+    working.type("run", "--once")  # queues Ben's mail
+    working.type("resume")
+    before = counts(working)
+    told = working.json("cancel", "evaluators", "--yes")
+    assert told["moved"] == before["waiting"] == 1
+    assert counts(working) == {**{k: v for k, v in before.items() if k != "waiting"}, "cancelled": 1}
+    working.type("run", "--once")
+    assert relay.to("ben@reader.example") == []
+    assert working.json("deliveries", "--contact", "ben@reader.example")[0]["because"].startswith("cancelled by ")
+    out, err = working.type("deliveries", "--campaign", "evaluators")
+    assert "cancelled" in out
+    assert err.startswith(f"sequence:evaluators: {before['audience']:,} mails: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["pause", "weakly"], 'no campaign is called "weakly". Did you mean "weekly"? Known: '),
+        (["cancel", "evaluators", "--json"], "--yes: 0 mails of sequence:evaluators would be cancelled for good;"),
+        (["run", "--once", "--workers", "2"], "--workers: with --once this process sends, and ends;"),
+        (["deliveries", "resolve"], "--as: say what became of it: sent, failed or resend."),
+        (["deliveries", "resolve", str(NUMBER), "--log", "-"], "--log: the log itself says which and how;"),
+    ],
+)
+def test_what_cannot_be_paused_cancelled_or_resolved_ends_with_one_sentence(
+    house: Terminal, words: list[str], sentence: str
+) -> None:
+    assert house.refused(*words).startswith(sentence)
+
+
+def test_mails_in_doubt_are_listed_with_their_age_and_settled_together(house: Terminal) -> None:
+    [one] = house.json("deliveries", "uncertain")
+    assert (one["id"], one["message_id"]) == (str(NUMBER), f"<{NUMBER}@acme.example>")
+    out, _ = house.type("deliveries", "uncertain", "--campaign", "evaluators")
+    assert f"<{NUMBER}@acme.example>" in out
+    told = house.json("deliveries", "resolve", "--campaign", "evaluators", "--as", "sent", "--yes")
+    assert told == {"settled": 1, "left": 0}
+    assert house.type("deliveries", "uncertain")[0] == "No mail is in doubt.\n"
+    assert house.type("deliveries", "resolve", "--as", "sent")[0] == "0 settled, 0 still uncertain.\n"
+
+
+def test_the_log_of_the_relay_settles_what_it_took(house: Terminal) -> None:
+    log = house.write(
+        f"Mar 10 09:00:01 mx postfix/cleanup[81]: 4XyZ: message-id=<{NUMBER}@acme.example>\n"
+        "Mar 10 09:00:01 mx postfix/qmgr[12]: 4XyZ: from=<dana@acme.example>, size=2930, nrcpt=1 (queue active)\n",
+        "mail.log",
+    )
+    assert house.json("deliveries", "resolve", "--log", log) == {"settled": 1, "left": 0}
+    [mail] = [one for one in house.json("deliveries") if one["id"] == str(NUMBER)]
+    assert mail["status"] == "sent"
+    assert mail["because"].startswith(
+        "it arrived: the relay's log says \"Mar 10 09:00:01 mx postfix/qmgr[12]: 4XyZ: … size=2930"
+    )

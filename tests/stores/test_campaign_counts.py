@@ -1,0 +1,174 @@
+"""Whatever is done with a campaign while it sends: its numbers add up to its audience, and a pause or a cancel holds."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nurture.consent.suppressions.actions import opt_out
+from nurture.database.claiming import end_worker, register_worker
+from nurture.database.engine import Database, Session
+from nurture.delivery import actions, store
+from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.claiming.store import claim_due
+from nurture.delivery.doubts import store as doubts
+from nurture.delivery.doubts.actions import take_evidence
+from nurture.delivery.leaving.actions import exchange
+from nurture.delivery.outcomes.actions import record_outcomes
+from nurture.delivery.pausing import actions as pausing
+from nurture.delivery.pausing import store as paused
+from nurture.delivery.pausing.rules import Counts, count_of
+from nurture.delivery.rules import STOPPABLE, Heard, Outcome, Status
+from nurture.tokens import AddressHasher
+from tests.conftest import NOW
+from tests.stores.test_outbox import house, queue
+
+__all__ = ["house"]  # the fixture of the outbox
+
+CAMPAIGN = "sequence:s"
+LIMITS = Limits(cap_per_day=1, cap_per_week=2, give_up_after=timedelta(hours=2))
+HOUR = timedelta(hours=1)
+BY_NAME = {
+    "accepted": Outcome(Heard.ACCEPTED, 250, "250 OK"),
+    "rejected": Outcome(Heard.REJECTED, 550, "550 no"),
+    "deferred": Outcome(Heard.DEFERRED, 451, "451 later"),
+    "lost": Outcome(Heard.LOST),
+    "unanswered": Outcome(Heard.UNANSWERED),
+}
+
+
+class Play:
+    """One campaign, one worker after the other, and people who do things to it."""
+
+    def __init__(self, session: Session, hasher: AddressHasher) -> None:
+        self.session = session
+        self.hasher = hasher
+        self.now: datetime = NOW
+        self.audience = 0
+        self.worker = register_worker(session)
+
+    def do(self, what: str) -> None:
+        session, now = self.session, self.now
+        match what:
+            case "queue":
+                expires_at = now + HOUR if self.audience % 3 == 0 else None
+                queue(session, self.hasher, f"r{self.audience}@reader.example", due_at=now, expires_at=expires_at)
+                self.audience += 1
+            case "leave":
+                opt_out(session, self.hasher.hash(f"r{self.audience // 2}@reader.example"), how="page", now=now)
+            case "pause":
+                paused.pause(session, CAMPAIGN, "a test", "a test", now)
+                paused.set_aside(session, CAMPAIGN, 2)
+            case "resume":
+                paused.go_on(session, CAMPAIGN)
+                paused.bring_forward(session, CAMPAIGN, now, 2)
+            case "cancel":
+                paused.cancel_some(session, CAMPAIGN, "cancelled", now, 3)
+            case _:
+                self._do_to_mails(what)
+
+    def _do_to_mails(self, what: str) -> None:
+        session, now = self.session, self.now
+        match what:
+            case "die":
+                end_worker(session, self.worker)
+                actions.take_back(session, now)
+                self.worker = register_worker(session)
+            case "release":
+                actions.release_held(session, now)
+            case "evidence":
+                take_evidence(session, [one.id for one in doubts.list_uncertain(session, limit=1)], "a reply", now)
+            case "sent" | "failed" | "resend":
+                for one in doubts.list_uncertain(session, limit=1):
+                    actions.resolve(session, one.id, what, now)
+            case "hour":
+                self.now += HOUR
+            case _:
+                self.send(BY_NAME[what])
+
+    def send(self, outcome: Outcome) -> None:
+        """A connection takes a mail and hears that of it."""
+        claimed = claim_due(self.session, self.worker, 3, self.now)
+        stops = exchange(self.session, self.worker, [], claimed[:1], LIMITS, self.now)
+        begun = [one for one in claimed[:1] if stops[one.id] is None]
+        assert not (begun and paused.find_pause(self.session, CAMPAIGN)), (
+            "it was paused, and a mail of it began to leave"
+        )
+        if outcome.heard is not Heard.LOST or self.audience % 2:
+            record_outcomes(self.session, self.worker, [Ended(one, outcome) for one in begun], LIMITS, self.now)
+
+    def counts(self) -> Counts:
+        self.session.expire_all()
+        return pausing.counts_of(self.session, CAMPAIGN)
+
+
+operations = st.lists(
+    st.sampled_from(
+        ["queue"] * 6
+        + ["accepted"] * 3
+        + ["rejected", "deferred", "lost", "unanswered", "leave", "pause", "resume", "resume", "cancel", "die"]
+        + ["release", "evidence", "sent", "failed", "resend", "hour"]
+    ),
+    max_size=40,
+)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@given(operations)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sent_refused_cancelled_failed_expired_uncertain_and_waiting_are_the_audience_whatever_happens(
+    house: Database, hasher: AddressHasher, wanted: list[str]
+) -> None:
+    with house.reading() as session:  # what is written in it is thrown away, so each example begins anew
+        play = Play(session, hasher)
+        for what in wanted:
+            before = play.counts()
+            play.do(what)
+            after = play.counts()
+            assert after.audience == play.audience
+            assert after.cancelled >= before.cancelled
+            assert after.refused >= before.refused
+            assert after.expired >= before.expired
+
+
+def test_every_state_is_counted_once() -> None:
+    everything = count_of(dict.fromkeys(Status, 1))
+    assert everything.audience == len(Status)
+    assert everything.waiting == len(STOPPABLE) + 1  # and what is on the wire
+
+
+def test_what_is_cancelled_while_it_is_claimed_does_not_leave_and_is_told_to_its_sequence(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        for number in range(5):
+            queue(session, hasher, f"r{number}@reader.example")
+        worker = register_worker(session)
+        claimed = claim_due(session, worker, 3, NOW)
+        exchange(session, worker, [], claimed[:1], LIMITS, NOW)
+    told = pausing.cancel(house, CAMPAIGN, by="dana", now=NOW)
+    assert (told.moved, told.counts) == (4, Counts(cancelled=4, waiting=1))
+    with house.writing() as session:
+        outcome = Ended(claimed[0], BY_NAME["accepted"])
+        stops = exchange(session, worker, [outcome], claimed[1:], LIMITS, NOW)
+        assert all(stop is not None for stop in stops.values())
+        assert pausing.counts_of(session, CAMPAIGN) == Counts(sent=1, cancelled=4)
+        cancelled = store.deliveries_of_ids(session, [one.id for one in claimed[1:]])
+        assert {one.because for one in cancelled} == {"cancelled by dana"}
+
+
+def test_a_paused_campaign_goes_on_where_it_stood(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        for number in range(3):
+            queue(session, hasher, f"r{number}@reader.example")
+    assert pausing.pause(house, CAMPAIGN, because="price", by="dana", now=NOW).moved == 3
+    assert not pausing.pause(house, CAMPAIGN, because="another", by="luis", now=NOW).was_new
+    with house.writing() as session:
+        worker = register_worker(session)
+        assert actions.release_held(session, NOW + 24 * HOUR) == 0
+        assert list(claim_due(session, worker, 10, NOW)) == []
+    assert pausing.go_on(house, CAMPAIGN, NOW).moved == 3
+    with house.writing() as session:
+        assert actions.release_held(session, NOW) == 3
+        assert len(claim_due(session, worker, 10, NOW)) == 3
