@@ -85,7 +85,7 @@ def grant(
         return PaceGrant()
     claim = _Claim(now, pacing, is_resting)
     asking, places = [], {}
-    for one in claimed:
+    for one in meeting.in_order(claimed):
         if one.id in meeting.in_line:
             continue
         roads, counted = claim.roads_of(pacing.address_of(one.sender, one.facts), one.domain, relay_of(one))

@@ -35,6 +35,10 @@ class Meeting:
     def is_any(self) -> bool:
         return bool(self.in_line or self.first_mails)
 
+    def in_order(self, claimed: Sequence[Row]) -> Sequence[Row]:
+        """The mails of the claim, of the first ones those first whose readers were most recently in touch."""
+        return sorted(claimed, key=lambda one: self.turns.get(one.id, 0)) if self.first_mails else claimed
+
     def spread(self, held: Mapping[int, Wait]) -> dict[int, Wait]:
         """Those who wait for the next wave come back in the order of the line."""
         words = {road.because for road in self.roads.values()}
