@@ -1,6 +1,7 @@
 """A small SMTP server that answers as a script says: badly, late, or not at all.
 
-It runs in the event loop of the test, so nothing happens at the same time and every run is the same. `tests/support/relay.pem`
+What no script names it answers as a polite relay does in that state: 503 to a recipient without a sender, 554 to DATA
+without a recipient. It runs in the event loop of the test, so nothing happens at the same time and every run is the same. `tests/support/relay.pem`
 is its self-signed certificate for 127.0.0.1, with a key that opens nothing else.
 """
 
@@ -53,25 +54,52 @@ class ScriptedRelay:
     is_implicit: bool = False
     #: Close the connection after so many bytes of a body, without having read the rest.
     hangs_up_after: int | None = None
+    #: Read nothing of a body, and stay.
+    stops_reading: bool = False
+    #: Answer so many bodies only once the next envelope is complete: whoever waits for the answer waits for ever.
+    answers_late: int = 0
+    #: The lengths of the pieces in which replies are written, one after the other; then whole.
+    pieces: list[int] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     connections: int = 0
     is_encrypted: bool = False
     port: int = 0
+    _has_sender: bool = False
+    _has_recipient: bool = False
+    _late: bytes = b""
+    _is_over: asyncio.Event = field(default_factory=asyncio.Event)
     _turns: dict[str, int] = field(default_factory=dict)
     _conversations: set["asyncio.Task[None]"] = field(default_factory=set)
     _last: str = ""
 
     def commands(self) -> list[str]:
         """The verbs that were heard, but for the good-bye."""
-        return [verb for line in self.heard if (verb := line.split()[0].upper()) != "QUIT"]
+        return [verb for line in self.heard if line and (verb := line.split()[0].upper()) != "QUIT"]
 
     def _answer(self, verb: str) -> Answer:
-        planned = self.script.get(verb, _POLITE.get(verb, "500 what?"))
+        planned = self.script.get(verb, self._polite(verb))
         if isinstance(planned, list):
             turn = self._turns[verb] = self._turns.get(verb, -1) + 1
             return planned[min(turn, len(planned) - 1)]
         return planned
+
+    def _polite(self, verb: str) -> str:
+        if verb == "RCPT" and not self._has_sender:
+            return "503 5.5.1 MAIL first"
+        if verb == "DATA" and not self._has_recipient:
+            return "554 5.5.1 no valid recipients"
+        return _POLITE.get(verb, "500 what?")
+
+    def _remember(self, verb: str, answer: str) -> None:
+        """Which envelope is open."""
+        is_yes = answer.startswith("2")
+        if verb == "MAIL":
+            self._has_sender, self._has_recipient = is_yes, False
+        elif verb == "RCPT":
+            self._has_recipient = self._has_recipient or is_yes
+        elif verb in {"", ".", "RSET", "EHLO"}:
+            self._has_sender = self._has_recipient = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One conversation."""
@@ -81,9 +109,10 @@ class ScriptedRelay:
         try:
             if not await self._say("", reader, writer):
                 return
-            while line := (await reader.readline()).decode().rstrip("\r\n"):
+            while raw := await reader.readline():
+                line = raw.decode().rstrip("\r\n")
                 self.heard.append(line)
-                verb = line.split()[0].upper()
+                verb = line.split()[0].upper() if line else "AUTH"
                 if verb not in _POLITE:
                     verb = "AUTH"  # a line of a sign-in
                 if not await self._say(verb, reader, writer):
@@ -100,6 +129,7 @@ class ScriptedRelay:
 
     async def end(self) -> None:
         """Wait until everybody has left."""
+        self._is_over.set()
         if self._conversations:
             await asyncio.wait(self._conversations)
 
@@ -120,9 +150,27 @@ class ScriptedRelay:
                 return False
             case str():
                 self._last = answer
-                writer.write((answer.replace("\n", "\r\n") + "\r\n").encode())
-                await writer.drain()
+                self._remember(verb, answer)
+                await self._write(verb, (answer.replace("\n", "\r\n") + "\r\n").encode(), writer)
         return True
+
+    async def _write(self, verb: str, said: bytes, writer: asyncio.StreamWriter) -> None:
+        if verb == "." and self.answers_late:
+            self.answers_late -= 1
+            self._late = said
+            return
+        if self._late:
+            self._late += said
+            if verb != "DATA":
+                return
+            said, self._late = self._late, b""
+        while said:
+            length = self.pieces.pop(0) if self.pieces else len(said)
+            piece, said = said[:length], said[length:]
+            writer.write(piece)
+            await writer.drain()
+            if said:
+                await asyncio.sleep(0)  # so that the client reads this piece by itself
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Read a body, and answer its final dot."""
@@ -130,8 +178,17 @@ class ScriptedRelay:
             await reader.readexactly(self.hangs_up_after)
             writer.transport.abort()
             return False
-        body = await reader.readuntil(b"\r\n.\r\n")
-        self.bodies.append(body.removesuffix(b".\r\n"))
+        if self.stops_reading:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's can
+            await self._is_over.wait()
+            writer.transport.abort()
+            return False
+        lines: list[bytes] = []
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                return False  # it left in the middle
+            lines.append(line)
+        self.bodies.append(b"".join(lines))
         self.heard.append(".")
         return await self._say(".", reader, writer)
 

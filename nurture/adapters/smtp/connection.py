@@ -184,16 +184,16 @@ class SmtpConnection:
         """The answers to MAIL, RCPT and DATA that were said at once."""
         hear = self._talk.reply
         mail = await hear()
-        if mail.code >= 400:
+        if mail.code // 100 != 2:
             return await self._refused_in_group(mail, 2)
         rcpt = await hear()
-        if rcpt.code >= 400:
+        if rcpt.code // 100 != 2:
             return await self._refused_in_group(rcpt, 1)
         data = await hear()
-        if data.code == 354 and mail.code < 300 and rcpt.code < 300:
-            self._waits_for_body = True
-            return None
-        return await self._refused(data)
+        if data.code != 354:
+            return await self._refused(data)
+        self._waits_for_body = True
+        return None
 
     async def _refused_in_group(self, refusal: Reply, left: int) -> Outcome:
         """Hear what was said to the rest of the group, which has no meaning but that both sides stay in step."""

@@ -122,7 +122,9 @@ async def _show_token(conversation: Conversation, relay: Relay) -> Reply:
         raise _Unusable(f"there is no token to sign in with: {error}") from None
     shown = _base64(f"user={relay.username}\1auth=Bearer {token}\1\1")
     reply = await conversation.ask(f"AUTH XOAUTH2 {shown}")
-    return await conversation.ask("") if reply.code == 334 else reply
+    if reply.code == 334:
+        reply = await conversation.ask("")
+    return Reply(reply.code, tuple(_hidden(line, token, shown) for line in reply.lines))
 
 
 def _expect(reply: Reply, code: int) -> None:
@@ -138,9 +140,14 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+def _hidden(line: bytes, *secrets: str) -> bytes:
+    for secret in filter(None, secrets):
+        line = line.replace(secret.encode(), "…".encode())
+    return line
+
+
 def _without_secrets(text: str, relay: Relay) -> str:
     """A relay may repeat what it was told; a password is in no log."""
-    for secret in (relay.password, _plain(relay), _base64(relay.password)):
-        if relay.password:
-            text = text.replace(secret, "…")
-    return text
+    if not relay.password:
+        return text
+    return _hidden(text.encode(), relay.password, _plain(relay), _base64(relay.password)).decode()

@@ -34,8 +34,7 @@ class Conversation(asyncio.BufferedProtocol):
     def __init__(self, timeout_seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout_seconds
-        self._buffer = bytearray(_READ_AT_ONCE)
-        self._view = memoryview(self._buffer)
+        self._buffer = memoryview(bytearray(_READ_AT_ONCE))
         self._replies = Replies()
         self._arrived: deque[Reply] = deque()
         self._owed = 1  # the greeting
@@ -58,14 +57,15 @@ class Conversation(asyncio.BufferedProtocol):
         self.transport.set_write_buffer_limits(high=0)
         _tune(transport.get_extra_info("socket"))
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        # Of anything else TLS would read into a copy (asyncio.sslproto).
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         arrived = self._arrived
         before = len(arrived)
         try:
-            self._replies.feed(bytes(self._view[:nbytes]), arrived)
+            self._replies.feed(bytes(self._buffer[:nbytes]), arrived)
         except NotSmtp as error:
             self.end(str(error))
         self._owed -= len(arrived) - before
