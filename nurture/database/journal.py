@@ -1,7 +1,8 @@
 """The journal beside the database: every no and every mail that was about to be sent, append only.
 
 A database that is restored from a backup has forgotten who left since, and whom it has mailed. Both stand here: a line
-of JSON each, written *before* the commit they accompany (`note`; what gives permission back only after it, `note_later`),
+of JSON each. A no is written *before* the commit it accompanies (`note`). What gives permission back, and the intent to
+send, follow the commit (`note_later`); a mail is written to its relay only after both. They stand
 in `.nurture/journal/` of the workspace, whichever the database. Addresses stand here by hash only. `engines.catching_up`
 compares what is newer with the database at each start. Files are cut by size and go after their time; several processes
 may write at once.

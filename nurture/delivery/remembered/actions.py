@@ -14,7 +14,7 @@ from typing import Any
 
 from nurture.contacts.actions import mark_changed
 from nurture.database.engine import Session
-from nurture.database.journal import at_of, note, note_later
+from nurture.database.journal import at_of, note_later
 from nurture.delivery.claimed import Row
 from nurture.delivery.remembered import store
 from nurture.delivery.rules import STOPPABLE, Heard, Outcome, Status
@@ -28,9 +28,12 @@ _NOT_TAKEN = frozenset({Heard.DEFERRED, Heard.LOST, Heard.REJECTED})
 
 
 def note_intents(session: Session, begun: Iterable[Row], hashes: Mapping[int, str], now: datetime) -> None:
-    """These mails are written to the relay once this transaction has committed."""
+    """These mails are written to the relay once this transaction has committed and they stand in the journal.
+
+    Not before the commit: whoever is killed between the two would leave mails in doubt that never left.
+    """
     for one in begun:
-        note(
+        note_later(
             session, SENDING, now,
             delivery=one.id, campaign=one.campaign, mail=one.mail, hash=hashes.get(one.id) if one.contact_id else None,
         )  # fmt: skip
