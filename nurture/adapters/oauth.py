@@ -160,6 +160,8 @@ class TokenSource:
             self._token = None
 
     def _next(self) -> Token:
+        if not self.refresh_token:
+            raise RelayDown(f"nobody has signed in there yet; type `{self.again}`.")
         try:
             token = self.provider.refresh(self.refresh_token)
         except ConsentRevoked as error:

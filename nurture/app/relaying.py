@@ -6,8 +6,10 @@ from pathlib import Path
 
 from nurture.adapters.oauth import Provider, TokenSource
 from nurture.adapters.smtp import Relay
+from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.routing import Route
 from nurture.errors import BadSettings
+from nurture.relays.hosts import find_profile_at
 from nurture.relays.oauth import Client
 from nurture.relays.profiles import list_profiles
 from nurture.settings import Settings
@@ -55,13 +57,21 @@ def _hello(settings: Settings) -> str:
     return domain if domain.isascii() and "." in domain else "localhost"
 
 
+def own_ids_of(settings: Settings) -> OwnIds:
+    """Which relays put Message-IDs of their own, and how their answers name them."""
+    known = {one.name: one for one in list_profiles()}
+    if not settings.relays:
+        profile = find_profile_at(settings.smtp.host)
+        return OwnIds({"default": profile.changes.answer} if profile else {})
+    profiles = {one.name: known.get(one.provider) or find_profile_at(one.host) for one in settings.relays}
+    return OwnIds({name: profile.changes.answer for name, profile in profiles.items() if profile})
+
+
 def _token_of(one: RelaySettings, elapsed: Callable[[], float], keep: Callable[[str], None]) -> TokenSource | None:
     """Where the tokens of a relay come from, if it wants any."""
     if one.auth != "xoauth2" or not one.token_url:
         return None
     again = f"nurture connect {one.provider or 'own'}" + (f" --name {one.name}" if one.name != one.provider else "")
-    if not one.refresh_token:
-        raise BadSettings(f"relays.{one.name}: nobody has signed in there yet; type `{again}`.")
     client = Client(one.client_id, one.token_url, one.scope, one.client_secret)
     hosts = next((known.oauth_hosts for known in list_profiles() if known.name == one.provider), frozenset[str]())
     return TokenSource(Provider(client, hosts), one.refresh_token, elapsed, keep, again)

@@ -79,6 +79,7 @@ def connect(
     from nurture.app.connecting import try_out, wanted_of
     from nurture.app.relaying import relay_named
     from nurture.cli.entering import Asked, find_recipient, gather_answers
+    from nurture.cli.questions import is_there_somebody
     from nurture.clock import SystemClock
     from nurture.relays.profiles import get_profile
     from nurture.settings.writing import read_with, write
@@ -93,7 +94,7 @@ def connect(
     given: dict[str, Value] = {key: value for key, value in limits.items() if value >= 0}
     if header:
         given["headers"] = header
-    if not as_json:
+    if is_there_somebody():
         _introduce(profile)
     answers = gather_answers(profile, settings, name or profile.name, sender_name, sender, asked, given)
     recipient = find_recipient(settings, answers, to)
@@ -102,7 +103,7 @@ def connect(
     clock = SystemClock()
     tried = None
     if test:
-        if not as_json:
+        if is_there_somebody():
             warn(f"Signing in at {answers.host}:{answers.port} and sending a test to {recipient} …")
         kept: dict[str, str] = {}
         made = relay_named(becoming, answers.name, clock.elapsed, lambda token: kept.update(refresh_token=token))

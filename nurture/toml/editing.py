@@ -162,6 +162,8 @@ def _room_for(
 
 def _set_in(tree: dict[str, Any], path: Path, value: Value) -> None:
     for step in path[:-1]:
+        if value is None and step not in tree:
+            return
         tree = tree.setdefault(step, {})
     if value is None:
         tree.pop(path[-1], None)

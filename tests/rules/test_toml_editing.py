@@ -127,3 +127,8 @@ def test_whatever_is_put_is_read_again_and_nothing_else_changes(changes: list[tu
 @given(_VALUES)
 def test_a_value_is_written_as_it_is_read(value: Any) -> None:
     assert tomllib.loads(f"x = {written(value)}")["x"] == value
+
+
+def test_taking_away_what_is_not_there_changes_nothing() -> None:
+    assert put(FILE, ("relays", "own", "password"), None, file="secrets", dotted=True) == FILE
+    assert put(FILE, ("web", "port"), None, file="settings.toml") == FILE
