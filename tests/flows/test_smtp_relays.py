@@ -1,0 +1,197 @@
+"""Several relays: the mail is shared by weight, others take over for one that is down, and routes are kept."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from nurture.adapters.smtp import Relay, SmtpMailer
+from nurture.app import open_app
+from nurture.delivery.mailer import RelayDown
+from nurture.delivery.routing import Route
+from nurture.errors import BadSettings
+from nurture.settings import read_settings
+from tests.support.scripts import ScriptedRelay, scripted
+
+#: Nobody listens there.
+DOWN = 1
+
+
+class Watch:
+    """Real seconds that pass when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def elapsed(self) -> float:
+        return self.now
+
+
+def relay(name: str, port: int = DOWN, **route: object) -> Relay:
+    return Relay("127.0.0.1", port, name=name, route=Route(name, **route))  # type: ignore[arg-type]  # each test names fields of Route
+
+
+def chosen(mailer: SmtpMailer, count: int = 100) -> Counter[str | None]:
+    return Counter(mailer.choose("dana@acme.example", "reader.example", lot) for lot in range(count))
+
+
+def with_relays(talk: Callable[[ScriptedRelay, ScriptedRelay], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with scripted() as first, scripted() as second:
+            await talk(first, second)
+
+    asyncio.run(run())
+
+
+def test_each_relay_has_as_many_places_as_connections() -> None:
+    mailer = SmtpMailer(Relay("a", 1, name="a", connections=2), Relay("b", 1, name="b", connections=1))
+    assert mailer.places == ["a", "a", "b"]
+
+
+def test_weights_share_the_mail_of_relays_that_are_in_reach() -> None:
+    mailer = SmtpMailer(relay("a", weight=3), relay("b", weight=1), relay("spare", weight=0))
+    assert chosen(mailer) == {"a": 75, "b": 25}
+
+
+def test_a_relay_that_cannot_be_reached_rests_longer_each_time_while_the_others_take_over() -> None:
+    async def talk(first: ScriptedRelay, second: ScriptedRelay) -> None:
+        watch = Watch()
+        mailer = SmtpMailer(relay("a"), relay("b", second.port), elapsed=watch.elapsed)
+        assert chosen(mailer) == {"a": 50, "b": 50}
+        for seconds in (5, 10, 20, 40, 80, 160, 300, 300):
+            with pytest.raises(RelayDown):
+                await mailer.connect("a")
+            with pytest.raises(RelayDown):
+                await mailer.connect("a")  # another connection at the same time is no other failure
+            watch.now += seconds - 1
+            assert chosen(mailer) == {"b": 100}
+            watch.now += 1
+            assert chosen(mailer) == {"a": 50, "b": 50}
+        connection = await mailer.connect("b")
+        assert connection.relay == "b"
+        await connection.close()
+
+    with_relays(talk)
+
+
+def test_a_relay_that_is_back_takes_its_share_at_once_and_has_nothing_to_live_down() -> None:
+    async def talk(first: ScriptedRelay, second: ScriptedRelay) -> None:
+        watch = Watch()
+        first.script = {"": "421 4.3.2 too busy"}
+        mailer = SmtpMailer(relay("a", first.port), relay("b", second.port), elapsed=watch.elapsed)
+        with pytest.raises(RelayDown, match=r"a: 127\.0\.0\.1:\d+: 421 4\.3\.2 too busy"):
+            await mailer.connect("a")
+        assert chosen(mailer) == {"b": 100}
+        first.script = {}
+        await (await mailer.connect("a")).close()
+        assert chosen(mailer) == {"a": 50, "b": 50}
+
+    with_relays(talk)
+
+
+def test_when_all_are_down_each_ones_reason_is_told_and_one_is_tried_all_the_same() -> None:
+    async def run() -> None:
+        mailer = SmtpMailer(relay("a"), relay("b"))
+        with pytest.raises(RelayDown):
+            await mailer.connect("a")
+        with pytest.raises(RelayDown) as both:
+            await mailer.connect("b")
+        assert str(both.value).startswith("b: 127.0.0.1:1: Connect")
+        assert "; a: 127.0.0.1:1: Connect" in str(both.value)
+        assert chosen(mailer) == {"a": 50, "b": 50}
+
+    asyncio.run(run())
+
+
+def test_mail_of_one_sender_waits_for_its_own_relay() -> None:
+    async def run() -> None:
+        mailer = SmtpMailer(relay("a"), relay("b", senders=frozenset({"acme.example"})))
+        with pytest.raises(RelayDown):
+            await mailer.connect("b")
+        assert chosen(mailer) == {"b": 100}
+        assert mailer.choose("eve@else.example", "reader.example", 1) == "a"
+
+    asyncio.run(run())
+
+
+def test_mail_that_no_relay_carries_is_no_relays() -> None:
+    mailer = SmtpMailer(relay("b", domains=frozenset({"else.example"})))
+    assert chosen(mailer) == {None: 100}
+
+
+TWO = """
+[[relays]]
+name = "ses-eu"
+host = "127.0.0.1"
+port = 2525
+connections = 3
+weight = 2
+senders = ["Acme.example"]
+
+[[relays]]
+name = "own"
+host = "{host}"
+"""
+
+
+def workspace(folder: Path, text: str, **environment: str) -> Path:
+    (folder / "settings.toml").write_text(text, encoding="utf-8")
+    secrets = {"NURTURE_SECRET": "s", "NURTURE_SUPPRESSION_KEY": "k", "NURTURE_RELAYS__SES_EU__PASSWORD": "p"}
+    open_app(folder, settings=read_settings(folder, {**secrets, **environment})).close()
+    return folder
+
+
+def test_relays_take_the_place_of_smtp_each_with_its_own_password(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(TWO.format(host="relay.example"), encoding="utf-8")
+    environment = {"NURTURE_SECRET": "s", "NURTURE_SUPPRESSION_KEY": "k", "NURTURE_RELAYS__SES_EU__PASSWORD": "p"}
+    house = open_app(tmp_path, settings=read_settings(tmp_path, environment))
+    try:
+        first, second = house.relays
+        assert (first.name, first.password, first.connections) == ("ses-eu", "p", 3)
+        assert first.route == Route("ses-eu", 2, frozenset({"acme.example"}))
+        assert (second.host, second.port, second.password) == ("relay.example", 587, "")
+        assert len(house.mailer.places) == 7
+        # One relay that is not on this machine is enough: mail may have to take another way than it was meant to.
+        assert not house.boundary.relay_is_loopback
+    finally:
+        house.close()
+
+
+def test_a_rehearsal_needs_every_relay_on_this_machine(tmp_path: Path) -> None:
+    workspace(tmp_path, TWO.format(host="localhost"), NURTURE_CLOCK__OFFSET="21 days")
+    with pytest.raises(BadSettings, match=r"clock\.offset is set and relays\.own\.host is relay\.example"):
+        workspace(tmp_path, TWO.format(host="relay.example"), NURTURE_CLOCK__OFFSET="21 days")
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "sentence"),
+    [
+        ('[[relays]]\nname = "ses"\nhost = "x"\npassword = "p"', {}, "settings.toml:4: relays.password is a secret; move it to [relays.ses] in .nurture/secrets or set NURTURE_RELAYS__SES__PASSWORD."),
+        ('[[relays]]\nname = "SES"\nhost = "x"', {}, 'settings.toml:2: relays.name: "SES" is no name of a relay; write small letters, digits and hyphens, such as "ses-eu".'),
+        ('[[relays]]\nname = "ses"', {}, "settings.toml:1: relays.host is missing; add it."),
+        (TWO, {"NURTURE_RELAYS__SESEU__PASSWORD": "p"}, 'NURTURE_RELAYS__SESEU__PASSWORD: settings.toml has no relay seseu; add it below [[relays]]. Did you mean "ses_eu"?'),
+        (TWO, {"NURTURE_RELAYS__OWN__PORT": "x"}, 'NURTURE_RELAYS__OWN__PORT: "x" is not a whole number.'),
+        ("", {"NURTURE_RELAYS": "x"}, 'NURTURE_RELAYS: "x" is not a list; write it as ["…", "…"].'),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_relay_is_told_with_its_place(
+    tmp_path: Path, text: str, environment: dict[str, str], sentence: str
+) -> None:
+    (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadSettings) as refused:
+        read_settings(tmp_path, environment)
+    assert str(refused.value) == sentence
+
+
+def test_two_relays_of_one_name_are_told(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(TWO.format(host="x").replace('"own"', '"ses-eu"'), encoding="utf-8")
+    house = open_app(
+        tmp_path, settings=read_settings(tmp_path, {"NURTURE_SECRET": "s", "NURTURE_SUPPRESSION_KEY": "k"})
+    )
+    try:
+        with pytest.raises(BadSettings, match="two relays are called ses-eu; give each a name of its own"):
+            house.relays  # noqa: B018 — asking is what is tried
+    finally:
+        house.close()
