@@ -1,9 +1,12 @@
 """What settings.toml declares, as the frozen values that files rest on."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
 from nurture.campaigns.declared import Declared, Sender, Topic
+from nurture.contacts.freemail import is_free_mail, is_own_relay
+from nurture.delivery.rules import is_loopback
 from nurture.errors import BadInput, BadSettings
 from nurture.rendering.utm import Utm
 from nurture.settings import Settings
@@ -31,6 +34,23 @@ def declared_of(settings: Settings) -> Declared:
         tracking=settings.tracking.mode if settings.web.way_out == "web" else "none",
         assignment=tuple({"name": one.name, "when": one.when, "to": list(one.to)} for one in settings.assignment),
     )
+
+
+def borrowed_domains(declared: Declared, relays: Collection[str]) -> frozenset[str]:
+    """Domains of free mail that we would write from, without handing the mail to their own provider."""
+    named = {one.domain for one in (declared.default_sender, *declared.senders.values())}
+    return frozenset(
+        domain
+        for domain in named | declared.sender_domains
+        if is_free_mail(domain) and not any(is_own_relay(domain, host) for host in relays)
+    )
+
+
+def personal_domains(declared: Declared, relays: Collection[str]) -> frozenset[str]:
+    """Domains from which colleagues write themselves; none while nothing leaves this machine."""
+    if all(is_loopback(host) for host in relays):
+        return frozenset()
+    return frozenset(one["email"].rpartition("@")[2].lower() for one in declared.operators)
 
 
 def _utm(settings: Settings) -> Utm | None:

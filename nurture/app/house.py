@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from nurture.adapters.dkim_folder import DkimFolder
 from nurture.adapters.smtp import Relay, SmtpMailer
-from nurture.app.declaring import declared_of, length_of
+from nurture.app.declaring import borrowed_domains, declared_of, length_of, personal_domains
 from nurture.app.pacing import pacing_of
-from nurture.app.relaying import relays_of
+from nurture.app.relaying import own_ids_of, relays_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
@@ -147,6 +147,7 @@ class App:
             test_domains=frozenset(domain.lower() for domain in self.settings.senders.test_domains),
             is_by_mail_alone=self.is_by_mail_alone,
             inbound_domain=self.settings.inbound.domain,
+            accepts={one.name: frozenset(one.accepts) for one in self.settings.relays if one.accepts},
         )
 
     @property
@@ -166,7 +167,12 @@ class App:
         """Everything that can be published, in the order in which it is."""
         operators = frozenset(one["email"].lower() for one in self.declared.operators)
         return (
-            DeclaredKind(self.declared, frozenset(contact_fields.BUILT_IN), [one.name for one in self.settings.topics]),
+            DeclaredKind(
+                self.declared,
+                frozenset(contact_fields.BUILT_IN),
+                [one.name for one in self.settings.topics],
+                borrowed_domains(self.declared, self.relay_hosts),
+            ),
             ConsentKind(),
             SegmentsKind(),
             QuestionsKind(),
@@ -174,7 +180,7 @@ class App:
             HandoffKind(operators),
             ServiceKind(),
             SequenceKind(),
-            NewsletterKind(self.declared),
+            NewsletterKind(self.declared, personal_domains(self.declared, self.relay_hosts)),
             IssueKind(),
             FormsKind(Surroundings(self.declared.topics, self.fields, operators, self._own_domains)),
         )
@@ -272,12 +278,12 @@ class App:
             house=self.house,
             boundary=self.boundary,
             limits=self._limits,
-            connections=len(self.mailer.places),
             limits_of_pace=pacing_of(self.settings),
             # Before the first publish only a test of what the files say can be in the outbox.
             declared=lambda session: find_declared(session) or self.declared,
             answered=activities.answers_of,
             coming=lambda session, ids, now: list_coming_issues(session, self.language, ids, now),
+            own_ids=own_ids_of(self.settings),
         )
 
     def _limits(self, declared: Declared) -> Limits:

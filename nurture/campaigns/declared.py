@@ -114,15 +114,24 @@ class DeclaredKind:
     name = KIND
 
     def __init__(
-        self, declared: Declared, built_in: frozenset[str] = frozenset(), topics: Sequence[str] | None = None
+        self,
+        declared: Declared,
+        built_in: frozenset[str] = frozenset(),
+        topics: Sequence[str] | None = None,
+        borrowed: frozenset[str] = frozenset(),
     ) -> None:
-        """Hold what is declared; `built_in` are fields every contact has, `topics` all names as the file lists them."""
+        """Hold what is declared.
+
+        `built_in` are fields every contact has, `topics` all names as the file lists them, `borrowed` domains of free
+        mail that we would write from and whose own relay we do not use.
+        """
         self._declared = declared
+        self._borrowed = borrowed
         self._built_in = built_in
         self._topics = list(declared.topics) if topics is None else topics
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
-        _Check(workspace, self._declared, self._built_in, self._topics, problems).run()
+        _Check(workspace, self._declared, self._built_in, self._topics, self._borrowed, problems).run()
         named = _segments_of(self._declared, workspace)
         return [Unit(KIND, NAME, FILE, replace(self._declared, assignment_segments=named).to_content())]
 
@@ -163,6 +172,7 @@ class _Check:
         declared: Declared,
         built_in: frozenset[str],
         topics: Sequence[str],
+        borrowed: frozenset[str],
         problems: Problems,
     ) -> None:
         path = workspace.folder / FILE
@@ -170,6 +180,7 @@ class _Check:
         self._declared = declared
         self._built_in = built_in
         self._topics = topics
+        self._borrowed = borrowed
         self._problems = problems
         self._words = workspace.words
 
@@ -195,6 +206,10 @@ class _Check:
                 message = f"the sender {named.email} is not in one of senders.domains."
                 hint = f'Add "{named.domain}" to senders.domains if that domain is yours.'
                 self._complain("NS013", "[senders]", message, hint)
+        for domain in sorted(self._borrowed):
+            message = f"mail from {domain} is {domain}'s to send: its DMARC record has everybody refuse ours."
+            hint = f"Write from a domain of your own, or hand the mail to the relay of {domain}."
+            self._complain("NS016", "[senders", message, hint)
         self._check_honesty("[senders.default]", sender)
         for name, named in self._declared.senders.items():
             self._check_honesty(f"[senders.named.{name}]", named)

@@ -16,6 +16,7 @@ from nurture.errors import did_you_mean
 REMARKS: Mapping[str, str] = {
     "NS014": "a sender that does not listen",
     "NS015": "a sender who is nobody",
+    "NS017": "a newsletter on the domain of people's own mail",
     "NS022": "a silence that silences nothing",
     **mail_remarks.REMARKS,
     # Of sequences and the scoring: what their shape says, told by rooms above this one.

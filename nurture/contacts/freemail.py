@@ -27,3 +27,19 @@ def is_free_mail(domain: str) -> bool:
     """Whether people have addresses at this domain who do not work there."""
     known = domain.lower().strip(".")
     return known in _DOMAINS or known.partition(".")[0] in _UNDER_ANY_ENDING
+
+
+#: Domains of one provider whose relay has another name than they have, by what stands before the ending.
+_RELAYS = {
+    "googlemail": "gmail", "outlook": "office365", "hotmail": "office365", "live": "office365", "msn": "office365",
+    "ymail": "yahoo", "rocketmail": "yahoo", "icloud": "me", "mac": "me", "proton": "protonmail", "pm": "protonmail",
+    "tuta": "tutanota", "magenta": "t-online", "zohomail": "zoho",
+}  # fmt: skip
+
+
+def is_own_relay(domain: str, host: str) -> bool:
+    """Whether a relay belongs to the provider of a free-mail domain, who alone may send in its name."""
+    word = domain.lower().strip(".").partition(".")[0]
+    wanted = {word, _RELAYS.get(word, word)} | ({"outlook"} if _RELAYS.get(word) == "office365" else set())
+    labels = host.lower().strip(".").split(".")
+    return len(labels) > 1 and labels[-2] in wanted

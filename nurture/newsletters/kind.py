@@ -37,8 +37,10 @@ class NewsletterKind:
 
     name = NEWSLETTER
 
-    def __init__(self, declared: Declared) -> None:
+    def __init__(self, declared: Declared, personal: frozenset[str] = frozenset()) -> None:
+        """Hold what is declared; `personal` are the domains from which colleagues write themselves, once mail is real."""
         self._declared = declared
+        self._personal = personal
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         found = (self._read(workspace, path, problems) for path in _files(workspace))
@@ -98,7 +100,21 @@ class NewsletterKind:
             known = sorted(one.stem for one in (workspace.templates / "layouts").glob("*.mjml"))
             hint = did_you_mean(definition.layout, known).strip() or f"Write it, or one of: {', '.join(known)}."
             file.complain("NS223", ("layout",), f"there is no layout templates/{place} for issues.", hint)
-        return operators.get(definition.owner.lower())
+        operator = operators.get(definition.owner.lower())
+        self._advise(file, definition, operator)
+        return operator
+
+    def _advise(self, file: YamlFile, definition: NewsletterDefinition, operator: Mapping[str, str] | None) -> None:
+        """A newsletter on a domain of its own costs colleagues nothing when readers complain."""
+        named = self._declared.senders.get(definition.sender, self._declared.default_sender)
+        email = operator["email"] if definition.sender == "owner" and operator else named.email
+        domain = email.rpartition("@")[2].lower()
+        if domain in self._personal:
+            message = (
+                f"it is written from {domain}, as your colleagues' own mail is, which suffers when readers complain."
+            )
+            hint = f"Write it from a domain below, such as news.{domain}, with SPF, DKIM and DMARC of its own."
+            file.complain("NS017", ("newsletter",), message, hint, severity="warning")
 
     def parts(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**content["definition"], ANNOUNCEMENT: content["mails"][ANNOUNCEMENT]}

@@ -155,6 +155,16 @@ MISTAKES = (
         SETTINGS.replace('name = "Dana Reed"', 'name = "Acme Team"', 1),
     ),
     Mistake(
+        "NS016", "Write from a domain of your own, or let the provider of that mailbox relay your mail.", "settings.toml",
+        SETTINGS.replace('email = "dana@acme.example"', 'email = "dana.acme@gmail.com"', 1),
+        "mail would be from a domain of free mail whose own relay does not carry it",
+    ),
+    Mistake(
+        "NS017", "Give the newsletter a sender below your domain, or silence this if the two are one person's mail.",
+        NEWSLETTER, _NEWSLETTER,
+        beside={**_AROUND_NEWSLETTER, "settings.toml": SETTINGS + '\n[smtp]\nhost = "smtp.relay.example"\n'},
+    ),
+    Mistake(
         "NS020", "Write why the remark is wrong here; whoever comes next will want to know.", MAIL,
         _silencing('{NT401: ""}'), "a silence without a reason", _SENDING,
     ),

@@ -1,0 +1,62 @@
+"""Whom mail may be from: a free-mail address only through its own provider, a newsletter better not from people's domain."""
+
+from pathlib import Path
+
+import pytest
+
+from nurture.database.engine import Database
+from tests.support.workspaces import SETTINGS, open_house, small_workspace
+
+FROM_GMAIL = SETTINGS.replace('email = "dana@acme.example"', 'email = "dana.acme@gmail.com"', 1).replace(
+    'domains = ["acme.example"]', 'domains = ["acme.example", "gmail.com"]', 1
+)
+NEWSLETTER = {
+    "campaigns/newsletters/weekly/newsletter.yaml": (
+        "format: 1\nnewsletter: weekly\ntopic: insights\nowner: dana@acme.example\nlayout: plain\naudience: company_size > 0\n"
+        'schedule: {every: week, on: tue, at: "09:00"}\n'
+    ),
+    "campaigns/newsletters/weekly/announcement.md": "---\nsubject: A letter\nlayout: plain\n---\nWe begin a letter.\n",
+    "templates/layouts/plain.mjml": (
+        "<mjml><mj-body><mj-section><mj-column>{% block content %}{% endblock %}"
+        '<mj-text>{{ sender.postal_address }} <a href="{{ leave_url }}">Leave</a></mj-text>'
+        "</mj-column></mj-section></mj-body></mjml>"
+    ),
+}
+
+
+def said(folder: Path, database: Database, settings: str, host: str) -> list[tuple[str, str]]:
+    """What `check` says of the senders of these settings."""
+    small_workspace(folder, **{**NEWSLETTER, "settings.toml": settings})
+    house = open_house(folder, database.url, relay_port=25, NURTURE_SMTP__HOST=host)
+    problems = house.read_files().problems
+    house.close()
+    return [(one.code, one.severity) for one in problems if one.code in {"NS016", "NS017"}]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_refused"), [("127.0.0.1", True), ("smtp.relay.example", True), ("smtp.gmail.com", False)]
+)
+def test_a_free_mail_sender_is_refused_unless_its_own_provider_relays(
+    tmp_path: Path, sqlite: Database, host: str, is_refused: bool
+) -> None:
+    found = said(tmp_path / "house", sqlite, FROM_GMAIL, host)
+    assert (("NS016", "error") in found) is is_refused
+
+
+APART = SETTINGS.replace('email = "dana@acme.example"', 'email = "dana@news.acme.example"', 1).replace(
+    'domains = ["acme.example"]', 'domains = ["acme.example", "news.acme.example"]', 1
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "remarks"),
+    [
+        (SETTINGS, "127.0.0.1", []),
+        (SETTINGS, "smtp.relay.example", [("NS017", "warning")]),
+        (APART, "smtp.relay.example", []),
+    ],
+)
+def test_a_newsletter_is_advised_to_leave_peoples_domain_once_mail_is_real(
+    tmp_path: Path, sqlite: Database, settings: str, host: str, remarks: list[tuple[str, str]]
+) -> None:
+    assert said(tmp_path / "house", sqlite, settings, host) == remarks
