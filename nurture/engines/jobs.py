@@ -21,7 +21,6 @@ from nurture.consent.holds import store as holds
 from nurture.contacts import store as contacts
 from nurture.contacts.assignment.actions import assign_owners
 from nurture.contacts.segments import Language
-from nurture.database.chunks import ChunkSize
 from nurture.database.claiming import get_mark, hold_lock, set_mark
 from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
@@ -33,6 +32,7 @@ from nurture.forms.actions import Desk, look_after
 from nurture.handoff import actions as handoff
 from nurture.handoff import store as hand_offs
 from nurture.newsletters import actions as newsletters
+from nurture.newsletters.queueing.actions import Stint
 from nurture.outgoing import actions as outgoing
 from nurture.privacy import erasing
 from nurture.privacy.retention import actions as retention
@@ -65,7 +65,7 @@ class Bench:
     resend_uncertain: bool = False
     retention: Retention | None = None
     desk: Desk | None = None  # without one nobody looks after sign-ups
-    chunk: ChunkSize = field(default_factory=ChunkSize)  # of people a newsletter's mail is queued for
+    stint: Stint = field(default_factory=Stint)  # of queueing a newsletter's mail
 
     @property
     def surroundings(self) -> Surroundings:
@@ -279,12 +279,12 @@ JOBS: tuple[Job, ...] = (
     Job("line up", _line_up, lambda session, bench, answers, now: answers["newsletters"]),
     Job(
         "announce",
-        lambda session, bench, now: newsletters.announce(session, bench.language, now, bench.chunk),
+        lambda session, bench, now: newsletters.announce(session, bench.language, now, bench.stint),
         _announce_due,
     ),
     Job(
         "issues",
-        lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now, bench.chunk),
+        lambda session, bench, now: newsletters.keep_schedule(session, bench.language, now, bench.stint),
         lambda session, bench, answers, now: newsletters.next_due_at(session),
     ),
     Job(

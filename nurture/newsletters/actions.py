@@ -6,6 +6,7 @@ How many readers get it in one transaction is up to `queueing`; the key of each 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from nurture.campaigns import store as campaigns
@@ -15,7 +16,6 @@ from nurture.consent.silence.rules import oldest_recent_day
 from nurture.contacts import store as contacts
 from nurture.contacts.segments import Language
 from nurture.contacts.zones import zone_of
-from nurture.database.chunks import ChunkSize
 from nurture.database.conditions import Clause
 from nurture.database.engine import Session
 from nurture.delivery.notices import queue_notice
@@ -23,7 +23,7 @@ from nurture.delivery.rules import ISSUE_GOES_FIRST
 from nurture.newsletters import announcing, store
 from nurture.newsletters.kind import ISSUE
 from nurture.newsletters.published import Published, list_going, list_published
-from nurture.newsletters.queueing.actions import queue_announcement, queue_issue
+from nurture.newsletters.queueing.actions import Stint, queue_announcement, queue_issue
 from nurture.newsletters.rules import EARLIEST_ZONE, REMIND_BEFORE, Issue, first_issue_from, next_issue
 from nurture.newsletters.store import NewsletterSlot
 from nurture.timing import parse_duration
@@ -49,11 +49,11 @@ def look_at_changed(session: Session, language: Language, ids: Sequence[int], no
     return lined_up
 
 
-def announce(session: Session, language: Language, now: datetime, chunk: ChunkSize) -> int:
+def announce(session: Session, language: Language, now: datetime, stint: Stint) -> int:
     """Queue the announcement for the next whose turn it is; how many were looked at."""
     for newsletter in list_going(session):
-        clause = may_be_announced_to(session, newsletter, language, now)
-        if looked_at := queue_announcement(session, newsletter, clause, chunk, now):
+        may_have_it = partial(may_be_announced_to, session, newsletter, language, now)
+        if looked_at := queue_announcement(session, newsletter, may_have_it, stint, now):
             return looked_at
     return 0
 
@@ -117,7 +117,7 @@ def _due_at(session: Session, newsletter: Published, last: NewsletterSlot | None
     return newsletter.schedule.queue_at(slot_at) if is_looked_at else slot_at - REMIND_BEFORE
 
 
-def keep_schedule(session: Session, language: Language, now: datetime, chunk: ChunkSize) -> int:
+def keep_schedule(session: Session, language: Language, now: datetime, stint: Stint) -> int:
     """Do one piece of what the schedules ask for at `now`; 0 when nothing is due.
 
     1. two days before a slot: look whether an issue is ready, and remind the owner if readers wait and none is;
@@ -130,7 +130,7 @@ def keep_schedule(session: Session, language: Language, now: datetime, chunk: Ch
         if _due_at(session, newsletter, last) > now:
             continue
         if last is not None and last.opened_at is not None and last.finished_at is None:
-            return _go_on_queueing(session, language, newsletter, last, chunk, now) or 1
+            return _go_on_queueing(session, language, newsletter, last, stint, now) or 1
         if last is not None and last.opened_at is None:
             _open_slot(session, newsletter, last, now)
         else:
@@ -192,12 +192,12 @@ def _open_slot(session: Session, newsletter: Published, slot: NewsletterSlot, no
 
 
 def _go_on_queueing(
-    session: Session, language: Language, newsletter: Published, slot: NewsletterSlot, chunk: ChunkSize, now: datetime
+    session: Session, language: Language, newsletter: Published, slot: NewsletterSlot, stint: Stint, now: datetime
 ) -> int:
     assert slot.version_id is not None
     content = campaigns.get_content(session, slot.version_id)
-    is_meant = _is_meant(session, language, newsletter, content, now)
-    return queue_issue(session, newsletter, slot, content, is_meant, chunk, now)
+    is_meant = partial(_is_meant, session, language, newsletter, content, now)
+    return queue_issue(session, newsletter, slot, content, is_meant, stint, now)
 
 
 def _is_meant(

@@ -9,10 +9,10 @@ import pytest
 from nurture.clock import SystemClock
 from nurture.consent.rules import Basis
 from nurture.contacts.actions import move_stage
-from nurture.database.chunks import ChunkSize
 from nurture.database.engine import Database
 from nurture.newsletters.actions import keep_schedule
 from nurture.newsletters.left_out import left_out_of_announcement, left_out_of_issue
+from nurture.newsletters.queueing.actions import Stint
 from tests.support.commands import CommandLine
 from tests.support.imports import Importer
 from tests.support.stories import Story, running_story
@@ -331,7 +331,7 @@ def test_an_issue_published_again_just_after_its_slot_began_goes_out_as_it_was_t
     story.live_until(FIRST_TUESDAY - timedelta(microseconds=1))
     story.clock.step_to(FIRST_TUESDAY)
     with story.database.writing() as session:
-        assert keep_schedule(session, story.app.language, story.now, ChunkSize()) == 1
+        assert keep_schedule(session, story.app.language, story.now, Stint()) == 1
     story.publish({f"{FOLDER}/one.md": issue(1, "One, corrected", "Another idea.")})
     story.live(days=1)
     assert post_of(story, "ana@reader.example")[1:] == [(FIRST_TUESDAY, "One")]

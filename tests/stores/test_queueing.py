@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col
 
+from nurture.consent.holds.store import Hold
 from nurture.consent.rules import Purpose
-from nurture.contacts.store import Contact
+from nurture.contacts.store import Contact, Operator
 from nurture.contacts.zones import zone_at
 from nurture.database.chunks import ChunkSize
 from nurture.database.columns import new_id, new_ids
@@ -22,7 +23,7 @@ from nurture.delivery.queueing.rules import Verdict
 from nurture.delivery.remembered import store as remembered
 from nurture.delivery.rules import Kind, Priority, Status
 from nurture.delivery.store import Delivery
-from nurture.newsletters.queueing.store import judge_readers, judge_turns
+from nurture.newsletters.queueing.store import Judge, Meant
 from nurture.newsletters.rules import Schedule
 from nurture.newsletters.store import insert_readers
 from nurture.timing import CONTACT, WeeklySlot, Window, parse_days, parse_hours
@@ -33,6 +34,8 @@ from tests.support.crowds import add_person, people
 
 ZONES = (None, "Europe/Berlin", "Asia/Tokyo", "America/New_York", "Nowhere/Atall")
 COUNTRIES = (None, "DE", "US", "JP", "XX")
+ANYBODY = Meant(("anybody",), "insights", sa.true)
+UNLESS_DISQUALIFIED = Meant(("some",), "insights", lambda: col(Contact.stage) != "disqualified")
 lives = st.tuples(people, st.sampled_from(ZONES), st.sampled_from(COUNTRIES), st.booleans(), st.booleans())
 #: Each kind of mail queues in another way: an issue on the sender's clock or on each reader's, and an announcement.
 KINDS = ("issue", "issue in readers' time", "announcement", "announcement in a window")
@@ -83,7 +86,7 @@ def outbox(session: Session) -> list[Mapping[str, Any]]:
 
 
 @given(st.lists(lives, min_size=1, max_size=8), st.sampled_from(KINDS))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_crowd_gets_the_rows_that_everybody_alone_would_get(
     database: Database, hasher: AddressHasher, known: list[tuple[Any, ...]], kind: str
 ) -> None:
@@ -105,7 +108,7 @@ def test_a_crowd_gets_the_rows_that_everybody_alone_would_get(
             refused_alone = queue_one_by_one(session, meant, mail)
             rows_alone = outbox(session)
             alone.rollback()
-        judged = judge_turns(session, ids, col(Contact.stage) != "disqualified", "insights", NOW)
+        judged = Judge().turns(session, ids, UNLESS_DISQUALIFIED, NOW)
         refused = queue_mail(session, judged, mail, NOW)
         rows = outbox(session)
     assert rows == rows_alone
@@ -116,9 +119,9 @@ def test_nobody_gets_a_second_row_for_the_same_mail(database: Database, hasher: 
     with database.writing() as session:
         mail = mail_of("issue", a_version(session))
         ids = [add_person(session, hasher, number, WILLING) for number in range(4)]
-        queue_mail(session, judge_turns(session, ids[:2], sa.true(), "insights", NOW), mail, NOW)
+        queue_mail(session, Judge().turns(session, ids[:2], ANYBODY, NOW), mail, NOW)
         before = outbox(session)
-        queue_mail(session, judge_turns(session, ids, sa.true(), "insights", NOW), mail, NOW)
+        queue_mail(session, Judge().turns(session, ids, ANYBODY, NOW), mail, NOW)
         assert [one["contact_id"] for one in outbox(session)] == sorted(ids)
         assert [one for one in outbox(session) if one["contact_id"] in ids[:2]] == before
 
@@ -128,7 +131,7 @@ def test_those_whose_turn_comes_first_are_claimed_first(database: Database, hash
         mail = mail_of("announcement", a_version(session))
         ids = [add_person(session, hasher, number, WILLING) for number in range(5)]
         turns = [ids[3], ids[0], ids[4], ids[1], ids[2]]
-        queue_mail(session, judge_turns(session, turns, sa.true(), "insights", NOW), mail, NOW)
+        queue_mail(session, Judge().turns(session, turns, ANYBODY, NOW), mail, NOW)
         queued = session.scalars(sa.select(col(Delivery.contact_id)).order_by(col(Delivery.id)))
         assert list(queued) == turns
 
@@ -146,9 +149,8 @@ def test_readers_come_page_by_page_whoever_of_them_is_meant(database: Database, 
         insert_readers(session, rows)
         session.flush()
         pages, after = [], 0
-        while found := judge_readers(
-            session, "weekly", after, 2, NOW, col(Contact.stage) != "disqualified", "insights", NOW
-        ):
+        judge = Judge()
+        while found := judge.readers(session, "weekly", after, 2, NOW, UNLESS_DISQUALIFIED, NOW):
             pages.append([(one.contact_id, Verdict(one.verdict)) for one in found])
             after = found[-1].contact_id
     assert pages == [
@@ -178,3 +180,29 @@ WILLING: dict[str, object] = {
     "state": "given", "pile": "announce", "afterwards": "never", "expires_at": None, "reasons": [], "is_lifted": False,
     "holds": [], "kept_back": None, "verdict": None, "spelling": "",
 }  # fmt: skip
+
+
+def test_somebody_put_on_hold_between_two_chunks_is_held_in_the_second(
+    database: Database, hasher: AddressHasher
+) -> None:
+    """The question about a crowd is written once, and asks about holds only where there are any."""
+    judge = Judge()
+    with database.writing() as session:
+        ids = [add_person(session, hasher, number, WILLING) for number in range(3)]
+        before = judge.turns(session, ids, ANYBODY, NOW)
+        operator = Operator(email="luis@acme.example", name="Luis Ortega")
+        session.add(operator)
+        session.flush()
+        session.add(
+            Hold(
+                contact_id=ids[1],
+                until=NOW + timedelta(days=1),
+                because="a deal",
+                operator_id=operator.id,
+                placed_at=NOW,
+            )
+        )
+        session.flush()
+        after = judge.turns(session, ids, ANYBODY, NOW)
+    assert {one.verdict for one in before} == {Verdict.MAY_BE_MAILED}
+    assert [one.verdict for one in after] == [Verdict.MAY_BE_MAILED, Verdict.MEANT, Verdict.MAY_BE_MAILED]

@@ -6,7 +6,7 @@ Called by `newsletters.queueing`, which has asked the database about everybody's
 the rows equal to those of the slow way on both databases.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -21,50 +21,75 @@ from nurture.delivery.rules import Status
 
 #: The mail as it is for whoever lives in that time zone and country. Its key is whole with a contact's identifier behind.
 Mail = Callable[[str | None, str | None], Intention]
-_Reasons = Mapping[str, date]
-_NONE: _Reasons = {}
+_Reasons = tuple[tuple[str, date], ...]
+_Rows = Iterable[tuple[dict[str, Any], list[int]]]
 
 
 def queue_mail(session: Session, people: Sequence[Judged], mail: Mail, now: datetime) -> list[int]:
     """Put a mail into the outbox for all of these who are meant, in their order; who of them was refused."""
-    meant = [one for one in people if one.verdict != Verdict.NOT_MEANT]
+    meant = [one for one in people if one[1] != Verdict.NOT_MEANT]
     if not meant:
         return []
     some = mail(None, None)
-    delivery_ids = dict(zip([one.contact_id for one in meant], new_ids(len(meant)), strict=True))
-    had = store.had_before(session, list(delivery_ids), some.campaign, some.mail)
-    allowed: list[Judged] = []
-    rest: list[Judged] = []
-    for one in meant:
-        (allowed if one.verdict == Verdict.MAY_BE_MAILED and one.contact_id not in had else rest).append(one)
-    for row, contacts in _rows(allowed, {}, mail, now):
-        store.insert_alike(session, row, [(delivery_ids[contact], contact) for contact in contacts])
-    if not rest:
+    had = store.had_before(session, [one[0] for one in meant], some.campaign, some.mail)
+    allowed = [one for one in meant if one[1] == Verdict.MAY_BE_MAILED and one[0] not in had]
+    if allowed:
+        _insert(session, allowed, _alike(allowed, mail, now))
+    if len(allowed) == len(meant):
         return []
-    suppressed = store.suppressions_of_contacts(session, [one.contact_id for one in rest if one.contact_id not in had])
-    refused = []
-    for row, contacts in _rows([one for one in rest if one.contact_id in suppressed], suppressed, mail, now):
-        refused += store.insert_alike_and_say(session, row, [(delivery_ids[contact], contact) for contact in contacts])
-    others = [one for one in rest if one.contact_id not in suppressed]
-    return refused + _queue_one_by_one(session, others, mail, now)
+    rest = [one for one in meant if one[1] != Verdict.MAY_BE_MAILED or one[0] in had]
+    return _refuse(session, rest, had, mail, now)
 
 
-def _rows(
-    people: Sequence[Judged], suppressed: Mapping[int, _Reasons], mail: Mail, now: datetime
-) -> Iterator[tuple[dict[str, Any], list[int]]]:
-    """Rows that differ, each with the contacts whose rows are like it in all but whom they are for."""
-    groups: dict[tuple[str | None, str | None, tuple[tuple[str, date], ...]], list[int]] = {}
+def _alike(people: Sequence[Judged], mail: Mail, now: datetime) -> _Rows:
+    """Those who may be mailed, by when it leaves: a row that is like theirs in all but whom it is for."""
+    places: dict[tuple[str | None, str | None], list[int]] = {}
     for contact, _, timezone, country in people:
-        reasons = tuple(sorted(suppressed[contact].items())) if suppressed else ()
-        groups.setdefault((timezone, country, reasons), []).append(contact)
+        places.setdefault((timezone, country), []).append(contact)
+    return _merged((row_of(mail(*place), ALLOWED, now), contacts) for place, contacts in places.items())
+
+
+def _merged(found: _Rows) -> _Rows:
+    """Places whose rows are the same, together."""
     alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
-    for (timezone, country, reasons), contacts in groups.items():
-        intention = mail(timezone, country)
-        # Whatever else is known of them: the rule asks for suppressions before anything else.
-        permission = may_send(intention.purpose, Standing(dict(reasons)), now) if reasons else ALLOWED
-        row = row_of(intention, permission, now)
+    for row, contacts in found:
         alike.setdefault(repr({**row, "id": 0}), (row, []))[1].extend(contacts)
-    yield from alike.values()
+    return alike.values()
+
+
+def _insert(session: Session, people: Sequence[Judged], rows: _Rows) -> None:
+    """A delivery for each of these people; their identifiers go by the order of the people."""
+    delivery_ids = dict(zip([one[0] for one in people], new_ids(len(people)), strict=True))
+    for row, contacts in rows:
+        store.insert_alike(session, row, [(delivery_ids[contact], contact) for contact in contacts])
+
+
+def _refuse(session: Session, people: Sequence[Judged], had: Collection[int], mail: Mail, now: datetime) -> list[int]:
+    """The same for those who may not simply be mailed; who of them was refused."""
+    suppressed = store.suppressions_of_contacts(
+        session, [one.contact_id for one in people if one.contact_id not in had]
+    )
+    groups: dict[tuple[str | None, str | None, _Reasons], list[int]] = {}
+    others = []
+    for one in people:
+        if one.contact_id in suppressed:
+            reasons = tuple(sorted(suppressed[one.contact_id].items()))
+            groups.setdefault((one.timezone, one.country, reasons), []).append(one.contact_id)
+        else:
+            others.append(one)
+    refused = []
+    for row, contacts in _merged(
+        (_refused_row(mail(timezone, country), reasons, now), contacts)
+        for (timezone, country, reasons), contacts in groups.items()
+    ):
+        pairs = zip(new_ids(len(contacts)), contacts, strict=True)
+        refused += store.insert_alike_and_say(session, row, pairs)
+    return refused + (_queue_one_by_one(session, others, mail, now) if others else [])
+
+
+def _refused_row(intention: Intention, reasons: _Reasons, now: datetime) -> dict[str, Any]:
+    # Whatever else is known of them: the rule asks for suppressions before anything else.
+    return row_of(intention, may_send(intention.purpose, Standing(dict(reasons)), now), now)
 
 
 def _queue_one_by_one(session: Session, people: Sequence[Judged], mail: Mail, now: datetime) -> list[int]:

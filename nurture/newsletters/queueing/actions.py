@@ -4,7 +4,8 @@ A piece is as large as the lock may be held for (`database.chunks`), and remembe
 got: an issue by its slot, the announcement by the line. A crash in the middle neither repeats nor forgets anybody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +21,16 @@ from nurture.delivery.rules import Kind, Priority
 from nurture.newsletters import announcing, store
 from nurture.newsletters.kind import ISSUE, NEWSLETTER
 from nurture.newsletters.published import Published
-from nurture.newsletters.queueing.store import judge_readers, judge_turns
+from nurture.newsletters.queueing.store import Judge, Meant
 from nurture.newsletters.store import ANNOUNCEMENT, NewsletterSlot
+
+
+@dataclass
+class Stint:
+    """What is learned from one piece for the next one: how many people fit, and the question about them."""
+
+    chunk: ChunkSize = field(default_factory=ChunkSize)
+    judge: Judge = field(default_factory=Judge)
 
 
 def queue_issue(
@@ -29,15 +38,15 @@ def queue_issue(
     newsletter: Published,
     slot: NewsletterSlot,
     content: Mapping[str, Any],
-    is_meant: Clause,
-    chunk: ChunkSize,
+    is_meant: Callable[[], Clause],
+    stint: Stint,
     now: datetime,
 ) -> int:
     """Queue the slot's issue for the next readers, until there are no more; how many were looked at."""
-    with chunk.learning(session):
-        topic = newsletter.definition.topic
-        readers = judge_readers(
-            session, slot.newsletter, slot.queued_to, chunk.rows, slot.slot_at, is_meant, topic, now
+    with stint.chunk.learning(session):
+        meant = Meant((newsletter.version_id, slot.version_id), newsletter.definition.topic, is_meant)
+        readers = stint.judge.readers(
+            session, slot.newsletter, slot.queued_to, stint.chunk.rows, slot.slot_at, meant, now
         )
         if readers:
             slot.queued_to = readers[-1].contact_id
@@ -52,19 +61,23 @@ def queue_issue(
 
 
 def queue_announcement(
-    session: Session, newsletter: Published, may_have_it: Clause, chunk: ChunkSize, now: datetime
+    session: Session, newsletter: Published, may_have_it: Callable[[], Clause], stint: Stint, now: datetime
 ) -> int:
     """Queue the announcement for the next whose turn it is; how many were looked at."""
-    with chunk.learning(session):
+    with stint.chunk.learning(session):
         room = announcing.room_today(session, newsletter.name, now)
-        turns = store.next_turns(session, newsletter.name, room, chunk.rows)
+        turns = store.next_turns(session, newsletter.name, room, stint.chunk.rows)
         if turns:
             # Who may no longer have it leaves the line, and comes back to it with the change that allows it again.
-            is_meant = may_have_it & ~store.has_had_announcement(newsletter.name)
-            people = judge_turns(session, turns, is_meant, newsletter.definition.topic, now)
-            meant = [one.contact_id for one in people if one.verdict != Verdict.NOT_MEANT]
-            store.leave_line(session, newsletter.name, sorted(set(turns) - set(meant)))
-            store.take_turns(session, newsletter.name, meant, now.date())
+            meant = Meant(
+                (newsletter.version_id, ANNOUNCEMENT),
+                newsletter.definition.topic,
+                lambda: may_have_it() & ~store.has_had_announcement(newsletter.name),
+            )
+            people = stint.judge.turns(session, turns, meant, now)
+            theirs = [one.contact_id for one in people if one.verdict != Verdict.NOT_MEANT]
+            store.leave_line(session, newsletter.name, sorted(set(turns) - set(theirs)))
+            store.take_turns(session, newsletter.name, theirs, now.date())
             queue_mail(session, people, lambda *place: _announcement(newsletter, now, *place), now)
     return len(turns)
 
