@@ -328,7 +328,7 @@ def _is_empty(name: str, context: Mapping[str, Any]) -> bool:
 
 def one_line(text: str) -> str:
     """On one line, without control characters: whatever a contact typed, it stays within its header (RFC 5322, 2.2)."""
-    return _CONTROLS.sub(" ", text).strip(" ")
+    return (text if text.isprintable() and "  " not in text else _CONTROLS.sub(" ", text)).strip(" ")
 
 
 def pixel_of(address: str) -> Markup:

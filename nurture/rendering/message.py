@@ -10,8 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from nurture.errors import BadInput
@@ -81,12 +82,14 @@ def boundary_of(text: str) -> str:
 def write_head(subject: str, headers: Headers, boundary: str) -> bytes:
     """The header, without the empty line behind it; raises BadInput for one that no message may have."""
     _check(headers)
-    lines = [
-        *_header_lines(subject, headers),
-        "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
-    ]
+    lines = _header_lines(subject, headers)
+    lines.append(_about_parts(boundary))
     return "\r\n".join(lines).encode()
+
+
+@lru_cache(maxsize=64)
+def _about_parts(boundary: str) -> str:
+    return f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
 
 
 def write_body(mail: RenderedMail, boundary: str) -> bytes:
@@ -113,27 +116,64 @@ def _header_lines(subject: str, headers: Headers) -> list[str]:
     # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
     is_utf8 = not (headers.from_email + headers.to_email + (headers.reply_to or "")).isascii()
     subject = headers.mark + (subject if headers.subject is None else headers.subject)
+    date = headers.date
     lines = [
-        mailbox_line("From", headers.from_name, headers.from_email, is_utf8=is_utf8),
+        _constant_mailbox("From", headers.from_name, headers.from_email, is_utf8),
         mailbox_line("To", headers.to_name, headers.to_email, is_utf8=is_utf8),
         text_line("Subject", subject, is_utf8=is_utf8),
-        f"Date: {format_datetime(headers.date)}",
+        _date_line(date, date.tzinfo, date.fold),
         f"Message-ID: {headers.message_id}",
     ]
     if headers.reply_to:
         lines.append(mailbox_line("Reply-To", "", headers.reply_to))
-    return lines + [token_line(name, value, is_utf8=is_utf8) for name, value in headers.extra]
+    for name, value in headers.extra:
+        # All but the way out is the same for every reader.
+        if name == "List-Unsubscribe":
+            lines.append(token_line(name, value, is_utf8=is_utf8))
+        else:
+            lines.append(_constant_token(name, value, is_utf8))
+    return lines
+
+
+@lru_cache(maxsize=64)
+def _constant_mailbox(name: str, display_name: str, address: str, is_utf8: bool) -> str:  # noqa: FBT001  # cheaper so
+    return mailbox_line(name, display_name, address, is_utf8=is_utf8)
+
+
+@lru_cache(maxsize=256)
+def _constant_token(name: str, value: str, is_utf8: bool) -> str:  # noqa: FBT001  # cheaper so
+    return token_line(name, value, is_utf8=is_utf8)
+
+
+@lru_cache(maxsize=64)
+def _date_line(date: datetime, _zone: tzinfo | None, _fold: int) -> str:
+    """The same for all that are rendered at once; equal instants of two zones are two lines."""
+    return f"Date: {format_datetime(date)}"
 
 
 def _check(headers: Headers) -> None:
-    for address in (headers.from_email, headers.to_email, *([headers.reply_to] if headers.reply_to else [])):
-        if not _ADDRESS.fullmatch(address):
-            raise BadInput(f"{address!r} is no address a message can carry; write one such as ana@reader.example.")
+    _check_sender(headers.from_email)
+    _check_address(headers.to_email)
+    if headers.reply_to:
+        _check_address(headers.reply_to)
     if not _MESSAGE_ID.fullmatch(headers.message_id):
         raise BadInput(f"{headers.message_id!r} is no Message-ID; write one such as <1@sender.example>.")
     if headers.date.tzinfo is None:
         raise BadInput(f"the date {headers.date} has no time zone; give one that is aware.")
-    names = [name.lower() for name, _ in headers.extra]
+    _check_names(tuple([name for name, _ in headers.extra]))
+
+
+def _check_address(address: str) -> None:
+    if not _ADDRESS.fullmatch(address):
+        raise BadInput(f"{address!r} is no address a message can carry; write one such as ana@reader.example.")
+
+
+_check_sender = lru_cache(maxsize=64)(_check_address)
+
+
+@lru_cache(maxsize=64)
+def _check_names(given: tuple[str, ...]) -> None:
+    names = [name.lower() for name in given]
     for name in names:
         if not _NAME.fullmatch(name) or name in _OURS or names.count(name) > 1:
             raise BadInput(f"the header {name!r} is already there or has no proper name; leave it out.")

@@ -7,10 +7,12 @@ detours. What has to be rendered as a whole before it can be encoded (macros, `c
 rendered by Jinja, as a `Region` that `nurture preview --explain` names.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -26,28 +28,16 @@ from nurture.rendering.quoting import NotAhead, fixed
 from nurture.rendering.rules import ROOTS
 from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Begun, Kept, Place, Tidied, Whole
 
-Program: TypeAlias = Callable[[Context], Iterator[str]]
+Given: TypeAlias = tuple[
+    Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any],
+    Sequence[str], Callable[[int], object] | None, Any, str, str, str,
+]  # fmt: skip
 
-#: What a program gets beside its context, in the order of `Given`.
+#: What a program is given of a reader, in this order: fields by root, links as they are written, everything else as it is.
 _GIVEN = ("facts_contact", "facts_owner", "facts_sender", "facts_mail", "links", "address", "urls", "subject",
           "preheader", "pixel")  # fmt: skip
 _ADDRESSES = {"leave_url": "urls.leave", "preferences_url": "urls.preferences", "view_url": "urls.view"}
 _MOST_PLACES = 8
-
-
-class Given(NamedTuple):
-    """What a program knows of a reader: fields by root, links as they are written, everything else as it is."""
-
-    contact: Mapping[str, Any]
-    owner: Mapping[str, Any]
-    sender: Mapping[str, Any]
-    mail: Mapping[str, Any]
-    links: Sequence[str]
-    address: Callable[[int], object]
-    urls: Any
-    subject: str = ""
-    preheader: str = ""
-    pixel: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,10 +53,12 @@ class Region:
 class Residual:
     """A part of a mail as a program, with what `--explain` tells of it."""
 
-    program: Program
+    program: Callable[["Reading | Bare"], object]
     environment: MailEnvironment
     eval_context: EvalContext
     names: frozenset[str]  # what it asks Jinja for
+    is_bare: bool  # nothing is left to Jinja
+    has_addresses: bool  # it asks for the address of a link, not only for how it is written
     constant: str | None  # all of it, where nothing is left to do
     fixed: int  # characters that are written ahead
     expressions: int  # places where something of the reader's is printed
@@ -113,12 +105,15 @@ def compile_part(text: str, manner: Manner) -> Residual:
         **{name: getattr(quoting, name) for name in _VALUES},
         **plan.tables,
     }
-    exec(compile(generator.written.getvalue(), "<mail>", "exec"), names)  # noqa: S102  # Jinja's way to load a template
+    source = generator.written.getvalue()
+    exec(compile(source, "<mail>", "exec"), names)  # noqa: S102  # Jinja's way to load a template
     return Residual(
         names["root"],
         environment,
         EvalContext(environment),
         frozenset(name.name for name in tree.find_all(nodes.Name)),
+        not re.search(r"\b(context|resolve)\b", source.partition(_BEGIN)[2].partition("\nblocks = ")[0]),
+        "address(" in source.partition(_BEGIN)[2],
         plan.constant(tree),
         plan.fixed,
         plan.expressions,
@@ -175,6 +170,19 @@ class _Names(NodeTransformer):
         if node.name in {"_subject", "_preheader"}:
             return _source(node.name[1:], node.lineno)
         return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802  # Jinja finds it by the node's name
+        # A field that is a mapping equals nothing that a template can write, with Jinja's walls around it or not.
+        if (found := _root_field(node.expr)) and all(isinstance(one.expr, nodes.Const) for one in node.ops):
+            node.expr = _source(f"facts_{found[0]}[{found[1]!r}]", node.lineno)
+            return node
+        return self.generic_visit(node)
+
+    def visit_If(self, node: nodes.If) -> nodes.Node:  # noqa: N802  # Jinja finds it by the node's name
+        if found := _root_field(node.test):
+            read = f"facts_{found[0]}[{found[1]!r}]"
+            node.test = _source(f"({read} or {read} == {{}})", node.lineno)  # behind Jinja's walls, `{}` is not empty
+        return self.generic_visit(node)
 
     def _field_of(self, node: nodes.Node) -> nodes.Node:
         if found := _root_field(node):
@@ -413,47 +421,90 @@ def _is_open(places: Places) -> bool:
     return len(places) > 1
 
 
-_LINES = {
-    "fixed": "yield {0!r}", "table": "yield {0}[place]", "raw": "yield {0}", "value": "yield {0}({1})", "node": "yield {0}(",
-    "place": "place = {0}", "move": "place = {0}[place]",
-}  # fmt: skip
+_BEGIN = "place = None"
 
 
 class _Writer(CodeGenerator):
-    """Jinja's compiler, writing what was planned."""
+    """Jinja's compiler, writing what was planned into a list of pieces."""
 
     def __init__(self, environment: MailEnvironment, plan: _Plan) -> None:
         self.written = StringIO()
         super().__init__(environment, None, None, self.written)
         self.plan = plan
+        # What is printed more than once is encoded once.
+        printed = Counter(
+            (first, second) for steps in plan.steps.values() for kind, first, second in steps if kind == "value"
+        )
+        often = [value for value, count in printed.items() if count > 1]
+        self.kept = {value: f"value_{index}" for index, value in enumerate(often)}
 
     def write_commons(self) -> None:
-        super().write_commons()
+        self.writeline("resolve = context.resolve_or_missing")
+        self.writeline("undefined = environment.undefined")
+        self.writeline("concat = environment.concat")
+        self.writeline("cond_expr_undefined = Undefined")
         self.writeline(f"({', '.join(_GIVEN)}) = context.given")
-        self.writeline("place = 0")
+        self.writeline("append, extend = context.pieces.append, context.pieces.extend")
+        self.writeline("".join(f"{name} = " for name in self.kept.values()) + _BEGIN)
 
     def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802  # Jinja finds it by the node's name
         if frame.buffer is not None:
             super().visit_Output(node, frame)
             return
         steps = self.plan.steps[id(node)]
-        for kind, first, second in steps:
-            self.writeline(_LINES[kind].format(first, second), node)
-            if kind == "node":
-                self.visit(node.nodes[second], frame)
-                self.write(")")
+        pieces = [step for step in steps if step[0] not in {"place", "move"}]
+        if pieces:
+            self.writeline("extend((" if len(pieces) > 1 else "append(", node)
+            for step in pieces:
+                self._write_piece(step, node, frame)
+                self.write(", " if len(pieces) > 1 else "")
+            self.write("))" if len(pieces) > 1 else ")")
+        for kind, first, _ in steps:
+            if kind in {"place", "move"}:
+                self.writeline(f"place = {first}" + ("[place]" if kind == "move" else ""), node)
         if not steps:
             self.writeline("pass", node)
 
+    def _write_piece(self, step: Step, node: nodes.Output, frame: Frame) -> None:
+        match step:
+            case "fixed", text, _:
+                self.write(repr(text))
+            case "table", table, _:
+                self.write(f"{table}[place]")
+            case "raw", source, _:
+                self.write(source)
+            case "value", function, source:
+                written = f"{function}({source})"
+                if name := self.kept.get((function, source)):
+                    written = f"({name} if {name} is not None else ({name} := {written}))"
+                self.write(written)
+            case "node", function, index:
+                self.write(f"{function}(")
+                self.visit(node.nodes[index], frame)
+                self.write(")")
+
     def start_write(self, frame: Frame, node: nodes.Node | None = None) -> None:
-        super().start_write(frame, node)
         if frame.buffer is None:
-            self.write(f"{self.plan.wrapped[id(node)]}(")
+            self.writeline(f"append({self.plan.wrapped[id(node)]}(", node)
+        else:
+            super().start_write(frame, node)
 
     def end_write(self, frame: Frame) -> None:
         if frame.buffer is None:
-            self.write(")")
-        super().end_write(frame)
+            self.write("))")
+        else:
+            super().end_write(frame)
+
+
+class Bare:
+    """What a program reads that asks Jinja for nothing."""
+
+    __slots__ = ("given", "pieces")
+    resolve_or_missing = None
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.pieces: list[str] = []
 
 
 class Reading(Context):
@@ -469,3 +520,4 @@ class Reading(Context):
         self.globals_keys = set()
         self.blocks = {}
         self.given = given
+        self.pieces: list[str] = []

@@ -6,7 +6,7 @@ value with half a line end to a contact whom the template fails, is handed to th
 what is wrong. The same contact, addresses and headers give the same bytes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from nurture.rendering.compiling import CompiledMail, Urls, one_line, pixel_of
 from nurture.rendering.links import Clicks, Tag
 from nurture.rendering.message import Headers, Wire, boundary_of, opening, write_head, write_plainly
 from nurture.rendering.quoting import SOFT, NotAhead, fixed, in_html, in_text, is_plain, quote
-from nurture.rendering.residual import LINE, PAGE, PLAIN, Given, Reading, Region, Residual, compile_part
+from nurture.rendering.residual import LINE, PAGE, PLAIN, Bare, Given, Reading, Region, Residual, compile_part
 from nurture.rendering.rules import ROOTS
 
+_SAYINGS = {"wish_url": "wish", "answer_url": "answer", "form_url": "form", "share_url": "share"}
 _MOST_TAGS = 64  # so many mailings with parameters of their own are remembered for each mail
 
 
@@ -34,14 +35,16 @@ class _Parts:
     page: Residual
 
 
-@dataclass(frozen=True)
 class _Reader:
     """What the programs of one mail share while it is written."""
 
-    context: Mapping[str, Any]
-    urls: Urls
-    sayings: Mapping[str, Sayings]
-    budgets: list[Budget]
+    __slots__ = ("budgets", "context", "sayings", "urls")
+
+    def __init__(self, context: Mapping[str, Any], urls: Urls) -> None:
+        self.context = context
+        self.urls = urls
+        self.sayings: dict[str, Sayings] = {}
+        self.budgets: list[Budget] = []
 
 
 class WireMail:
@@ -72,6 +75,7 @@ class WireMail:
         self._before_page = "\r\n" + opening("html", self.boundary)
         self._end = f"\r\n--{self.boundary}--\r\n"
         self._numbers = [f"{link.number}{SOFT}" for link in mail.links]
+        self._digits = len(str(len(mail.links)))
         self._pixel = tuple(fixed(part) for part in str(pixel_of("@")).split("@"))
         self._untracked: dict[Tag, tuple[list[str], list[str]]] = {}
 
@@ -87,63 +91,64 @@ class WireMail:
         parts = self._parts
         if parts is None:
             raise NotAhead(self.why_plain)
-        reader = _Reader(context, urls, _sayings(urls), [])
-        in_page, in_plain = self._links(urls)
-        given = Given(
+        reader = _Reader(context, urls)
+        facts = (
             context.get("contact") or {},
             context.get("owner") or {},
             context.get("sender") or {},
             context.get("mail") or {},
-            in_plain,
-            self._address_in_text(urls),
-            urls,
         )
+        in_page, in_plain = self._links(urls)
         subject = parts.subject.constant
         if subject is None:
-            subject = "".join(self._run(parts.subject, given, reader))
+            subject = "".join(self._run(parts.subject, (*facts, (), None, urls, "", "", ""), reader))
         subject = one_line(subject)
         if not subject:
             raise NotAhead
         preheader = parts.preheader.constant
         if preheader is None:
-            preheader = "".join(self._run(parts.preheader, given, reader))
-        pixel = ""
-        if urls.is_tracked or urls.has_pixel:
-            pixel = in_html(urls.open).join(self._pixel)
-        shown = given._replace(
-            links=in_page,
-            address=self._address_in_html(urls),
-            subject=subject,
-            preheader=one_line(preheader),
-            pixel=pixel,
-        )
-        page = list(self._run(parts.page, shown, reader))
-        plain = list(self._run(parts.plain, given._replace(subject=subject), reader))
+            preheader = "".join(self._run(parts.preheader, (*facts, (), None, urls, "", "", ""), reader))
+        pixel = in_html(urls.open).join(self._pixel) if urls.is_tracked or urls.has_pixel else ""
+        address = self._address_in_html(urls) if parts.page.has_addresses else None
+        page = self._run(parts.page, (*facts, in_page, address, urls, subject, one_line(preheader), pixel), reader)
+        address_in_text = self._address_in_text(urls) if parts.plain.has_addresses else None
+        plain = self._run(parts.plain, (*facts, in_plain, address_in_text, urls, subject, "", ""), reader)
         body = "".join([self._before_plain, *plain, self._before_page, *page, self._end])
         self._check(len(body), len(page) + len(plain), reader.budgets)
         return Wire(write_head(subject, headers, self.boundary), body.encode("ascii"))
 
-    def _run(self, part: Residual, given: Given, reader: _Reader) -> Iterator[str]:
+    def _run(self, part: Residual, given: Given, reader: _Reader) -> list[str]:
+        if part.is_bare:
+            bare = Bare(given)
+            part.program(bare)
+            return bare.pieces
         budget = Budget()
         reader.budgets.append(budget)
         names: dict[str, Any] = {"_budget": budget}
         for name in part.names:
             if name in ROOTS:
                 names[name] = Fields(name, reader.context.get(name) or {})
-            elif name in reader.sayings:
-                names[name] = reader.sayings[name]
+            elif name in _SAYINGS:
+                names[name] = self._saying(name, reader)
             elif name in part.environment.globals:
                 names[name] = part.environment.globals[name]
         if self._is_dynamic:
             urls = reader.urls
             click = urls.click if urls.is_tracked else None
             names["_clicks"] = Clicks(len(self.mail.links), click, lambda: _own(reader), urls.tag)
-        return part.program(Reading(part, names, given))
+        reading = Reading(part, names, given)
+        part.program(reading)
+        return reading.pieces
+
+    def _saying(self, name: str, reader: _Reader) -> Sayings:
+        if name not in reader.sayings:
+            reader.sayings[name] = Sayings(getattr(reader.urls, _SAYINGS[name]))
+        return reader.sayings[name]
 
     def _check(self, size: int, pieces: int, budgets: list[Budget]) -> None:
         """Leave to the plain path what might have been too much for it: values read directly are not charged for."""
         uncharged = 2 * (pieces * CALL + size)
-        if size > MAX_OUTPUT // 2 or min(budget.left for budget in budgets) < min(uncharged, BUDGET):
+        if size > MAX_OUTPUT // 2 or min([budget.left for budget in budgets], default=BUDGET) < min(uncharged, BUDGET):
             raise NotAhead
 
     # Links.
@@ -153,7 +158,7 @@ class WireMail:
         if not urls.is_tracked:
             return self._links_of(urls.tag)
         prefix = urls.click_prefix
-        if prefix and is_plain(f"{prefix}{len(self._numbers)}"):
+        if prefix and is_plain(prefix, self._digits):
             links = [prefix + number for number in self._numbers]
             return links, links
         led = [urls.click(link.number) for link in self.mail.links]
@@ -208,15 +213,6 @@ class WireMail:
             return 0.0
         texts = self.mail.texts
         return (self._parts.page.fixed + self._parts.plain.fixed) / max(1, len(texts.page) + len(texts.plain))
-
-
-def _sayings(urls: Urls) -> dict[str, Sayings]:
-    return {
-        "wish_url": Sayings(urls.wish),
-        "answer_url": Sayings(urls.answer),
-        "form_url": Sayings(urls.form),
-        "share_url": Sayings(urls.share),
-    }
 
 
 def _own(reader: _Reader) -> frozenset[str]:
