@@ -9,7 +9,6 @@ parses with the standard library to exactly what was given.
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from email.utils import format_datetime
 from functools import lru_cache
@@ -26,12 +25,12 @@ _OURS = frozenset({
     "from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version", "content-type",
     "content-transfer-encoding",
 })  # fmt: skip
+_PER_READER = frozenset({"List-Unsubscribe", "CFBL-Address"})  # the others are the same for many
 _UNSAFE = re.compile(rb"[^ !-<>-~]")
 _WIDTH = 76  # RFC 2045, 6.7 (5)
 
 
-@dataclass(frozen=True)
-class Headers:
+class Headers(NamedTuple):
     """Who a message is from, to whom, and which it is.
 
     `subject` replaces that of the mail, `mark` stands in front of it. `extra` are further headers in their order.
@@ -127,8 +126,7 @@ def _header_lines(subject: str, headers: Headers) -> list[str]:
     if headers.reply_to:
         lines.append(mailbox_line("Reply-To", "", headers.reply_to))
     for name, value in headers.extra:
-        # All but the way out is the same for every reader.
-        if name == "List-Unsubscribe":
+        if name in _PER_READER:
             lines.append(token_line(name, value, is_utf8=is_utf8))
         else:
             lines.append(_constant_token(name, value, is_utf8))
