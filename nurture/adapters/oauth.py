@@ -7,12 +7,14 @@ only, as everywhere.
 import contextlib
 import http.client
 import logging
+import select
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TextIO
 from urllib.parse import urlencode, urlsplit
 
 from nurture import __version__
@@ -193,14 +195,22 @@ class Landing:
     def address(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def wait(self, state: str, seconds: float, elapsed: Callable[[], float]) -> str:
-        """The code; `SignInFailed` if nobody comes back in time or the wrong page does."""
+    def wait(self, state: str, seconds: float, elapsed: Callable[[], float], typed: TextIO | None = None) -> str:
+        """The code; `SignInFailed` if nobody comes back in time or the wrong page does.
+
+        A browser on another machine cannot come back here; its last address may be pasted into `typed` instead.
+        """
         until = elapsed() + seconds
         while not self._came:
-            self._server.timeout = until - elapsed()
-            if self._server.timeout <= 0:
+            left = until - elapsed()
+            watched: list[HTTPServer | TextIO] = [self._server, typed] if typed is not None else [self._server]
+            came, _, _ = select.select(watched, [], [], max(left, 0))
+            if not came:
                 raise SignInFailed("nobody came back from the page in time; type the command again.")
-            self._server.handle_request()
+            if self._server in came:
+                self._server.handle_request()
+            elif typed is not None:
+                self._came += [line] if (line := typed.readline().strip()) else []
         return read_redirect(self._came[0], state)
 
     def close(self) -> None:

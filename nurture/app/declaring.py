@@ -4,10 +4,13 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from nurture.campaigns.declared import Declared, Sender, Topic
+from nurture.campaigns.declared import Declared, Sender, Strained, Topic
+from nurture.consent.rules import Basis
 from nurture.contacts.freemail import is_free_mail, is_own_relay
 from nurture.delivery.rules import is_loopback
 from nurture.errors import BadInput, BadSettings
+from nurture.relays.hosts import find_profile_at
+from nurture.relays.profiles import find_profile
 from nurture.rendering.utm import Utm
 from nurture.settings import Settings
 from nurture.timing import DaySpan, parse_day_span, parse_length
@@ -44,6 +47,22 @@ def borrowed_domains(declared: Declared, relays: Collection[str]) -> frozenset[s
         for domain in named | declared.sender_domains
         if is_free_mail(domain) and not any(is_own_relay(domain, host) for host in relays)
     )
+
+
+def strained_relays(settings: Settings) -> tuple[Strained, ...]:
+    """Relays whose terms are stricter than their section is."""
+    places: list[tuple[int | None, str, str, frozenset[str]]] = [
+        (number, one.host, one.provider, frozenset(one.accepts)) for number, one in enumerate(settings.relays)
+    ]
+    found = []
+    for turn, host, provider, accepts in places or [(None, settings.smtp.host, "", frozenset())]:
+        profile = find_profile(provider) or find_profile_at(host)
+        if profile is None or not profile.terms.demand_opt_in:
+            continue
+        bases = [one.value for one in Basis if one not in profile.terms.accepts and (one in accepts or not accepts)]
+        if bases:
+            found.append(Strained(turn, profile.name, profile.title, bases))
+    return tuple(found)
 
 
 def personal_domains(declared: Declared, relays: Collection[str]) -> frozenset[str]:

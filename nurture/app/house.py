@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from nurture.adapters.dkim_folder import DkimFolder
 from nurture.adapters.smtp import Relay, SmtpMailer
-from nurture.app.declaring import borrowed_domains, declared_of, length_of, personal_domains
+from nurture.app.declaring import borrowed_domains, declared_of, length_of, personal_domains, strained_relays
 from nurture.app.pacing import pacing_of
 from nurture.app.relaying import own_ids_of, relays_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
@@ -172,6 +172,7 @@ class App:
                 frozenset(contact_fields.BUILT_IN),
                 [one.name for one in self.settings.topics],
                 borrowed_domains(self.declared, self.relay_hosts),
+                strained_relays(self.settings),
             ),
             ConsentKind(),
             SegmentsKind(),

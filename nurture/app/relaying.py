@@ -11,7 +11,7 @@ from nurture.delivery.routing import Route
 from nurture.errors import BadSettings
 from nurture.relays.hosts import find_profile_at
 from nurture.relays.oauth import Client
-from nurture.relays.profiles import list_profiles
+from nurture.relays.profiles import find_profile
 from nurture.settings import Settings
 from nurture.settings.sections import RelaySettings
 from nurture.settings.writing import renew_secret
@@ -59,11 +59,10 @@ def _hello(settings: Settings) -> str:
 
 def own_ids_of(settings: Settings) -> OwnIds:
     """Which relays put Message-IDs of their own, and how their answers name them."""
-    known = {one.name: one for one in list_profiles()}
     if not settings.relays:
         profile = find_profile_at(settings.smtp.host)
         return OwnIds({"default": profile.changes.answer} if profile else {})
-    profiles = {one.name: known.get(one.provider) or find_profile_at(one.host) for one in settings.relays}
+    profiles = {one.name: find_profile(one.provider) or find_profile_at(one.host) for one in settings.relays}
     return OwnIds({name: profile.changes.answer for name, profile in profiles.items() if profile})
 
 
@@ -73,8 +72,10 @@ def _token_of(one: RelaySettings, elapsed: Callable[[], float], keep: Callable[[
         return None
     again = f"nurture connect {one.provider or 'own'}" + (f" --name {one.name}" if one.name != one.provider else "")
     client = Client(one.client_id, one.token_url, one.scope, one.client_secret)
-    hosts = next((known.oauth_hosts for known in list_profiles() if known.name == one.provider), frozenset[str]())
-    return TokenSource(Provider(client, hosts), one.refresh_token, elapsed, keep, again)
+    profile = find_profile(one.provider)
+    return TokenSource(
+        Provider(client, profile.oauth_hosts if profile else frozenset()), one.refresh_token, elapsed, keep, again
+    )
 
 
 def _keeping(folder: Path, name: str) -> Callable[[str], None]:

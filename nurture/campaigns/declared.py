@@ -14,6 +14,7 @@ from nurture.database.engine import Session
 from nurture.errors import BadInput, NotFound, did_you_mean
 from nurture.rendering.utm import Utm
 from nurture.timing import get_zone, parse_days, parse_hours
+from nurture.toml import line_of
 
 KIND = "settings"
 NAME = "settings"
@@ -108,6 +109,25 @@ class Declared:
         )
 
 
+@dataclass(frozen=True)
+class Strained:
+    """A relay that may be handed mail to people whom its own terms leave out; `turn`: which of `[[relays]]`, None: `[smtp]`."""
+
+    turn: int | None
+    relay: str
+    title: str
+    bases: Sequence[str]
+
+    def problem(self, workspace: Workspace) -> Problem:
+        """What `check` says about it, at the relay's section."""
+        path = workspace.folder / FILE
+        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        line = line_of(text, ("smtp",) if self.turn is None else ("relays", self.turn))
+        message = f"{self.title} wants people to have agreed, and mail to those on {', '.join(self.bases)} would go through it."
+        hint = f"Type `nurture connect {self.relay}`, which sets relays.accepts, or name there whom its terms let you mail."
+        return Problem(FILE, line or 1, 1, "NS018", message, hint, "warning")
+
+
 class DeclaredKind:
     """Checks and freezes the declarations; `app` has read them from settings.toml."""
 
@@ -119,19 +139,23 @@ class DeclaredKind:
         built_in: frozenset[str] = frozenset(),
         topics: Sequence[str] | None = None,
         borrowed: frozenset[str] = frozenset(),
+        strained: Sequence[Strained] = (),
     ) -> None:
         """Hold what is declared.
 
         `built_in` are fields every contact has, `topics` all names as the file lists them, `borrowed` domains of free
-        mail that we would write from and whose own relay we do not use.
+        mail that we would write from and whose own relay we do not use, `strained` relays with stricter terms than theirs.
         """
         self._declared = declared
+        self._strained = strained
         self._borrowed = borrowed
         self._built_in = built_in
         self._topics = list(declared.topics) if topics is None else topics
 
     def read(self, workspace: Workspace, problems: Problems) -> list[Unit]:
         _Check(workspace, self._declared, self._built_in, self._topics, self._borrowed, problems).run()
+        for one in self._strained:
+            problems.add(one.problem(workspace))
         named = _segments_of(self._declared, workspace)
         return [Unit(KIND, NAME, FILE, replace(self._declared, assignment_segments=named).to_content())]
 

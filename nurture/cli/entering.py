@@ -1,6 +1,7 @@
 """The way into a relay: what `nurture connect` has to know, asked for where no option said it, and the sign-in itself."""
 
 import secrets
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from nurture.adapters.oauth import Landing, Provider, wait_for_consent
 from nurture.app.connecting import Answers
 from nurture.cli.output import warn
-from nurture.cli.questions import ask, ask_secret, choose
+from nurture.cli.questions import ask, ask_secret, choose, is_there_somebody
 from nurture.clock import SystemClock
 from nurture.contacts.addresses import read_address
 from nurture.errors import BadInput, NotAllowed
@@ -123,8 +124,11 @@ def _by_page(provider: Provider, authorize_url: str) -> tuple[Client, str]:
     landing = Landing()
     try:
         page = provider.client.page(authorize_url, landing.address, state, verifier)
-        warn(f"\nOpen this page in a browser on this machine and agree:\n  {page}\nWaiting …")
-        code = landing.wait(state, _PATIENCE_SECONDS, SystemClock().elapsed)
+        warn(
+            f"\nOpen this page in a browser and agree:\n  {page}\nIf that browser is on another machine, it ends at an address "
+            "it cannot reach; paste that address here.\nWaiting …"
+        )
+        code = landing.wait(state, _PATIENCE_SECONDS, SystemClock().elapsed, sys.stdin if is_there_somebody() else None)
         return provider.client, _lasting(provider.redeem(code, landing.address, verifier))
     finally:
         landing.close()

@@ -246,13 +246,16 @@ class Profile(_Part):
         )
 
 
+def find_profile(name: str) -> Profile | None:
+    """The relay of that name; None for one that nobody described."""
+    return next((one for one in list_profiles() if one.name == name), None)
+
+
 def get_profile(name: str) -> Profile:
     """The relay of that name."""
-    known = list_profiles()
-    for one in known:
-        if one.name == name:
-            return one
-    near = did_you_mean(name, [one.name for one in known])
+    if found := find_profile(name):
+        return found
+    near = did_you_mean(name, [one.name for one in list_profiles()])
     raise NotFound(f'there is no relay "{name}".{near} `nurture relays` lists them; any other one is "own".')
 
 

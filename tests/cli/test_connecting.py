@@ -52,6 +52,11 @@ def _files(workspace: Path) -> dict[str, bytes]:
     return {str(path.relative_to(workspace)): path.read_bytes() for path in paths}
 
 
+def _remarks(terminal: Terminal) -> dict[str, str]:
+    """What `check` says, by code."""
+    return {one["code"]: one["message"] for one in terminal.json("check")["problems"]}
+
+
 def _signed_in_with(relay: ScriptedRelay) -> bytes:
     line = next(line for line in relay.heard if line.startswith("AUTH"))
     return base64.b64decode(line.split()[2])
@@ -132,6 +137,11 @@ def test_a_known_relay_brings_its_limits_headers_and_terms(terminal: Terminal) -
         "mail to people on any other basis than double-opt-in, opt-in waits (relays.accepts)." in report["remarks"][1]
     )
     assert any("nurture publish" in step for step in report["next"])
+    assert "NS018" not in _remarks(terminal)
+    terminal.edit("settings.toml", 'accepts = ["double-opt-in", "opt-in"]', 'accepts = ["opt-in", "met"]')
+    assert _remarks(terminal)["NS018"].startswith(
+        "Postmark wants people to have agreed, and mail to those on met would go"
+    )
 
 
 def test_regions_have_hosts_and_a_relay_in_the_way_is_named(terminal: Terminal) -> None:

@@ -1,5 +1,6 @@
 """Tokens for a relay, from a provider over real HTTP: got by a code or a page, renewed in time, gone when consent is."""
 
+import os
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -88,6 +89,23 @@ def test_a_page_comes_back_to_this_machine_with_a_code(oauth: TokenProvider) -> 
     assert oauth.asked == [
         {"client_id": "app-1", "grant_type": "authorization_code", "code": "c1", "redirect_uri": back, "code_verifier": "verifier-1"}
     ]  # fmt: skip
+
+
+def test_the_address_of_a_browser_on_another_machine_may_be_pasted() -> None:
+    landing = Landing()
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as typed:
+        os.write(writing, b"\nhttp://127.0.0.1:9/?state=state-1&code=c1\n")
+        os.close(writing)
+        assert landing.wait("state-1", 60, Time().elapsed, typed) == "c1"
+    landing.close()
+
+
+def test_a_page_that_nobody_comes_back_from_ends() -> None:
+    landing = Landing()
+    with pytest.raises(SignInFailed, match="nobody came back"):
+        landing.wait("state-1", 0, Time().elapsed)
+    landing.close()
 
 
 def test_nobody_but_the_providers_hosts_is_asked_and_nothing_goes_unencrypted(oauth: TokenProvider) -> None:

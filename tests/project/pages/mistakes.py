@@ -165,6 +165,10 @@ MISTAKES = (
         beside={**_AROUND_NEWSLETTER, "settings.toml": SETTINGS + '\n[smtp]\nhost = "smtp.relay.example"\n'},
     ),
     Mistake(
+        "NS018", "Set relays.accepts to the bases that its terms leave room for; mail to everybody else is held then.",
+        "settings.toml", SETTINGS + '\n[[relays]]\nname = "news"\nhost = "smtp-broadcasts.postmarkapp.com"\n',
+    ),
+    Mistake(
         "NS020", "Write why the remark is wrong here; whoever comes next will want to know.", MAIL,
         _silencing('{NT401: ""}'), "a silence without a reason", _SENDING,
     ),
