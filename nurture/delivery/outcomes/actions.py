@@ -31,8 +31,9 @@ def record_outcomes(
     if not ended:
         return
     tries = [
-        (one.delivery.id, one.delivery.attempts + 1, one.outcome.heard, one.outcome.code, one.outcome.reply)
+        (one.delivery.id, one.delivery.attempts + 1, heard.heard, heard.code, heard.reply, heard.relay)
         for one in ended
+        for heard in (one.outcome,)
     ]
     store.record_sent(session, worker, [one for one in tries if one[2] is Heard.ACCEPTED], now)
     for each in ended:

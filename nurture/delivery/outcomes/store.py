@@ -31,12 +31,15 @@ class Attempt(SQLModel, table=True):
     heard: str
     code: int | None = None
     reply: str = ""
+    relay: str = Field(default="", description="which one it was", sa_column_kwargs={"server_default": ""})
     ended_at: datetime = instant_column()
 
 
-#: How tries ended: delivery, number of the try, what was heard, its code, the relay's last word.
-Tries = Sequence[tuple[int, int, str, int | None, str]]
-_TRY = {"id": sa.BigInteger, "number": sa.Integer, "heard": sa.Text, "code": sa.Integer, "reply": sa.Text}
+#: How tries ended: delivery, number of the try, what was heard, its code, the relay's last word and its name.
+Tries = Sequence[tuple[int, int, str, int | None, str, str]]
+_TRY = {
+    "id": sa.BigInteger, "number": sa.Integer, "heard": sa.Text, "code": sa.Integer, "reply": sa.Text, "relay": sa.Text,
+}  # fmt: skip
 
 
 def _may_end(to: Status) -> ColumnElement[bool]:
@@ -53,7 +56,7 @@ def _record_sent(*, is_sqlite: bool) -> Any:
 
 def _insert_attempts(*, is_sqlite: bool) -> Any:
     tries = rows_given("tries", _TRY, is_sqlite=is_sqlite)
-    names = ["delivery_id", "number", "heard", "code", "reply", "worker_id", "ended_at"]
+    names = ["delivery_id", "number", "heard", "code", "reply", "relay", "worker_id", "ended_at"]
     rows = sa.select(tries, _WORKER, _NOW).where(sa.true())  # without a WHERE, SQLite takes ON for a join
     table: Any = Attempt.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
     if is_sqlite:
@@ -86,6 +89,20 @@ def move_from_sending(
     moved = sa.update(_DELIVERY).where(_DELIVERY.c.id == delivery_id, _may_end(to))
     moved = moved.values(status=to, worker_id=None, **values)
     return changed_rows(session, moved, {"worker": worker}) == 1
+
+
+def _put_back_unsaid(*, is_sqlite: bool) -> Any:
+    ids = is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite)
+    mine = sa.and_(_DELIVERY.c.status == Status.SENDING, _DELIVERY.c.worker_id == _WORKER)
+    return sa.update(_DELIVERY).where(ids, mine).values(status=Status.QUEUED, worker_id=None)
+
+
+_PUT_BACK_UNSAID = Prepared(_put_back_unsaid)
+
+
+def put_back_unsaid(session: Session, worker: int, ids: Sequence[int]) -> None:
+    """The permission of these may have been given without its worker hearing of it; no body was written."""
+    _PUT_BACK_UNSAID.run(session, ids=ids, worker=worker)
 
 
 def list_attempts(session: Session, delivery_id: int) -> list[Attempt]:

@@ -77,6 +77,9 @@ def upgrade() -> None:
     with op.batch_alter_table('relayed_mail', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_relayed_mail_delivery_id'), ['delivery_id'], unique=False)
 
+    with op.batch_alter_table('attempt', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('relay', sa.String(), server_default='', nullable=False))
+
     with op.batch_alter_table('consent_event', schema=None) as batch_op:
         batch_op.create_index('ix_consent_event_left', ['delivery_id'], unique=False, sqlite_where=sa.text("what = 'opted_out'"), postgresql_where=sa.text("what = 'opted_out'"))
 
@@ -99,6 +102,9 @@ def downgrade() -> None:
 
     with op.batch_alter_table('consent_event', schema=None) as batch_op:
         batch_op.drop_index('ix_consent_event_left', sqlite_where=sa.text("what = 'opted_out'"), postgresql_where=sa.text("what = 'opted_out'"))
+
+    with op.batch_alter_table('attempt', schema=None) as batch_op:
+        batch_op.drop_column('relay')
 
     with op.batch_alter_table('relayed_mail', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_relayed_mail_delivery_id'))
