@@ -1,7 +1,7 @@
 """STANDARDS section 2, as mails carry it: what each mail says to mail programs, and what a no does to a full queue.
 
-The numbers in brackets name the rules. DKIM over these headers (26), CFBL-Address (37) and Feedback-ID (38), which mean
-nothing unsigned, come with signing. How the one-click POST behaves (27 to 31) is `test_leaving.py` and `test_scanners.py`;
+The numbers in brackets name the rules. DKIM over these headers (26) is `tests/rules/test_dkim.py` and, on what a relay
+received, `tests/cli/test_round_trip.py`; what a complaint does (37) `tests/flows/test_returned.py`. How the one-click POST behaves (27 to 31) is `test_leaving.py` and `test_scanners.py`;
 leaving by mail (33) `test_way_out_by_mail.py` and `tests/flows/test_replies.py`.
 """
 
@@ -21,7 +21,7 @@ from nurture.contacts.actions import new_contact
 from nurture.contacts.addresses import read_address
 from nurture.database.engine import Database
 from nurture.delivery.actions import Intention, queue_deliveries
-from nurture.delivery.headers import by_kind
+from nurture.delivery.headers import by_kind, feedback_id
 from nurture.delivery.rules import Priority
 from nurture.delivery.urls import Via, leave_url
 from nurture.sequences.kind import KIND as SEQUENCE
@@ -43,6 +43,8 @@ def headers(purpose: str, campaign: str, title: str = "The Letter") -> dict[str,
         list_title=title,
         leave_url="https://news.acme.example/u/token",
         leave_mail="leave+token@mail.acme.example",
+        complain_to="complaint+token@mail.acme.example",
+        mail="five-questions",
     )
     assert len({name for name, _ in found}) == len(found), "each once"
     return dict(found)
@@ -100,6 +102,52 @@ def test_service_mail_is_no_marketing() -> None:
     """Directive 2002/58, 13 [92]: what somebody just asked for has nothing to unsubscribe from."""
     for purpose, campaign in KINDS[3:]:
         assert not [name for name in headers(purpose, campaign) if name.startswith(("List-", "Precedence"))]
+
+
+@pytest.mark.parametrize(("purpose", "campaign"), KINDS)
+def test_what_goes_to_a_reader_says_where_complaints_go_and_a_colleagues_mail_does_not(
+    purpose: str, campaign: str
+) -> None:
+    """RFC 9477 [37]: an address of the sender's domain, and an identifier without an address in it."""
+    found = headers(purpose, campaign)
+    is_internal = purpose == Purpose.INTERNAL
+    assert found.get("CFBL-Address") == (None if is_internal else "complaint+token@mail.acme.example; report=arf")
+    assert found.get("CFBL-Feedback-ID") == (None if is_internal else "token")
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_there"),
+    [("acme.example", True), ("mail.acme.example", True), ("news.acme.example", False), ("cme.example", False)],
+)
+def test_a_complaint_address_stands_only_where_the_senders_own_signature_speaks_for_it(
+    domain: str, is_there: bool
+) -> None:
+    """RFC 9477 3.1 [37]: the domain of From, or below it."""
+    found = by_kind(
+        Purpose.CAMPAIGN, "sequence:evaluators", list_domain=domain, list_title="", leave_url=None, leave_mail=None,
+        complain_to="complaint+token@mail.acme.example",
+    )  # fmt: skip
+    assert ("CFBL-Address" in dict(found)) is is_there
+
+
+@pytest.mark.parametrize(
+    ("kind", "campaign", "mail", "domain", "identifier"),
+    [
+        ("newsletter", "weekly", "five-questions", "acme.example", "five-questions:weekly:newsletter:acmeexample"),
+        ("newsletter", "weekly", "weekly", "acme.example", "weekly-2:weekly:newsletter:acmeexample"),
+        ("sequence", "Käufer: neu", "a b", "a.de", "a-b:K-ufer-neu:sequence:ade"),
+        ("sequence", "s", "m" * 90, "news.a-very-long-name.example", f"{'m' * 40}:s:sequence:newsaverylongna"),
+    ],
+)
+def test_gmail_can_add_up_complaints_by_mail_campaign_kind_and_sender(
+    kind: str, campaign: str, mail: str, domain: str, identifier: str
+) -> None:
+    """Google's Feedback-ID [38]: four fields, the sender's of 5 to 15 characters, none said twice, nobody in it."""
+    found = feedback_id(kind, campaign, mail, domain)
+    assert found.startswith(identifier)
+    fields = found.split(":")
+    assert len(set(fields)) == len(fields) == 4
+    assert re.fullmatch(r"[a-z0-9]{5,15}", fields[-1])
 
 
 PEOPLE = 1000
