@@ -1,7 +1,7 @@
 """How many rows go into one transaction, learned from how long the last ones took.
 
-On SQLite whoever writes keeps everybody else waiting, for 50 ms at most. Half of that is aimed at, because a busy
-machine now and then needs twice as long, and the commit is still to come. PostgreSQL makes nobody wait, so transactions
+On SQLite whoever writes keeps everybody else waiting, for 50 ms at most. Less is aimed at, because a busy machine now and
+then needs longer, and the commit is still to come. PostgreSQL makes nobody wait, so transactions
 there are as long as a stop of the process may take.
 """
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from nurture import clock
 from nurture.database.engine import Session, is_sqlite
 
-_AIM_SECONDS, _AIM_SECONDS_ALONE = 0.020, 0.200
+_AIM_SECONDS, _AIM_SECONDS_ALONE = 0.025, 0.200
 _FEWEST, _FIRST, _MOST = 100, 500, 20_000
 
 

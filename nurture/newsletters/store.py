@@ -12,12 +12,14 @@ from nurture.consent.silence.rules import UNDATED
 from nurture.contacts.store import Contact
 from nurture.database.columns import (
     KEY_IS_THE_ROW,
+    Instant,
     id_column,
     instant_column,
     reference,
 )
 from nurture.database.conditions import Clause
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared, is_among
 from nurture.database.statements import insert
 from nurture.delivery.rules import Status
 from nurture.delivery.store import Delivery
@@ -236,12 +238,20 @@ def has_readers_at(session: Session, newsletter: str, slot_at: datetime) -> bool
 
 def mark_left(session: Session, newsletter: str, contact_ids: Sequence[int], now: datetime) -> None:
     """These readers may get no issue any more; they were told apart when the last one was queued."""
-    gone = sa.update(Reader).where(
-        col(Reader.newsletter) == newsletter,
-        col(Reader.contact_id).in_(contact_ids),
-        col(Reader.left_at).is_(None),
+    _LEAVE.change(session, newsletter=newsletter, ids=list(contact_ids), now=now)
+
+
+def _leave(*, is_sqlite: bool) -> Any:
+    gone = sa.update(_READER).where(
+        _READER.c.newsletter == sa.bindparam("newsletter"),
+        is_among(_READER.c.contact_id, "ids", is_sqlite=is_sqlite),
+        _READER.c.left_at.is_(None),
     )
-    session.execute(gone.values(left_at=now))
+    return gone.values(left_at=sa.bindparam("now", type_=Instant))
+
+
+_READER: Any = Reader.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_LEAVE = Prepared(_leave)
 
 
 def bring_back(session: Session, newsletter: str, contact_ids: Sequence[int], is_subscribed: Clause) -> None:

@@ -12,6 +12,7 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+@functools.lru_cache(maxsize=1024)  # ZoneInfo keeps eight, and reads the file of any other again
 def find_zone(name: str | None) -> ZoneInfo | None:
     """The time zone of that IANA name, or None."""
     return ZoneInfo(name) if name and name in _zone_names() else None

@@ -19,10 +19,37 @@ from nurture.delivery.queueing import store
 from nurture.delivery.queueing.rules import Judged, Verdict
 from nurture.delivery.rules import Status
 
-#: The mail as it is for whoever lives in that time zone and country. Its key is whole with a contact's identifier behind.
-Mail = Callable[[str | None, str | None], Intention]
+_Place = tuple[str | None, str | None]
 _Reasons = tuple[tuple[str, date], ...]
-_Rows = Iterable[tuple[dict[str, Any], list[int]]]
+
+
+class Mail:
+    """One mail as it is for whoever lives in a time zone and country, worded once for each: `word` says how.
+
+    Its key is whole with a contact's identifier behind.
+    """
+
+    def __init__(self, word: Callable[[str | None, str | None], Intention], now: datetime) -> None:
+        self._word = word
+        self._now = now
+        self._worded: dict[_Place, Intention] = {}
+        self._rows: dict[tuple[_Place, _Reasons], tuple[str, dict[str, Any]]] = {}
+
+    def at(self, place: _Place) -> Intention:
+        """What was decided on for those who live there."""
+        if place not in self._worded:
+            self._worded[place] = self._word(*place)
+        return self._worded[place]
+
+    def row(self, place: _Place, reasons: _Reasons = ()) -> tuple[str, dict[str, Any]]:
+        """The row of those who live there and are suppressed for these reasons, and a word for all rows like it."""
+        if (place, reasons) not in self._rows:
+            one = self.at(place)
+            # Whatever else is known of them: the rule asks for suppressions before anything else.
+            permission = may_send(one.purpose, Standing(dict(reasons)), self._now) if reasons else ALLOWED
+            row = row_of(one, permission, self._now)
+            self._rows[place, reasons] = repr({**row, "id": 0}), row
+        return self._rows[place, reasons]
 
 
 def queue_mail(session: Session, people: Sequence[Judged], mail: Mail, now: datetime) -> list[int]:
@@ -30,38 +57,30 @@ def queue_mail(session: Session, people: Sequence[Judged], mail: Mail, now: date
     meant = [one for one in people if one[1] != Verdict.NOT_MEANT]
     if not meant:
         return []
-    some = mail(None, None)
+    some = mail.at((None, None))
     had = store.had_before(session, [one[0] for one in meant], some.campaign, some.mail)
     allowed = [one for one in meant if one[1] == Verdict.MAY_BE_MAILED and one[0] not in had]
-    if allowed:
-        _insert(session, allowed, _alike(allowed, mail, now))
+    places: dict[_Place, list[int]] = {}
+    for contact, _, timezone, country in allowed:
+        places.setdefault((timezone, country), []).append(contact)
+    # Identifiers go by the order of the people, whichever statement makes their rows.
+    delivery_ids = dict(zip([one[0] for one in allowed], new_ids(len(allowed)), strict=True)) if allowed else {}
+    for row, contacts in _alike((mail.row(place), contacts) for place, contacts in places.items()):
+        store.insert_alike(session, row, [(delivery_ids[contact], contact) for contact in contacts])
     if len(allowed) == len(meant):
         return []
     rest = [one for one in meant if one[1] != Verdict.MAY_BE_MAILED or one[0] in had]
     return _refuse(session, rest, had, mail, now)
 
 
-def _alike(people: Sequence[Judged], mail: Mail, now: datetime) -> _Rows:
-    """Those who may be mailed, by when it leaves: a row that is like theirs in all but whom it is for."""
-    places: dict[tuple[str | None, str | None], list[int]] = {}
-    for contact, _, timezone, country in people:
-        places.setdefault((timezone, country), []).append(contact)
-    return _merged((row_of(mail(*place), ALLOWED, now), contacts) for place, contacts in places.items())
-
-
-def _merged(found: _Rows) -> _Rows:
-    """Places whose rows are the same, together."""
+def _alike(
+    found: Iterable[tuple[tuple[str, dict[str, Any]], list[int]]],
+) -> Iterable[tuple[dict[str, Any], list[int]]]:
+    """Contacts whose rows are the same in all but whom they are for, together."""
     alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
-    for row, contacts in found:
-        alike.setdefault(repr({**row, "id": 0}), (row, []))[1].extend(contacts)
+    for (same, row), contacts in found:
+        alike.setdefault(same, (row, []))[1].extend(contacts)
     return alike.values()
-
-
-def _insert(session: Session, people: Sequence[Judged], rows: _Rows) -> None:
-    """A delivery for each of these people; their identifiers go by the order of the people."""
-    delivery_ids = dict(zip([one[0] for one in people], new_ids(len(people)), strict=True))
-    for row, contacts in rows:
-        store.insert_alike(session, row, [(delivery_ids[contact], contact) for contact in contacts])
 
 
 def _refuse(session: Session, people: Sequence[Judged], had: Collection[int], mail: Mail, now: datetime) -> list[int]:
@@ -69,35 +88,27 @@ def _refuse(session: Session, people: Sequence[Judged], had: Collection[int], ma
     suppressed = store.suppressions_of_contacts(
         session, [one.contact_id for one in people if one.contact_id not in had]
     )
-    groups: dict[tuple[str | None, str | None, _Reasons], list[int]] = {}
+    groups: dict[tuple[_Place, _Reasons], list[int]] = {}
     others = []
     for one in people:
         if one.contact_id in suppressed:
             reasons = tuple(sorted(suppressed[one.contact_id].items()))
-            groups.setdefault((one.timezone, one.country, reasons), []).append(one.contact_id)
+            groups.setdefault(((one.timezone, one.country), reasons), []).append(one.contact_id)
         else:
             others.append(one)
     refused = []
-    for row, contacts in _merged(
-        (_refused_row(mail(timezone, country), reasons, now), contacts)
-        for (timezone, country, reasons), contacts in groups.items()
-    ):
+    for row, contacts in _alike((mail.row(*alike), contacts) for alike, contacts in groups.items()):
         pairs = zip(new_ids(len(contacts)), contacts, strict=True)
         refused += store.insert_alike_and_say(session, row, pairs)
     return refused + (_queue_one_by_one(session, others, mail, now) if others else [])
-
-
-def _refused_row(intention: Intention, reasons: _Reasons, now: datetime) -> dict[str, Any]:
-    # Whatever else is known of them: the rule asks for suppressions before anything else.
-    return row_of(intention, may_send(intention.purpose, Standing(dict(reasons)), now), now)
 
 
 def _queue_one_by_one(session: Session, people: Sequence[Judged], mail: Mail, now: datetime) -> list[int]:
     """The same for those of whom the whole rule has to be asked."""
     domains = store.domains_of_contacts(session, [one.contact_id for one in people])
     intentions = []
-    for contact, _, timezone, country in people:
-        one = mail(timezone, country)
+    for contact, _, *place in people:
+        one = mail.at((place[0], place[1]))
         intentions.append(replace(one, key=f"{one.key}{contact}", contact_id=contact, domain=domains[contact]))
     became = queue_deliveries(session, intentions, now)
     return [one.contact_id for one in intentions if one.contact_id and became.get(one.key) is Status.REFUSED]

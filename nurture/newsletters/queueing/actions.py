@@ -7,6 +7,7 @@ got: an issue by its slot, the announcement by the line. A crash in the middle n
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from nurture.consent.rules import Purpose
@@ -15,7 +16,7 @@ from nurture.database.chunks import ChunkSize
 from nurture.database.conditions import Clause
 from nurture.database.engine import Session
 from nurture.delivery.actions import Intention
-from nurture.delivery.queueing.actions import queue_mail
+from nurture.delivery.queueing.actions import Mail, queue_mail
 from nurture.delivery.queueing.rules import Verdict
 from nurture.delivery.rules import Kind, Priority
 from nurture.newsletters import announcing, store
@@ -31,6 +32,14 @@ class Stint:
 
     chunk: ChunkSize = field(default_factory=ChunkSize)
     judge: Judge = field(default_factory=Judge)
+    _mails: dict[tuple[object, ...], Mail] = field(default_factory=dict)
+
+    def mail(self, meant: Meant, word: Callable[[str | None, str | None], Intention], now: datetime) -> Mail:
+        """The mail that these are meant to get, as it was worded for the last piece."""
+        key = (*meant.key, now)
+        if key not in self._mails:
+            self._mails = {key: Mail(word, now)}
+        return self._mails[key]
 
 
 def queue_issue(
@@ -44,13 +53,14 @@ def queue_issue(
 ) -> int:
     """Queue the slot's issue for the next readers, until there are no more; how many were looked at."""
     with stint.chunk.learning(session):
-        meant = Meant((newsletter.version_id, slot.version_id), newsletter.definition.topic, is_meant)
+        meant = Meant((newsletter.version_id, slot.id), newsletter.definition.topic, is_meant)
         readers = stint.judge.readers(
             session, slot.newsletter, slot.queued_to, stint.chunk.rows, slot.slot_at, meant, now
         )
         if readers:
             slot.queued_to = readers[-1].contact_id
-            refused = queue_mail(session, readers, lambda *place: _issue(newsletter, slot, content, *place), now)
+            mail = stint.mail(meant, partial(_issue, newsletter, slot, content), now)
+            refused = queue_mail(session, readers, mail, now)
             if refused:
                 store.mark_left(session, slot.newsletter, refused, now)
         else:
@@ -78,7 +88,7 @@ def queue_announcement(
             theirs = [one.contact_id for one in people if one.verdict != Verdict.NOT_MEANT]
             store.leave_line(session, newsletter.name, sorted(set(turns) - set(theirs)))
             store.take_turns(session, newsletter.name, theirs, now.date())
-            queue_mail(session, people, lambda *place: _announcement(newsletter, now, *place), now)
+            queue_mail(session, people, stint.mail(meant, partial(_announcement, newsletter, now), now), now)
     return len(turns)
 
 

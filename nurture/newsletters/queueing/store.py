@@ -54,10 +54,8 @@ class Judge:
             )
             return question.join(page, page.c.contact_id == col(Contact.id))
 
-        found = self._question(session, ("readers", newsletter, slot_at), ask, meant, now).run(
-            session, after=after, most=limit
-        )
-        return sorted(map(Judged._make, found))
+        question = self._question(session, ("readers", newsletter, slot_at), ask, meant, now)
+        return sorted(map(Judged._make, question.run(session, after=after, most=limit).all()))
 
     def turns(self, session: Session, ids: Sequence[int], meant: Meant, now: datetime) -> list[Judged]:
         """These contacts, in this order."""
