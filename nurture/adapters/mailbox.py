@@ -21,8 +21,12 @@ class ImapMailbox:
                 if encrypted
                 else imaplib.IMAP4(host, port, timeout=_SECONDS)
             )
-            self._client.login(username, password)
         except (imaplib.IMAP4.error, OSError) as error:
+            raise NotAllowed(f"{host}: the mailbox of {username} cannot be opened: {error}.") from None
+        try:
+            self._client.login(username, password)
+        except imaplib.IMAP4.error as error:
+            self._client.shutdown()
             words = str(error).removeprefix("b'").removesuffix("'")
             raise NotAllowed(f"{host}: the mailbox of {username} cannot be opened: {words}.") from None
         self._next = {folder: self._uid_next(folder) for folder in ("INBOX", *self._spam_folders())}

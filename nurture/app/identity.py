@@ -8,6 +8,7 @@ from nurture.doctor.identity import Carrier, Identity, OurKey
 from nurture.doctor.rules import is_aligned
 from nurture.doctor.servers import Door
 from nurture.relays.hosts import find_profile_at
+from nurture.relays.profiles import find_profile
 
 if TYPE_CHECKING:
     from nurture.app.house import App
@@ -26,7 +27,7 @@ def identity_of(house: "App") -> Identity:
             if one.state is not State.RETIRED
             for key in [one.load()]
         ),
-        carriers=tuple(_carrier(host, domains[0]) for host in house.relay_hosts),
+        carriers=tuple(_carrier(host, provider, domains[0]) for host, provider in _relays(house)),
     )
 
 
@@ -45,9 +46,15 @@ def doors_of(house: "App") -> list[Door]:
     return [Door(one.host, one.port, "implicit" if one.tls == "implicit" else "starttls") for one in relays]
 
 
-def _carrier(host: str, domain: str) -> Carrier:
-    profile = find_profile_at(host)
-    if profile is None:
+def _relays(house: "App") -> list[tuple[str, str]]:
+    """The hosts of the relays, and as which known ones they were connected."""
+    settings = house.settings
+    return [(one.host, one.provider) for one in settings.relays] or [(settings.smtp.host, "")]
+
+
+def _carrier(host: str, provider: str, domain: str) -> Carrier:
+    profile = find_profile(provider) or find_profile_at(host)
+    if profile is None or not profile.server.host:
         return Carrier(host, is_ours=not is_loopback(host) and is_aligned(host, domain))
     return Carrier(
         host,
