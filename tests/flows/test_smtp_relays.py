@@ -2,18 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app import open_app
+from nurture.database.engine import Database
 from nurture.delivery.mailer import RelayDown
 from nurture.delivery.routing import Route
+from nurture.delivery.store import count_by_status
+from nurture.engines.local import run_once
 from nurture.errors import BadSettings
+from nurture.sequences.entries import enroll
 from nurture.settings import read_settings
+from tests.support.people import add_contact
+from tests.support.relays import SmtpRelay, running_relay
 from tests.support.scripts import ScriptedRelay, scripted
+from tests.support.workspaces import SETTINGS, open_house, small_workspace
 
 #: Nobody listens there.
 DOWN = 1
@@ -141,6 +149,68 @@ def workspace(folder: Path, text: str, **environment: str) -> Path:
     secrets = {"NURTURE_SECRET": "s", "NURTURE_SUPPRESSION_KEY": "k", "NURTURE_RELAYS__SES_EU__PASSWORD": "p"}
     open_app(folder, settings=read_settings(folder, {**secrets, **environment})).close()
     return folder
+
+
+RELAYS = """
+[[relays]]
+name = "down"
+host = "127.0.0.1"
+port = 1
+connections = 2
+
+[[relays]]
+name = "up"
+host = "127.0.0.1"
+port = {up}
+connections = 2
+
+[[relays]]
+name = "for-else"
+host = "127.0.0.1"
+port = {for_else}
+connections = 1
+domains = ["else.example"]
+
+[[relays]]
+name = "for-lost"
+host = "127.0.0.1"
+port = 1
+connections = 1
+domains = ["lost.example"]
+"""
+
+
+@pytest.fixture
+def relays() -> Iterator[tuple[SmtpRelay, SmtpRelay]]:
+    with running_relay() as up, running_relay() as for_else:
+        yield up, for_else
+
+
+def test_a_house_sends_past_a_relay_that_is_down_and_keeps_to_its_routes(
+    sqlite: Database, relays: tuple[SmtpRelay, SmtpRelay], tmp_path: Path
+) -> None:
+    up, for_else = relays
+    text = SETTINGS + RELAYS.format(up=up.port, for_else=for_else.port)
+    house = open_house(small_workspace(tmp_path / "workspace", **{"settings.toml": text}), sqlite.url, relay_port=1)
+    try:
+        house.publish(house.read_files(), published_by="a test")
+        people = [f"ana{n}@reader.example" for n in range(12)] + ["ben@else.example", "eve@lost.example"]
+        with house.database.writing() as session:
+            for email in people:
+                contact = add_contact(session, house.hasher, email, house.clock.now())
+                enroll(session, house.language, "evaluators", contact, because="a test", now=house.clock.now())
+        done = run_once(house.workshop(), house.clock.now())
+        assert done.counts["sent"] == 13
+        assert "for-lost: 127.0.0.1:1: Connect" in done.relay_down
+        assert sorted(one.rcpt_to for one in up.arrived) == sorted(people[:12])
+        assert [one.rcpt_to for one in for_else.arrived] == ["ben@else.example"]
+        with house.database.reading() as session:
+            carried: Counter[str] = Counter(session.scalars(sa.select(sa.column("relay")).select_from(sa.table("attempt"))))
+            assert carried == {"up": 12, "for-else": 1}
+            # Nothing was tried over the others, so nothing counts as a try.
+            assert count_by_status(session) == {"sent": 13, "queued": 1}
+    finally:
+        house.close()
 
 
 def test_relays_take_the_place_of_smtp_each_with_its_own_password(tmp_path: Path) -> None:
