@@ -118,6 +118,7 @@ class App:
             self.settings.inbound.domain,
             self.is_by_mail_alone,
             return_path_domain=self.return_path_domain,
+            only_as_sender=frozenset(one.name for one in self.settings.relays if one.mail_from == "sender"),
             signers=self.dkim_folder.signers(rewritten_by(self.relay_hosts)),
         )
 

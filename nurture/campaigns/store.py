@@ -17,6 +17,7 @@ from sqlmodel import Field, SQLModel, col
 
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared
 from nurture.errors import NotFound, did_you_mean
 
 #: The kind of what was frozen for a test mail only.
@@ -249,6 +250,21 @@ def read_content(text: str) -> Mapping[str, Any]:
 def write_content(content: Mapping[str, Any]) -> str:
     """Canonical JSON: the same content always has the same text, and so the same hash."""
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+_COUNT_VERSIONS = Prepared(lambda **_: sa.select(sa.func.count()).select_from(CampaignVersion))
+
+
+def count_versions(session: Session) -> int:
+    """How many versions there are of everything: versions never change, so what was found among so many still holds."""
+    return int(_COUNT_VERSIONS.run(session).scalar_one())
+
+
+def contents_with(session: Session, word: str) -> list[str]:
+    """The texts of all versions that have this word in them."""
+    return list(
+        session.scalars(sa.select(col(CampaignVersion.content)).where(col(CampaignVersion.content).contains(word)))
+    )
 
 
 def operators_who_agreed(session: Session, sequence: str, mails_hash: str) -> frozenset[int]:

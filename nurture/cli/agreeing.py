@@ -65,7 +65,7 @@ def _find(session: "Session", sequence: str, owner: str) -> "tuple[Operator, Map
     from nurture.campaigns import store as campaigns
     from nurture.campaigns.declared import get_declared
     from nurture.contacts import store as contacts
-    from nurture.delivery.composing import choose_sender
+    from nurture.delivery.facts import choose_sender
     from nurture.errors import BadInput, NotAllowed, NotFound, did_you_mean
 
     campaign = campaigns.get_campaign(session, "sequence", sequence)

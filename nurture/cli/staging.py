@@ -96,7 +96,7 @@ def person_from(
     from nurture.contacts.facts import ContactFacts
     from nurture.contacts.store import values_of
     from nurture.contacts.zones import zone_of
-    from nurture.delivery.composing import choose_sender
+    from nurture.delivery.facts import choose_sender
     from nurture.sequences.simulation.world import Person
     from nurture.timing import find_zone
 

@@ -1,6 +1,5 @@
 """`nurture preview` and `send-test`: see a mail before anybody gets it."""
 
-import asyncio
 import getpass
 import secrets
 from dataclasses import dataclass
@@ -45,14 +44,23 @@ def preview(
     mail: Mail,
     contact: Someone = "",
     out: Annotated[Path | None, typer.Option(help="Write it here: .eml, .html or .txt says which form.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="How much of it is the same for all readers; MAIL may be a folder.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Show a mail of the files as somebody would get it. Nothing is sent or published.
 
     Example: nurture preview evaluators:report --contact ana@reader.example --out report.html
     """
+    from nurture.cli.explaining import show_shares
     from nurture.delivery import composing
     from nurture.errors import BadInput
 
+    if explain:
+        with opened() as house:
+            show_shares(house, mail, as_json=as_json)
+        return
     if out is not None and out.suffix not in {".eml", ".html", ".txt"}:
         raise BadInput(f"{out}: end the name with .eml, .html or .txt, which says what to write.")
     with opened() as house:
@@ -64,12 +72,15 @@ def preview(
             message = composing.compose(
                 drafted.mail, drafted.delivery, house.house, drafted.recipient, person.email
             ).content
-    if out is None:
+    if out is not None:
+        out.write_bytes({".eml": message, ".html": rendered.html.encode(), ".txt": rendered.text.encode()}[out.suffix])
+    if as_json:
+        emit({"subject": rendered.subject, "html": rendered.html, "text": rendered.text})
+    elif out is None:
         say(f"Subject: {rendered.subject}\n")
         say(rendered.text)
-        return
-    out.write_bytes({".eml": message, ".html": rendered.html.encode(), ".txt": rendered.text.encode()}[out.suffix])
-    say(f"{out}: {out.stat().st_size:,} bytes, as {person.email} would get it.")
+    else:
+        say(f"{out}: {out.stat().st_size:,} bytes, as {person.email} would get it.")
 
 
 def send_test(
@@ -109,14 +120,15 @@ def send_test(
 
 def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, contact: str, version_id: int) -> int:
     from nurture.delivery import composing
+    from nurture.delivery.facts import gather_facts, gather_people
     from nurture.delivery.store import add_delivery
     from nurture.tracking.store import answers_of
 
     person = person_of(session, house, contact)
     delivery = _draft(house, wanted, person, version_id=version_id, to=to)
     uses = composing.mail_of(wanted.unit.content, wanted.mail).uses
-    people = composing.gather_people(session, [person.id], answers_of)
-    delivery.facts = composing.gather_facts(
+    people = gather_people(session, [person.id], answers_of)
+    delivery.facts = gather_facts(
         people, delivery, wanted.unit.content, house.declared, house.clock.now(), uses, contact=person
     )
     add_delivery(session, delivery)
@@ -125,6 +137,8 @@ def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, conta
 
 def _send(house: "App", delivery_id: int) -> tuple[str, str]:
     """Send one delivery and say what became of it."""
+    import asyncio
+
     from nurture.delivery.store import get_delivery
     from nurture.engines.local import Heart
 
@@ -154,13 +168,14 @@ class Drafted:
 def draft_for(session: "Session", house: "App", wanted: Wanted, person: "Contact") -> Drafted:
     """Everything that `composing` needs to show a mail of the files to us."""
     from nurture.delivery import composing
+    from nurture.delivery.facts import gather_facts, gather_people
     from nurture.delivery.offering import SAMPLE_MEETING
     from nurture.tracking.store import answers_of
 
     delivery = _draft(house, wanted, person, version_id=0)
     mail = composing.mail_of(wanted.unit.content, wanted.mail)
-    delivery.facts = composing.gather_facts(
-        composing.gather_people(session, [person.id], answers_of),
+    delivery.facts = gather_facts(
+        gather_people(session, [person.id], answers_of),
         delivery,
         wanted.unit.content,
         house.declared,

@@ -47,7 +47,7 @@ class Database:
         self._durable_writers = self.engine.execution_options(is_writing=True, is_durable=True)
         self._bulk_writers = self.engine.execution_options(is_writing=True, is_bulk=True)
         # Threads of one process queue for the write lock in order, instead of polling for it as SQLite would.
-        self._turn = threading.Lock() if self.is_sqlite else nullcontext()
+        self.turn = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -59,7 +59,7 @@ class Database:
     def writing(self, *, durable: bool = False) -> Iterator[Session]:
         """Everything or nothing, committed at the end of the block."""
         engine = self._durable_writers if durable else self._writers
-        with self._turn, Session(engine, expire_on_commit=False) as session, self._beside(session):
+        with self.turn, Session(engine, expire_on_commit=False) as session, self._beside(session):
             yield session
 
     @contextmanager
@@ -71,11 +71,11 @@ class Database:
                 drop_notes(session)
             elif before := notes_before(session):
                 session.flush()  # what the database refuses was never to happen
-                self._write_down(before, is_bulk=is_bulk)
+                self.write_down(before, is_bulk=is_bulk)
         if after := notes_after(session):
-            self._write_down(after, is_bulk=is_bulk)
+            self.write_down(after, is_bulk=is_bulk)
 
-    def _write_down(self, entries: Sequence[Mapping[str, Any]], *, is_bulk: bool) -> None:
+    def write_down(self, entries: Sequence[Mapping[str, Any]], *, is_bulk: bool = False) -> None:
         """Into the journal. What says no must outlast a power cut; of mails, the database itself knows the last ones."""
         if self.journal is not None:
             must_last = not is_bulk and any(one["what"] not in PASSING for one in entries)
@@ -88,7 +88,7 @@ class Database:
         SQLite neither waits for the disk at each commit nor tidies up its log in between, which others would wait for.
         """
         session = Session(self._bulk_writers, expire_on_commit=False)
-        with self._turn, session, self._beside(session, is_bulk=True):
+        with self.turn, session, self._beside(session, is_bulk=True):
             yield session
 
     def settle(self) -> None:
@@ -148,6 +148,8 @@ def _open_sqlite(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options: dict[str, Any] = dict(connection.get_execution_options())
+        if options.get("is_desk"):
+            return  # `database.desk` begins and ends its transactions itself
         if options.get("is_writing"):
             level = "FULL" if options.get("is_durable") else "NORMAL"
             connection.exec_driver_sql(f"PRAGMA synchronous = {level}")

@@ -12,6 +12,7 @@ from nurture.conditions import Value
 from nurture.contacts.fields import ABILITIES
 from nurture.contacts.questions.rules import Question, Translation, choose_question
 from nurture.contacts.store import Contact
+from nurture.delivery.claimed import Person
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Asked:
 
 
 def choose_for(
-    kept: Sequence[Mapping[str, Any]], contact: Contact | None, answered: Collection[str], language: str
+    kept: Sequence[Mapping[str, Any]], contact: Contact | Person | None, answered: Collection[str], language: str
 ) -> Asked | None:
     """What this reader is asked of the questions of a mail; nobody in particular is asked the first."""
 

@@ -40,5 +40,30 @@ class Claimed(NamedTuple):
     facts: Mapping[str, Any] | None
 
 
+class Person(NamedTuple):
+    """The contact of a claimed row: what its mail may take from them, under the names of `contacts.store.Contact`."""
+
+    id: int
+    email: str
+    address_hash: str
+    owner_id: int | None
+    fields: Mapping[str, Any]
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    job_title: str | None
+    country: str | None
+    language: str | None
+    timezone: str | None
+    source: str | None
+    interest: str | None
+    stage: str
+    fit: str | None
+    score: float
+    authority: str
+    budget: str
+    timing: str
+
+
 #: A row of the outbox, as it was claimed or as it is kept: for whoever only reads.
 Row: TypeAlias = Claimed | Delivery

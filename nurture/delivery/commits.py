@@ -2,16 +2,30 @@
 
 A commit costs the same whether it carries one result or ten, so what comes in while one is on its way goes into the
 next together. Called by the sender, on its event loop.
+
+A result that the database did not take is owed: it goes with the next commit, in this run or a later one, for a result
+that is lost is a mail in doubt. So is word of the mails whose permission was asked for when a commit broke: it may have
+been given, and nobody made use of it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable
+
+from sqlalchemy.exc import DBAPIError
 
 from nurture.delivery.actions import Ended
-from nurture.delivery.claimed import Claimed
+from nurture.delivery.preparing import Ready
 from nurture.delivery.rules import Stop
 
-Exchange = Callable[[list[Ended], list[Claimed]], Awaitable[dict[int, Stop | None]]]
+log = logging.getLogger(__name__)
+
+_COMMIT_TRIES = 5
+
+#: What comes back for each mail that was asked for: None, its body may be written, or why not.
+Answers = dict[int, Stop | None]
+#: One transaction, in another thread.
+Exchange = Callable[[list[Ended], list[Ready], list[int]], "asyncio.Future[Answers]"]
 
 
 class SharedCommits:
@@ -19,31 +33,62 @@ class SharedCommits:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._waiting: list[tuple[Ended | None, Claimed | None, asyncio.Future[Stop | None]]] = []
+        self._waiting: list[tuple[Ended | None, Ready | None, asyncio.Future[Stop | None]]] = []
         self._committing: asyncio.Task[None] | None = None
+        self._owed: list[Ended] = []
+        self._unsaid: list[int] = []
 
-    async def exchange(self, ended: Ended | None, wanted: Claimed | None) -> Stop | None:
+    @property
+    def owes(self) -> bool:
+        """Whether there is something that the database has not been told yet."""
+        return bool(self._owed or self._unsaid)
+
+    def exchange(self, ended: Ended | None, wanted: Ready | None) -> "asyncio.Future[Stop | None]":
         """Store a result, ask for the next row; None means that its body may be written now."""
         answer: asyncio.Future[Stop | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((ended, wanted, answer))
         if self._committing is None or self._committing.done():
             # A task of its own: a connection that committed for the others would keep its own message waiting.
             self._committing = asyncio.create_task(self._commit_all())
-        return await answer
+        return answer
 
     async def _commit_all(self) -> None:
         while self._waiting:
-            await self._commit_waiting()
+            batch, self._waiting = self._waiting, []
+            ended = [*self._owed, *(one for one, _, _ in batch if one is not None)]
+            wanted = [one for _, one, _ in batch if one is not None]
+            self._owed = []
+            try:
+                answers = await self._commit(ended, wanted)
+            except Exception as error:  # noqa: BLE001 — every connection learns of it and stops
+                self._owed = ended
+                for _, _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            for _, one, answer in batch:
+                if not answer.done():
+                    answer.set_result(answers[one.delivery.id] if one is not None else None)
 
-    async def _commit_waiting(self) -> None:
-        batch, self._waiting = self._waiting, []
-        try:
-            answers = await self._exchange(
-                [ended for ended, _, _ in batch if ended], [wanted for _, wanted, _ in batch if wanted]
-            )
-        except Exception as error:  # noqa: BLE001 — every connection learns of it and stops
-            for _, _, answer in batch:
-                answer.set_exception(error)
-            return
-        for _, wanted, answer in batch:
-            answer.set_result(answers[wanted.id] if wanted else None)
+    async def _commit(self, ended: list[Ended], wanted: list[Ready]) -> Answers:
+        """Tried again a few times: a database that is busy or starts anew takes it then."""
+        unsaid = self._unsaid
+        for left in reversed(range(_COMMIT_TRIES)):
+            try:
+                answers = await self._exchange(ended, wanted, unsaid)
+            except DBAPIError:
+                unsaid += [one.delivery.id for one in wanted]
+                self._unsaid = unsaid
+                if not left:
+                    raise
+                log.warning("the database did not take %s results; trying again", len(ended))
+                await asyncio.sleep(2 ** (_COMMIT_TRIES - left) / 10)
+            except OSError as error:
+                # The database has it and the journal does not, which is written last: no body may follow.
+                self._unsaid = [*unsaid, *(one.delivery.id for one in wanted)]
+                log.error("the journal cannot be written, so nothing leaves: %s", error)  # noqa: TRY400 — whoever runs us logs the rest
+                raise
+            else:
+                self._unsaid = []
+                return answers
+        raise AssertionError("the last try returns or raises")

@@ -17,7 +17,7 @@ from nurture.contacts.store import Operator
 from nurture.database.engine import Session
 from nurture.delivery import store
 from nurture.delivery.claimed import Row
-from nurture.delivery.composing import choose_sender
+from nurture.delivery.facts import choose_sender
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.rules import Status
 

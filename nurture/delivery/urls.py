@@ -8,6 +8,7 @@ says whether it stood in a header or in the body.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -73,30 +74,103 @@ def make_urls(
     is_tracked: bool,
     has_pixel: bool = False,
     tag: Tag = as_authored,
+    others: frozenset[str] = frozenset(),
 ) -> Urls:
     """All links of a delivery to the person with that address hash."""
-    base = base_url.rstrip("/")
-    track = sign_delivery(keys, TokenPurpose.TRACK, delivery_id)
-    wish = sign_delivery(keys, TokenPurpose.WISH, delivery_id)
-    answer = sign_delivery(keys, TokenPurpose.ANSWER, delivery_id)
-    form = sign_delivery(keys, TokenPurpose.FORM, delivery_id)
-    return Urls(
-        is_tracked=is_tracked,
-        open=f"{base}/o/{track}.gif",
-        click=lambda number: f"{base}/c/{track}/{number}",
-        leave=leave_url(keys, base, Via.BODY, delivery_id, address_hash),
-        preferences=f"{base}/preferences/{sign_delivery(keys, TokenPurpose.PREFERENCES, delivery_id)}",
-        view=f"{base}/view/{sign_delivery(keys, TokenPurpose.VIEW, delivery_id)}",
-        wish=lambda kind: f"{base}/wish/{wish}/{kind}",
-        tag=tag,
-        has_pixel=is_tracked or has_pixel,
-        answer=lambda number: f"{base}/answer/{answer}/{number}",
-        form=lambda name: f"{base}/subscribe/{name}/for/{form}",
-        share=lambda name: f"{base}/subscribe/{name}?from=referral",
-    )
+    return _OwnUrls(keys, base_url.rstrip("/"), delivery_id, address_hash, is_tracked, has_pixel, tag, others)
 
 
-def make_mail_urls(keys: TokenKeys, domain: str, delivery_id: int, address_hash: str, *, sender: str) -> Urls:
+class _OwnUrls(Urls):
+    """Links to pages of ours, each signed when it is first printed: most mails print three of them."""
+
+    def __init__(
+        self,
+        keys: TokenKeys,
+        base: str,
+        delivery_id: int,
+        address_hash: str,
+        is_tracked: bool,  # noqa: FBT001 — as the fields of `Urls` are
+        has_pixel: bool,  # noqa: FBT001 — the same
+        tag: Tag,
+        others: frozenset[str],
+    ) -> None:
+        # Straight into what `Urls` keeps its fields in: it is frozen, and they are made one by one.
+        self.__dict__.update(
+            _keys=keys, _base=base, _delivery=delivery_id.to_bytes(_DELIVERY_BYTES), _hash=address_hash,
+            is_tracked=is_tracked, has_pixel=is_tracked or has_pixel, tag=tag, others=others,
+        )  # fmt: skip
+
+    def _page(self, page: str, purpose: TokenPurpose) -> str:
+        known = self.__dict__
+        return f"{known['_base']}/{page}/{known['_keys'].sign(purpose, known['_delivery'])}"
+
+    @cached_property
+    def _track(self) -> str:
+        known = self.__dict__
+        token: str = known["_keys"].sign(TokenPurpose.TRACK, known["_delivery"])
+        return token
+
+    @cached_property
+    def open(self) -> str:
+        return f"{self.__dict__['_base']}/o/{self._track}.gif"
+
+    @cached_property
+    def click_prefix(self) -> str:
+        return f"{self.__dict__['_base']}/c/{self._track}/"
+
+    def click(self, number: int) -> str:
+        return f"{self.click_prefix}{number}"
+
+    @cached_property
+    def leave(self) -> str:
+        known = self.__dict__
+        delivery_id = int.from_bytes(known["_delivery"])
+        return leave_url(known["_keys"], known["_base"], Via.BODY, delivery_id, known["_hash"])
+
+    @cached_property
+    def preferences(self) -> str:
+        return self._page("preferences", TokenPurpose.PREFERENCES)
+
+    @cached_property
+    def view(self) -> str:
+        return self._page("view", TokenPurpose.VIEW)
+
+    @cached_property
+    def _wish(self) -> str:
+        return self._page("wish", TokenPurpose.WISH)
+
+    def wish(self, kind: str) -> str:
+        return f"{self._wish}/{kind}"
+
+    @cached_property
+    def _answer(self) -> str:
+        return self._page("answer", TokenPurpose.ANSWER)
+
+    def answer(self, number: int) -> str:
+        return f"{self._answer}/{number}"
+
+    @cached_property
+    def _form(self) -> str:
+        known = self.__dict__
+        token: str = known["_keys"].sign(TokenPurpose.FORM, known["_delivery"])
+        return token
+
+    def form(self, name: str) -> str:
+        return f"{self.__dict__['_base']}/subscribe/{name}/for/{self._form}"
+
+    def share(self, name: str) -> str:
+        return f"{self.__dict__['_base']}/subscribe/{name}?from=referral"
+
+
+def make_mail_urls(
+    keys: TokenKeys,
+    domain: str,
+    delivery_id: int,
+    address_hash: str,
+    *,
+    sender: str,
+    others: frozenset[str] = frozenset(),
+) -> Urls:
     """The same where no page of ours can be reached: every one is a mail to us, written but for the press of "send".
 
     A mail to the way out takes its reader off at once; the others come back as a reply to this very mail.
@@ -115,6 +189,7 @@ def make_mail_urls(keys: TokenKeys, domain: str, delivery_id: int, address_hash:
         answer=lambda number: _mailto(reply, f"My answer is number {number}"),
         form=lambda name: _mailto(reply, f"Please sign me up: {name}"),
         share=lambda name: _mailto(sender, f"Please sign me up: {name}"),
+        others=others,
     )
 
 

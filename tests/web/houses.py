@@ -29,6 +29,7 @@ from nurture.contacts.actions import mirror_operators, new_contact
 from nurture.contacts.addresses import read_address
 from nurture.contacts.store import Contact
 from nurture.delivery import composing
+from nurture.delivery.facts import gather_facts, gather_people
 from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery, delivery_of_key
@@ -159,8 +160,8 @@ class House:
             sample = Contact(
                 **new_contact(read_address("sample@reader.example"), self.app.hasher, now, first_name="Sam")
             )
-            delivery.facts = composing.gather_facts(
-                composing.gather_people(session, [delivery.contact_id], answers_of),
+            delivery.facts = gather_facts(
+                gather_people(session, [delivery.contact_id], answers_of),
                 delivery,
                 content,
                 get_declared(session),

@@ -1,21 +1,26 @@
 """The queue as workers take from it, and all SQL about that."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from nurture.consent.rules import ConsentPurpose
+from nurture.consent.store import Consent
+from nurture.contacts.store import Contact
 from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
 from nurture.database.prepared import Prepared, instant_of, is_among, json_of
-from nurture.delivery.claimed import Claimed
+from nurture.delivery.claimed import Claimed, Person
 from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery
 
 _DELIVERY: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_CONTACT: Any = Contact.__table__  # type: ignore[attr-defined]  # the same
+_CONSENT: Any = Consent.__table__  # type: ignore[attr-defined]  # the same
 _WORKER = sa.bindparam("worker", type_=sa.BigInteger)
 
 
@@ -46,20 +51,55 @@ def _take(*, is_sqlite: bool) -> Any:
     return mine.values(status=Status.CLAIMED, worker_id=_WORKER)
 
 
-def _rows(*, is_sqlite: bool) -> Any:
-    columns = [_DELIVERY.c[name] for name in Claimed._fields]
+def _lines(*, is_sqlite: bool) -> Any:
+    """Rows with the contacts they go to, and what these agreed to about the topic."""
+    columns = [*(_DELIVERY.c[name] for name in Claimed._fields), *(_CONTACT.c[name] for name in Person._fields)]
+    agreed = sa.and_(
+        _CONSENT.c.contact_id == _DELIVERY.c.contact_id,
+        _CONSENT.c.topic == _DELIVERY.c.topic,
+        _CONSENT.c.purpose == ConsentPurpose.MAIL,
+    )
+    joined = _DELIVERY.outerjoin(_CONTACT, _CONTACT.c.id == _DELIVERY.c.contact_id).outerjoin(_CONSENT, agreed)
     order = (_DELIVERY.c.priority, _DELIVERY.c.due_at, _DELIVERY.c.id)
-    return sa.select(*columns).where(is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite)).order_by(*order)
+    return (
+        sa.select(*columns, _CONSENT.c.basis, _CONSENT.c.given_on)
+        .select_from(joined)
+        .where(is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite))
+        .order_by(*order)
+    )
+
+
+def _words(*, is_sqlite: bool) -> Any:
+    said = (_CONSENT.c.contact_id, _CONSENT.c.topic, _CONSENT.c.state, _CONSENT.c.changed_at)
+    return sa.select(*said).where(
+        is_among(_CONSENT.c.contact_id, "ids", is_sqlite=is_sqlite), _CONSENT.c.purpose == ConsentPurpose.TRACKING
+    )
 
 
 _DUE, _DUE_OF_THESE = _due(is_chosen=False), _due(is_chosen=True)
-_TAKE, _ROWS = Prepared(_take), Prepared(_rows)
+_TAKE, _LINES, _WORDS = Prepared(_take), Prepared(_lines), Prepared(_words)
+
+
+class Line(NamedTuple):
+    """A claimed row with what its mail may take from its contact, if that is who it goes to."""
+
+    claimed: Claimed
+    person: Person | None
+    basis: str | None  # of their consent to the topic
+    given_on: date | None
 
 
 def claim_due(
     session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
 ) -> list[Claimed]:
     """Take the most urgent deliveries for this worker, or those of `only`; none while sending is paused."""
+    return [line.claimed for line in claim_lines(session, worker, limit, now, only=only)]
+
+
+def claim_lines(
+    session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
+) -> list[Line]:
+    """The same with the contacts."""
     ids: list[int] = []
     # One priority after the other, so that what is queued for later in the first is not walked through for the next.
     for priority in Priority:
@@ -71,21 +111,48 @@ def claim_due(
     if not ids:
         return []
     _TAKE.run(session, ids=ids, worker=worker)
-    return [_claimed(row) for row in _ROWS.run(session, ids=ids)]
+    return [_line(row) for row in _LINES.run(session, ids=ids).all()]
+
+
+def words_about_recording(session: Session, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, datetime]]:
+    """What these contacts said about being recorded, by contact and topic: the state, and since when."""
+    found: dict[tuple[int, str], tuple[str, datetime]] = {}
+    said: Any = _WORDS.run(session, ids=contact_ids).all()
+    for contact_id, topic, state, changed_at in said:
+        at = instant_of(changed_at)
+        assert at is not None  # the column is never null
+        found[contact_id, topic] = (state, at)
+    return found
 
 
 _QUEUED_AT, _WINDOW = Claimed._fields.index("queued_at"), Claimed._fields.index("window")
 _CLOSES_AT, _EXPIRES_AT = Claimed._fields.index("closes_at"), Claimed._fields.index("expires_at")
 _FACTS = Claimed._fields.index("facts")
+_PERSON = len(Claimed._fields)
+_FIELDS = _PERSON + Person._fields.index("fields")
+_BASIS, _GIVEN_ON = _PERSON + len(Person._fields), _PERSON + len(Person._fields) + 1
 
 
-def _claimed(row: Any) -> Claimed:
+def _line(row: Any) -> Line:
     values = list(row)
-    for place in (_QUEUED_AT, _CLOSES_AT, _EXPIRES_AT):
-        values[place] = instant_of(values[place])
+    values[_QUEUED_AT] = instant_of(values[_QUEUED_AT])
+    for place in (_CLOSES_AT, _EXPIRES_AT):
+        if values[place] is not None:
+            values[place] = instant_of(values[place])
     for place in (_WINDOW, _FACTS):
-        values[place] = json_of(values[place])
-    return Claimed._make(values)
+        if values[place] is not None:
+            values[place] = json_of(values[place])
+    person = None
+    if values[_PERSON] is not None:
+        values[_FIELDS] = json_of(values[_FIELDS]) if values[_FIELDS] != "{}" else {}
+        person = Person._make(values[_PERSON:_BASIS])
+    given_on = values[_GIVEN_ON]
+    return Line(
+        Claimed._make(values[:_PERSON]),
+        person,
+        values[_BASIS],
+        date.fromisoformat(given_on) if isinstance(given_on, str) else given_on,
+    )
 
 
 def _keep_facts(*, is_sqlite: bool) -> Any:

@@ -7,7 +7,7 @@ be granted one claim too much.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from nurture.consent.rules import Purpose
@@ -23,6 +23,7 @@ class Granted:
 
     at: datetime
     left: Counter[str]
+    in_hand: Counter[str] = field(default_factory=Counter)  # claimed, and nobody has asked yet whether they may leave
 
     def is_used_up(self, delivery: Row) -> bool:
         return _is_counted(delivery) and self.left[delivery.campaign] <= 0
@@ -30,6 +31,11 @@ class Granted:
     def has_room(self, delivery: Row, besides: int) -> bool:
         """Whether it may still be mailed if so many others of its campaign are."""
         return not _is_counted(delivery) or self.left[delivery.campaign] > besides
+
+    def let_go(self, delivery: Row) -> None:
+        """It was asked about, or is not in this worker's hands any more."""
+        if _is_counted(delivery):
+            self.in_hand[delivery.campaign] -= 1
 
     def use(self, delivery: Row) -> None:
         if _is_counted(delivery):
@@ -41,16 +47,29 @@ def _is_counted(delivery: Row) -> bool:
     return delivery.purpose == Purpose.CAMPAIGN and not delivery.attempts
 
 
-def grant(session: Session, worker: int, claimed: Iterable[Row], always_fine: int, now: datetime) -> Granted | None:
-    """Count the people these deliveries go to, as far as each campaign may mail them; None when nobody guards."""
+def grant(
+    session: Session,
+    worker: int,
+    claimed: Iterable[Row],
+    always_fine: int,
+    now: datetime,
+    before: Granted | None = None,
+) -> Granted | None:
+    """Count the people these deliveries go to, as far as each campaign may mail them; None when nobody guards.
+
+    A worker that claims while it still has mails of the claim before in its hands is granted places for both.
+    """
+    give_back(session, worker, before)
     if not always_fine:
         return None
     wanted = Counter(one.campaign for one in claimed if _is_counted(one))
+    if before is not None:
+        wanted += before.in_hand
     left: Counter[str] = Counter()
     for campaign in sorted(wanted):
         left[campaign] = max(0, min(wanted[campaign], room(store.traffic(session, campaign, now), always_fine)))
         store.add_people(session, campaign, worker, left[campaign], now)
-    return Granted(now, left)
+    return Granted(now, left, wanted)
 
 
 def give_back(session: Session, worker: int, granted: Granted | None) -> None:

@@ -69,6 +69,9 @@ def exchange(
             for one in round_:
                 if one.id in begun:
                     granted.use(one)
+    if granted is not None:
+        for one in wanted:
+            granted.let_go(one)
     return {
         one.id: None
         if one.id in begun

@@ -1,5 +1,6 @@
 """The campaigns' mails that contacts may have got, for conditions: all SQL about `mailed(…)`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
+from nurture.campaigns import store as campaigns
 from nurture.consent.rules import Purpose
 from nurture.contacts.store import Contact
 from nurture.database.conditions import Vocabulary
@@ -70,3 +72,21 @@ def _is_at(place: str) -> ColumnElement[bool]:
     """`rules.place_of` is this place: it is what follows the kind of the campaign and its colon."""
     whole = col(Delivery.campaign) + "/" + col(Delivery.mail)
     return sa.func.substr(whole, sa.func.length(whole) - len(place)) == f":{place}"
+
+
+class Interest:
+    """Whether any condition that was ever published asks for `mailed(…)`; who does not ask need not be told."""
+
+    def __init__(self) -> None:
+        self._known: tuple[int, bool] | None = None  # of so many versions, what was found
+
+    def is_there(self, session: Session) -> bool:
+        """Asked within the transaction that ends a try: a condition that is published later looks at everybody."""
+        count = campaigns.count_versions(session)
+        if self._known is None or self._known[0] != count:
+            texts = campaigns.contents_with(session, "mailed")
+            self._known = (count, any(_ASKS.search(text) for text in texts))
+        return self._known[1]
+
+
+_ASKS = re.compile(r"\bmailed\s*\(")

@@ -94,7 +94,11 @@ def move_from_sending(
 def _put_back_unsaid(*, is_sqlite: bool) -> Any:
     ids = is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite)
     mine = sa.and_(_DELIVERY.c.status == Status.SENDING, _DELIVERY.c.worker_id == _WORKER)
-    return sa.update(_DELIVERY).where(ids, mine).values(status=Status.QUEUED, worker_id=None)
+    return (
+        sa.update(_DELIVERY)
+        .where(ids, mine)
+        .values(status=Status.QUEUED, worker_id=None, attempts=_DELIVERY.c.attempts - 1)
+    )
 
 
 _PUT_BACK_UNSAID = Prepared(_put_back_unsaid)

@@ -1,0 +1,229 @@
+"""From claimed rows to mails that only wait to be written: who gets each, what it takes from them, which relay has it.
+
+Called by the sender in the transaction of a claim, in the database thread. What cannot be written, or may not leave the
+house, is settled right there; it holds up nothing behind it.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nurture.campaigns.declared import Declared
+from nurture.campaigns.store import get_content
+from nurture.consent.recording.rules import Mode, Recording, Word, last_word, mode_of_state
+from nurture.consent.recording.store import get_recording
+from nurture.consent.rules import Purpose
+from nurture.consent.store import EVERY_TOPIC
+from nurture.contacts.store import Operator, list_operators
+from nurture.database.engine import Session
+from nurture.delivery import actions, composing, owners
+from nurture.delivery.claimed import Claimed, Person
+from nurture.delivery.claiming.store import Line, words_about_recording
+from nurture.delivery.composing import Recipient
+from nurture.delivery.facts import Answered, Plan, Reader, choose_sender
+from nurture.delivery.house import House
+from nurture.delivery.pacing.granting import PaceGrant
+from nurture.delivery.rules import Boundary
+from nurture.delivery.urls import message_id
+from nurture.errors import NurtureError
+from nurture.rendering.compiling import CompiledMail
+
+log = logging.getLogger(__name__)
+
+_MOST_PLANS = 256
+_MOST_DOMAINS = 50_000
+
+#: The relay for a mail of this sender to this domain, by a number of its own; None: no relay carries it.
+Choose = Callable[[str, str, int], str | None]
+
+
+@dataclass(slots=True)
+class Ready:
+    """A mail that only waits to be written; `issue_at`: a newsletter's mail to the same person that goes first."""
+
+    delivery: Claimed
+    recipient: Recipient
+    mail: CompiledMail
+    email: str
+    relay: str
+    fresh_facts: str = ""  # as they are to be kept, for one that was prepared for the first time
+    issue_at: datetime | None = None
+    pace: PaceGrant = field(default_factory=PaceGrant)  # of its claim
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What is the same for all mails of one claim."""
+
+    declared: Declared
+    operators: Mapping[int, Operator]
+    recording: Recording
+    said: Mapping[tuple[int, str], tuple[str, datetime]]
+    answered: Mapping[int, frozenset[str]]
+    now: datetime
+    modes: dict[tuple[str | None, str, Mode | None], Mode] = field(default_factory=dict)
+
+
+class Preparing:
+    """Prepares claim after claim, and remembers what they have in common."""
+
+    def __init__(self, house: House, boundary: Boundary, choose: Choose, answered: Answered) -> None:
+        self._house = house
+        self._boundary = boundary
+        self._choose = choose
+        self._answered = answered
+        self._plans: dict[tuple[int, str, str, str, str], Plan] = {}
+        self._planned_for: Declared | None = None
+        self._asked: set[str] = set()  # domains the name servers were heard about
+
+    def prepare(
+        self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime
+    ) -> tuple[list[Ready], Counter[str]]:
+        """The mails that can be sent, and a count of what became of the others."""
+        if declared is not self._planned_for:
+            self._plans.clear()
+            self._planned_for = declared
+        around = self._look_around(session, lines, declared, now)
+        settled: Counter[str] = Counter()
+        ready = []
+        for line in lines:
+            try:
+                one = self._ready(session, line, around)
+            except (NurtureError, KeyError, ValueError) as error:
+                log.exception("the mail cannot be prepared", extra={"delivery": line.claimed.id})
+                one = f"it could not be prepared: {error}"
+            if isinstance(one, Ready):
+                objection = self._objection(session, one, line.basis, now)
+                if not objection:
+                    ready.append(one)
+                    continue
+                settled["held"] += 1
+            elif one == owners.WAIT:
+                owners.hold_for_yes(session, line.claimed, now)
+                settled["held"] += 1
+            else:
+                actions.fail_unsendable(session, line.claimed, one, now)
+                settled["failed"] += 1
+        return ready, settled
+
+    def _look_around(self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime) -> _Around:
+        people = [line.person.id for line in lines if line.person is not None]
+        asking = [
+            line.person.id
+            for line in lines
+            if line.person is not None and self._plan(session, line.claimed, declared).asks
+        ]
+        return _Around(
+            declared,
+            list_operators(session),
+            get_recording(session),
+            words_about_recording(session, people) if people else {},
+            self._answered(session, asking) if asking else {},
+            now,
+        )
+
+    def _plan(self, session: Session, delivery: Claimed, declared: Declared) -> Plan:
+        key = (delivery.version_id, delivery.mail, delivery.purpose, delivery.campaign, delivery.topic)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            content = get_content(session, delivery.version_id)
+            uses = composing.get_mail(session, delivery).uses
+            plan = self._plans[key] = Plan(content, declared, delivery, uses)
+        return plan
+
+    def _ready(self, session: Session, line: Line, around: _Around) -> Ready | str:
+        """One of them, or why it cannot be written; `owners.WAIT`: its owner has not agreed to it."""
+        delivery, person = line.claimed, line.person
+        recipient = _recipient(session, delivery, person)
+        if recipient is None:
+            return "nobody knows this person any more"
+        mail = composing.get_mail(session, delivery)
+        email = person.email if person is not None else ""
+        if delivery.facts is not None and "rendered_at" in delivery.facts:
+            relay = self._relay_of(delivery, recipient)
+            return Ready(delivery, recipient, mail, email, relay)
+        owner = around.operators.get(person.owner_id) if person is not None and person.owner_id else None
+        wanted = delivery.sender
+        if wanted == owners.OWNER:
+            wanted = owners.name_for(session, delivery, get_content(session, delivery.version_id), owner)
+            if wanted == owners.WAIT:
+                return owners.WAIT
+        sender = choose_sender(wanted, owner, around.declared)
+        reader = Reader(
+            person,
+            owner,
+            _mode(around, delivery, person),
+            line.basis,
+            line.given_on,
+            around.answered.get(person.id, frozenset()) if person is not None else frozenset(),
+        )
+        given = (delivery.facts or {}).get("mail")
+        plan = self._plan(session, delivery, around.declared)
+        facts = plan.facts(reader, sender, around.operators, around.now, given)
+        facts["to_name"] = recipient.name
+        delivery = delivery._replace(
+            facts=facts, message_id=message_id(self._house.keys, delivery.id, sender.email.rpartition("@")[2])
+        )
+        return Ready(delivery, recipient, mail, email, self._relay_of(delivery, recipient), _as_json(facts))
+
+    def _relay_of(self, delivery: Claimed, recipient: Recipient) -> str:
+        """Which relay carries it; empty: none does."""
+        facts = delivery.facts or {}
+        return self._choose(facts["sender"]["email"], _domain_of(recipient.email), delivery.id) or ""
+
+    def _objection(self, session: Session, one: Ready, basis: str | None, now: datetime) -> str | None:
+        """Hold a mail that may not leave the house for now, and say why."""
+        domain = _domain_of(one.recipient.email)
+        objection = self._boundary.find_objection(domain)
+        if objection is None and not one.relay:
+            objection = (
+                f"no relay of settings.toml carries mail of this sender to {domain}; let one of [[relays]] do it"
+            )
+        is_campaign = one.delivery.purpose == Purpose.CAMPAIGN
+        if objection is None and is_campaign:
+            objection = self._boundary.find_terms(one.relay, basis)
+        if objection is not None:
+            actions.hold_at_boundary(session, one.delivery, objection, now)
+            return objection
+        if self._boundary.relay_is_loopback or not is_campaign or domain in self._asked:
+            return None
+        if actions.hold_until_asked(session, one.delivery, domain, now):
+            return "nobody asked the name servers about it"
+        if len(self._asked) >= _MOST_DOMAINS:
+            self._asked.clear()
+        self._asked.add(domain)
+        return None
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _recipient(session: Session, delivery: Claimed, person: Person | None) -> Recipient | None:
+    is_theirs = delivery.operator_id is None and delivery.test_address is None and delivery.newcomer_id is None
+    if person is not None and is_theirs:
+        return composing.recipient_of(person)
+    return composing.find_recipient(session, delivery)
+
+
+def _domain_of(email: str) -> str:
+    return email.rpartition("@")[2].lower()
+
+
+def _mode(around: _Around, delivery: Claimed, person: Person | None) -> Mode:
+    """How much may be recorded of what the reader of this mail does with it."""
+    if person is None or delivery.purpose not in {Purpose.CAMPAIGN, Purpose.TEST}:
+        return Mode.NONE
+    word = None
+    if around.said:
+        kept = [around.said.get((person.id, topic)) for topic in dict.fromkeys((delivery.topic, EVERY_TOPIC))]
+        word = last_word(Word(mode_of_state(one[0]), one[1]) for one in kept if one is not None)
+    key = (person.country, delivery.topic, word.mode if word else None)
+    mode = around.modes.get(key)
+    if mode is None:
+        mode = around.modes[key] = around.recording.mode_of(*key)
+    return mode

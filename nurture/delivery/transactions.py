@@ -1,0 +1,187 @@
+"""The transactions of one sender: claim, exchange results for permission, settle what cannot be sent, give back.
+
+All of them run in its database thread, so that what they share needs no lock: how many places the limits granted, and
+what is known about the mails at hand.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from nurture.campaigns.declared import Declared
+from nurture.clock import Clock
+from nurture.database.desk import Desk
+from nurture.database.engine import Database, Session
+from nurture.delivery import actions
+from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.claiming.store import claim_lines, keep_facts
+from nurture.delivery.guard.granting import Granted, give_back, grant
+from nurture.delivery.leaving.actions import exchange
+from nurture.delivery.mailed.store import Interest
+from nurture.delivery.outcomes.store import put_back_unsaid
+from nurture.delivery.pacing import actions as pacing
+from nurture.delivery.pacing.granting import PaceGrant
+from nurture.delivery.pacing.rules import Pacing
+from nurture.delivery.preparing import Preparing, Ready
+from nurture.delivery.relayed.rules import OwnIds
+from nurture.delivery.relayed.store import note_ids
+from nurture.delivery.remembered import actions as remembered
+from nurture.delivery.rules import Priority, Status, Stop
+from nurture.delivery.store import move, release_claims
+from nurture.delivery.supplying import CLAIM, Claim
+
+
+class Transactions:
+    """What one worker incarnation does in the database for its mails."""
+
+    def __init__(
+        self,
+        database: Database,
+        worker: int,
+        clock: Clock,
+        preparing: Preparing,
+        *,
+        limits: Callable[[Declared], Limits],
+        pacing: Pacing,
+        declared: Callable[[Session], Declared],
+        coming: Callable[[Session, Sequence[int], datetime], Mapping[int, datetime]],
+        own_ids: OwnIds,
+    ) -> None:
+        self._database = database
+        self._desk = Desk(database)
+        self._worker = worker
+        self._clock = clock
+        self._preparing = preparing
+        self._limits_of = limits
+        self._pacing = pacing
+        self._declared = declared
+        self._coming_to = coming
+        self._own_ids = own_ids
+        self._interest = Interest()
+        self._limits: Limits | None = None
+        self._granted: Granted | None = None
+        self._paced: list[PaceGrant] = []  # of claims whose mails are in hand
+        self._spare = PaceGrant()  # of mails that did not leave after all
+        self.has_claimed = False
+
+    def claim(self, at: datetime | None, only: Sequence[int] | None) -> Claim:
+        """Take the next mails that are due, settle those that cannot be sent, and make the others ready."""
+        now = at or self._clock.now()
+        with self._desk.writing() as session:
+            lines = claim_lines(session, self._worker, CLAIM, now, only=only)
+            if not lines:
+                return Claim([], is_last=True)
+            self.has_claimed = True
+            declared = self._declared(session)
+            limits = self._limits_of(declared)
+            pacing.give_back(session, self._spare)
+            ready, settled = self._preparing.prepare(session, lines, declared, now)
+            paced = self._pace(session, ready, now)
+            ready = [one for one in ready if one.delivery.id not in paced.kept]
+            settled["held"] += sum(wait is not None for wait in paced.kept.values())
+            rows = [one.delivery for one in ready]
+            granted = grant(session, self._worker, rows, limits.blast_guard, now, self._granted)
+            self._look_for_issues(session, ready, now)
+            keep_facts(
+                session,
+                [(one.delivery.id, one.fresh_facts, one.delivery.message_id or "") for one in ready if one.fresh_facts],
+            )
+        # Only what was committed counts, and may be given back.
+        self._limits, self._granted = limits, granted
+        self._paced = [one for one in self._paced if one.unused] + [paced]
+        for one in ready:
+            one.pace, one.fresh_facts = paced, ""
+        return Claim(ready, settled, has_put_back=None in paced.kept.values())
+
+    def _pace(self, session: Session, ready: Sequence[Ready], now: datetime) -> PaceGrant:
+        relays = {one.delivery.id: one.relay for one in ready}
+        return pacing.grant(
+            session,
+            self._worker,
+            [one.delivery for one in ready],
+            now,
+            self._clock.elapsed(),
+            pacing=self._pacing,
+            relay_of=lambda row: relays[row.id],
+        )
+
+    def _look_for_issues(self, session: Session, ready: Sequence[Ready], now: datetime) -> None:
+        """Find for steps of sequences whether an issue that is not queued yet goes first."""
+        steps = [one for one in ready if one.delivery.priority == Priority.SEQUENCE]
+        people = [one.delivery.contact_id for one in steps if one.delivery.contact_id is not None]
+        if people:
+            coming = self._coming_to(session, people, now)
+            for one in steps:
+                one.issue_at = coming.get(one.delivery.contact_id or 0)
+
+    def exchange(
+        self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int]
+    ) -> dict[int, Stop | None]:
+        """Store how tries ended and ask for the next mails, in one commit that is on the disk when this returns."""
+        limits = self._limits
+        assert limits is not None  # whatever ended or is wanted was claimed
+        with self._desk.writing() as session:
+            now = self._clock.now()
+            if unsaid:
+                put_back_unsaid(session, self._worker, unsaid)
+            coming = {one.delivery.contact_id or 0: one.issue_at for one in wanted if one.issue_at is not None}
+            answers = exchange(
+                session,
+                self._worker,
+                ended,
+                [one.delivery for one in wanted],
+                limits,
+                now,
+                coming=coming,
+                granted=self._granted,
+                is_mailed_asked=not ended or self._interest.is_there(session),
+            )
+            begun = [one for one in wanted if answers[one.delivery.id] is None]
+            hashes = {one.delivery.id: one.recipient.address_hash for one in begun}
+            remembered.note_intents(session, [one.delivery for one in begun], hashes, now)
+            remembered.note_outcomes(session, [(one.delivery, one.outcome) for one in ended], now)
+            pacing.note(session, ended, now)
+            if self._own_ids:
+                found = [(self._own_ids.read(one.outcome), one.delivery.id) for one in ended]
+                note_ids(session, [(relay_id, delivery) for relay_id, delivery in found if relay_id is not None])
+        for one in wanted:
+            if answers[one.delivery.id] is None:
+                one.pace.use(one.delivery)
+            else:
+                self._spare_place(one)
+        return answers
+
+    def fail(self, one: Ready, because: str) -> None:
+        """A mail that cannot be written."""
+        with self._desk.writing() as session:
+            actions.fail_unsendable(session, one.delivery, because, self._clock.now())
+        self._forget(one)
+
+    def let_go(self, one: Ready) -> None:
+        """It has been in our hands for too long: somebody claims it again."""
+        with self._desk.writing() as session:
+            move(session, [one.delivery.id], Status.QUEUED, now=self._clock.now())
+        self._forget(one)
+
+    def _forget(self, one: Ready) -> None:
+        if self._granted is not None:
+            self._granted.let_go(one.delivery)
+        self._spare_place(one)
+
+    def _spare_place(self, one: Ready) -> None:
+        """What the limits granted for it is given back with the next claim."""
+        if (places := one.pace.unused.pop(one.delivery.id, None)) is not None:
+            self._spare.unused[one.delivery.id] = places
+
+    def give_back(self) -> None:
+        """Put back what was claimed and not begun, with the places that were granted for it."""
+        with self._desk.writing() as session:
+            release_claims(session, self._worker)
+            give_back(session, self._worker, self._granted)
+            for one in (*self._paced, self._spare):
+                pacing.give_back(session, one)
+        self._granted, self._paced = None, []
+        self.has_claimed = False
+
+    def close(self) -> None:
+        """Leave the database."""
+        self._desk.close()
