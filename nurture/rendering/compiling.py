@@ -21,7 +21,7 @@ from nurture.rendering.environment import html_environment, run, text_environmen
 from nurture.rendering.links import Clicks, Href, Link, Tag, as_authored, is_web, number_links
 from nurture.rendering.mjml import compile_mjml
 from nurture.rendering.notes import without_notes
-from nurture.rendering.scanning import Kind, Masked, Original, Token, mask, numbered_word, restore, scan
+from nurture.rendering.scanning import Kind, Masked, Original, Place, Token, mask, numbered_word, restore, scan
 from nurture.rendering.source import Findings, MailSource, RenderError
 from nurture.rendering.text import tidy, to_text
 
@@ -124,6 +124,7 @@ def compile_tokens(
             frozenset(name for each in uses[:1] for name in each.addresses),
             tuple(Markup(href.value) for _, href in numbered),  # noqa: S704 — the href as its author wrote it
             Texts(source.subject, preheader_text, shown, plain),
+            {token.text: token.place() for token in reversed(body) if token.kind is Kind.STATEMENT},
             text_environment().prepare(source.subject),
             text_environment().prepare(preheader_text),
             html_environment().prepare(shown),
@@ -195,7 +196,8 @@ class CompiledMail:
     """A mail that only waits for a contact.
 
     `links` are the counted links, `uses` the dotted names it takes from its context (a root alone, such as `contact`,
-    means all of it), `addresses` those of our own pages it prints, `texts` its parts with the Jinja in them.
+    means all of it), `addresses` those of our own pages it prints, `texts` its parts with the Jinja in them, `places`
+    where each `{% %}` was written first.
     """
 
     def __init__(
@@ -206,6 +208,7 @@ class CompiledMail:
         addresses: frozenset[str],
         hrefs: tuple[Markup, ...],
         texts: Texts,
+        places: Mapping[str, Place],
         subject_template: jinja2.Template,
         preheader_template: jinja2.Template,
         page_template: jinja2.Template,
@@ -217,6 +220,7 @@ class CompiledMail:
         self.addresses = addresses
         self.hrefs = hrefs
         self.texts = texts
+        self.places = places
         self._subject = subject_template
         self._preheader = preheader_template
         self._page = page_template
