@@ -79,6 +79,7 @@ def proposed(profile: Profile) -> dict[str, Value]:
     """What a relay's data file proposes for a new entry."""
     limits = profile.limits
     return {
+        "mail_from": profile.changes.mail_from,
         "connections": limits.connections,
         "per_second": limits.per_second,
         "per_hour": limits.per_hour,
@@ -110,19 +111,27 @@ class Tried:
     remarks: tuple[str, ...] = ()
 
 
-def try_out(relay: Relay, profile: Profile, sender: tuple[str, str], to: str, now: datetime) -> Tried:
-    """Sign in and hand over one mail to one of us; raises NotAllowed with the relay's own words if it takes none."""
-    return asyncio.run(_try_out(relay, profile, sender, to, now))
+def try_out(relay: Relay, profile: Profile, settings: Settings, to: str, now: datetime) -> Tried:
+    """Sign in and hand over one mail to one of us; raises NotAllowed with the relay's own words if it takes none.
+
+    It comes back to where the others will: a relay may take no mail of a domain that it has not seen proof of.
+    """
+    return asyncio.run(_try_out(relay, profile, settings, to, now))
 
 
-async def _try_out(relay: Relay, profile: Profile, sender: tuple[str, str], to: str, now: datetime) -> Tried:
-    content = _test_mail(profile, sender, to, now)
+async def _try_out(relay: Relay, profile: Profile, settings: Settings, to: str, now: datetime) -> Tried:
+    sender = settings.senders.default
+    returned = settings.senders.return_path_domain or settings.inbound.domain
+    as_sender = not returned or any(one.name == relay.name and one.mail_from == "sender" for one in settings.relays)
+    content = _test_mail(profile, (sender.name, sender.email), to, now)
     try:
         connection = await SmtpMailer(relay).connect()
     except RelayDown as error:
         raise NotAllowed(f"{profile.title}: {str(error).rstrip('.')}. Nothing was written.") from None
     try:
-        outcome = await connection.begin(Envelope(sender[1], to, len(content)))
+        outcome = await connection.begin(
+            Envelope(sender.email if as_sender else f"nurture-test@{returned}", to, len(content))
+        )
         if outcome is None:
             outcome = await connection.finish(content)
     finally:

@@ -107,7 +107,7 @@ def connect(
             warn(f"Signing in at {answers.host}:{answers.port} and sending a test to {recipient} …")
         kept: dict[str, str] = {}
         made = relay_named(becoming, answers.name, clock.elapsed, lambda token: kept.update(refresh_token=token))
-        tried = try_out(made, profile, (answers.sender_name, answers.sender_email), recipient, clock.now())
+        tried = try_out(made, profile, becoming, recipient, clock.now())
         if kept:
             renewed: dict[tuple[str, ...], Value] = {("relays", answers.name, "refresh_token"): kept["refresh_token"]}
             wanted = replace(wanted, secrets={**wanted.secrets, **renewed})

@@ -21,6 +21,7 @@ class House:
     inbound_domain: str = ""
     is_by_mail_alone: bool = False  # readers leave by mail: no link leads to a page of ours
     return_path_domain: str = ""  # where mails come back to; empty: to whoever wrote them
+    only_as_sender: frozenset[str] = frozenset()  # relays that take no mail that comes back elsewhere
     signers: Mapping[str, tuple[Signer, ...]] = field(default_factory=dict)  # by domain, in small letters
 
     def signers_for(self, domain: str) -> tuple[Signer, ...]:
@@ -31,9 +32,11 @@ class House:
             domain = domain.partition(".")[2]
         return ()
 
-    def mail_from(self, purpose: str, delivery_id: int, sender: str) -> str:
+    def mail_from(self, purpose: str, delivery_id: int, sender: str, relay: str = "") -> str:
         """Where a mail comes back to: a reader's to an address that names it, a colleague's to whoever wrote it."""
         if not self.return_path_domain or purpose not in {Purpose.CAMPAIGN, Purpose.SERVICE}:
+            return sender
+        if relay in self.only_as_sender:
             return sender
         return return_path(self.keys, delivery_id, self.return_path_domain)
 

@@ -112,6 +112,9 @@ class Changes(_Part):
 
     message_id: Literal["kept", "replaced", "unknown"]
     return_path: Literal["kept", "replaced", "unknown"]
+    mail_from: Literal["return-path", "sender"] = Field(
+        "return-path", description="sender: it takes mail only from whoever it is from, so no return path of ours."
+    )
     answer: Annotated[str, AfterValidator(_pattern)] = Field(
         "", description="Where its own id stands in its answer to a body, as a pattern with a group named id."
     )

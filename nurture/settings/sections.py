@@ -86,6 +86,9 @@ class RelaySettings(_Section):
     accepts: tuple[BasisName, ...] = Field(
         (), description="The bases its terms let people be mailed on; others wait, and say so. Empty: every basis."
     )
+    mail_from: Literal["return-path", "sender"] = Field(
+        "return-path", description="Where its mail comes back to; sender: it takes no other address than the From."
+    )
     headers: HeaderLines = Field((), description='Headers for every mail through it, such as "X-PM-KeepID: true".')
     client_id: str = Field("", description="xoauth2: the number of the app that asks for tokens.")
     token_url: str = Field("", description="xoauth2: where it asks.")

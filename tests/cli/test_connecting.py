@@ -81,6 +81,13 @@ def test_a_relay_is_tried_with_a_real_mail_and_only_then_written(terminal: Termi
     assert PASSWORD not in out + err
 
 
+def test_the_test_comes_back_to_where_the_others_will(terminal: Terminal, relay: ScriptedRelay) -> None:
+    """A relay may take no mail of a domain that it has not seen proof of, and better says so now."""
+    terminal.set(NURTURE_INBOUND__DOMAIN="reply.acme.example")
+    terminal.type(*_own(relay), *_password(terminal))
+    assert any(line.startswith("MAIL FROM:<nurture-test@reply.acme.example>") for line in relay.heard)
+
+
 def test_run_again_it_changes_the_same_relay_and_leaves_what_its_owner_changed(
     terminal: Terminal, relay: ScriptedRelay
 ) -> None:

@@ -82,7 +82,7 @@ def test_without_a_token_mails_wait_and_say_what_to_type(sqlite: Database, tmp_p
     with running_provider() as oauth, scripted_beside(SIGNS_IN) as relay:
         oauth.say(REVOKED)
         settings = (
-            f'name = "mailbox"\nhost = "127.0.0.1"\nport = {relay.port}\nusername = "dana@acme.example"\n'
+            f'mail_from = "sender"\nname = "mailbox"\nhost = "127.0.0.1"\nport = {relay.port}\nusername = "dana@acme.example"\n'
             f'auth = "xoauth2"\nclient_id = "app-1"\ntoken_url = "{oauth.url}"'
         )
         secret = {"NURTURE_RELAYS__MAILBOX__REFRESH_TOKEN": "refresh-0"}
@@ -93,6 +93,8 @@ def test_without_a_token_mails_wait_and_say_what_to_type(sqlite: Database, tmp_p
             oauth.say(TOKEN)
             story.live(hours=2)
             assert [one.status for one in story.deliveries_to(ANA)] == ["sent"]
+            # A mailbox sends as itself and as nobody else.
+            assert any(line.startswith("MAIL FROM:<dana@acme.example>") for line in relay.heard)
         # What took its place is written down for the next start.
         assert "refresh-1" in (tmp_path / "house" / ".nurture" / "secrets").read_text(encoding="utf-8")
         assert "refresh" not in (tmp_path / "house" / "settings.toml").read_text(encoding="utf-8")
