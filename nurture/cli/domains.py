@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.output import emit, say, table
+from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nurture.consent.domains.store import MailDomain
+    from nurture.delivery.resting.rules import Rest
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Domain = Annotated[str, typer.Argument(help="The domain as it stands in the addresses, such as gmial.com.")]
@@ -34,14 +37,19 @@ def list_domains(context: typer.Context, as_json: Json = False) -> None:
     """
     from nurture.consent.domains.store import list_domains as list_all
     from nurture.consent.domains.store import mailbox_of
+    from nurture.delivery.resting.store import list_rests
 
     if context.invoked_subcommand:
         return
     with opened() as house, house.database.reading() as session:
         found = list_all(session)
+        now = house.clock.now()
+        rests = {name: one for name, one in list_rests(session, now).items() if not one.is_free(now)}
     if as_json:
-        emit([_as_document(one, people) for one, people in found])
+        emit([_as_document(one, people, rests) for one, people in found])
         return
+    for name, rest in sorted(rests.items()):
+        warn(f"{name} rests until {rest.until:%Y-%m-%d %H:%M} UTC and then comes back little by little: {rest.reply}")
     table(
         ("domain", "people", "mail", ""),
         [
@@ -54,13 +62,16 @@ def list_domains(context: typer.Context, as_json: Json = False) -> None:
         say(f"{len(found):,} domains in all; --json lists them.")
 
 
-def _as_document(one: "MailDomain", people: int) -> dict[str, Any]:
+def _as_document(one: "MailDomain", people: int, rests: "Mapping[str, Rest]") -> dict[str, Any]:
     from nurture.consent.domains.store import mailbox_of
+    from nurture.delivery.pacing.providers import group_of
+
+    rest = rests.get(group_of(one.domain))
 
     return {
         "domain": one.domain, "people": people, "mail": _word(one), "because": mailbox_of(one).because or one.because,
         "verdict": one.verdict, "spelling": one.spelling or "fine", "meant": one.meant, "asked_at": one.asked_at,
-        "ask_at": one.ask_at,
+        "ask_at": one.ask_at, "rests_until": rest.until if rest else None,
     }  # fmt: skip
 
 

@@ -25,6 +25,9 @@ def examine(house: "App") -> list[Finding]:
         ("identity", _identity),
         ("uncertain mail", _uncertain),
         ("blast guard", _guard),
+        ("resting domains", _resting),
+        ("campaigns", _campaigns),
+        ("complaints", _complaints),
     )
     findings: list[Finding] = []
     for name, check in checks:
@@ -187,3 +190,49 @@ def _guard(house: "App") -> Finding:
     )
     do = " and ".join(f"`nurture allow {campaign} --people N`" for campaign, _ in stopped)
     return Finding("blast guard", False, what, f"if that is meant, type {do}; if not, `nurture pause` and look why")
+
+
+def _resting(house: "App") -> Finding:
+    from nurture.delivery.resting.store import list_rests
+
+    now = house.clock.now()
+    with house.database.reading() as session:
+        rests = [one for one in list_rests(session, now).values() if not one.is_free(now)]
+    if not rests:
+        return Finding("resting domains", True, "none")
+    what = "; ".join(
+        f"{one.name} {'comes back since' if one.is_over(now) else 'rests until'} {one.until:%Y-%m-%d %H:%M} UTC, because "
+        f"it answered {one.reply}"
+        for one in rests
+    )
+    do = "nothing is lost: its mail waits; look at SPF, DKIM and DMARC here, at `nurture complaints`, and send less"
+    return Finding("resting domains", False, what, do)
+
+
+def _campaigns(house: "App") -> Finding:
+    from nurture.delivery.pausing.store import list_paused
+
+    with house.database.reading() as session:
+        paused = list_paused(session)
+    if not paused:
+        return Finding("campaigns", True, "none is paused")
+    what = "; ".join(
+        f"{one.campaign} is paused since {one.paused_at:%Y-%m-%d %H:%M} UTC: {one.because}" for one in paused
+    )
+    return Finding("campaigns", False, what, "type `nurture resume CAMPAIGN`, or `nurture cancel CAMPAIGN`")
+
+
+def _complaints(house: "App") -> Finding:
+    from nurture.delivery.complaints.store import list_rates
+
+    with house.database.reading() as session:
+        rates = list_rates(session, house.clock.now())
+    what = "; ".join(f"{one.provider}: {one.in_words}" for one in rates) or "no campaign mailed anybody within 30 days"
+    if not any(one.is_too_high for one in rates):
+        return Finding("complaints", True, what)
+    return Finding(
+        "complaints",
+        False,
+        what,
+        "receivers block above 0.3 %: mail only those who read, and look at `nurture complaints`",
+    )

@@ -15,6 +15,7 @@ from nurture.cli import (
     booking,
     calendar,
     checking,
+    complaining,
     connecting,
     consenting,
     contacts,
@@ -41,6 +42,7 @@ from nurture.cli import (
     tasks,
     touching,
     trying,
+    warming,
 )
 from nurture.cli.usage import keep_examples_whole, sentence_of
 from nurture.cli.workspace import remember
@@ -108,6 +110,8 @@ for module in (
     running,
     pausing,
     allowing,
+    warming,
+    complaining,
 ):
     module.register(app)
 keep_examples_whole(app)

@@ -58,6 +58,9 @@ def pause(
 
 def resume(
     campaign: Campaign = "",
+    because: Annotated[
+        str, typer.Option(help="Why it may go on, for a campaign that stopped by itself; it is written down.")
+    ] = "",
     here: Annotated[bool, typer.Option("--here", help="This copy of the database is the one that sends.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -72,10 +75,34 @@ def resume(
 
     with opened() as house:
         if campaign:
-            going = actions.go_on(house.database, _named(house, campaign), house.clock.now())
+            name = _named(house, campaign)
+            _say_why(house, name, because)
+            going = actions.go_on(house.database, name, house.clock.now())
             _tell(going, "goes on" if going.was_new else "was not paused", as_json=as_json)
             return
         _resume_all(house, here=here, as_json=as_json)
+
+
+def _say_why(house: "App", campaign: str, because: str) -> None:
+    """Whoever lets a campaign go on that stopped by itself says why, and it is written down."""
+    import getpass
+
+    from nurture.database import audit
+    from nurture.delivery.pausing.store import find_pause
+    from nurture.delivery.waves.actions import BY_ITSELF
+    from nurture.errors import BadInput
+
+    with house.database.writing(durable=True) as session:
+        paused = find_pause(session, campaign)
+        if paused is None or paused.paused_by != BY_ITSELF:
+            return
+        if not because.strip():
+            raise BadInput(
+                f'{campaign} stopped by itself, because {paused.because}; say why it may go on: --because "…".'
+            )
+        audit.log(
+            session, audit.LET_GO_ON, who=getpass.getuser(), at=house.clock.now(), about=campaign, because=because
+        )
 
 
 def _resume_all(house: "App", *, here: bool, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from nurture.database.engine import Session
 
 #: What is logged.
 EXPORTED, IMPORTED, ERASED, LIFTED, SUPPRESSED = "exported", "imported", "erased", "lifted", "suppressed"
-PUBLISHED, CONSENT_TABLE = "published", "consent table"
+PUBLISHED, CONSENT_TABLE, LET_GO_ON = "published", "consent table", "let go on"
 
 
 class AuditEntry(SQLModel, table=True):
