@@ -1,0 +1,109 @@
+"""An envelope that travels ahead is no mail yet: whoever says no before its body is written gets nothing."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nurture.app import App
+from nurture.consent.suppressions.actions import opt_out
+from nurture.database.engine import Database, Session
+from nurture.database.installation import pause
+from nurture.delivery.store import count_by_status
+from nurture.engines.local import run_once
+from nurture.sequences.entries import enroll
+from tests.support.counting import CountingSink, Taken, running_counter
+from tests.support.people import add_contact
+from tests.support.workspaces import open_house, small_workspace
+
+READERS = [f"reader{number}@reader.example" for number in range(8)]
+
+
+@pytest.fixture
+def sink() -> Iterator[CountingSink]:
+    with running_counter() as running:
+        yield running
+
+
+@pytest.fixture(params=["ahead", "one by one"])
+def house(request: pytest.FixtureRequest, sqlite: Database, sink: CountingSink, tmp_path: Path) -> Iterator[App]:
+    """A house with one connection, whose one mail is due to everybody."""
+    sink.can_pipeline = request.param == "ahead"
+    workspace = small_workspace(tmp_path / "workspace")
+    opened = open_house(workspace, sqlite.url, relay_port=sink.port, NURTURE_SMTP__CONNECTIONS="1")
+    opened.publish(opened.read_files(), published_by="a test")
+    with opened.database.writing() as session:
+        for email in READERS:
+            contact = add_contact(session, opened.hasher, email, opened.clock.now())
+            enroll(session, opened.language, "evaluators", contact, because="a test", now=opened.clock.now())
+    yield opened
+    opened.close()
+
+
+def when_the_first_body_is_read(sink: CountingSink, house: App, act: Callable[[Session, str], None]) -> None:
+    """Before the relay answers the first mail, and with the next envelope on its way if there is one."""
+
+    def look(taken: Taken) -> None:
+        if len(sink.taken) == 1:
+            with house.database.writing(durable=True) as session:
+                act(session, taken.rcpt_to)
+
+    sink.on_read = look
+
+
+def test_an_opt_out_reaches_the_very_next_mail_although_its_envelope_is_with_the_relay(
+    house: App, sink: CountingSink
+) -> None:
+    def everybody_else_leaves(session: Session, first: str) -> None:
+        for email in READERS:
+            if email != first:
+                opt_out(session, house.hasher.hash(email), how="page", now=house.clock.now())
+
+    when_the_first_body_is_read(sink, house, everybody_else_leaves)
+    run_once(house.workshop(), house.clock.now())
+    assert len(sink.taken) == 1
+    with house.database.reading() as session:
+        assert count_by_status(session) == {"sent": 1, "refused": 7}
+
+
+def test_a_pause_reaches_the_very_next_mail_although_its_envelope_is_with_the_relay(
+    house: App, sink: CountingSink
+) -> None:
+    def stop(session: Session, first: str) -> None:
+        pause(session, because="a test", now=house.clock.now())
+
+    when_the_first_body_is_read(sink, house, stop)
+    run_once(house.workshop(), house.clock.now())
+    assert len(sink.taken) == 1
+    with house.database.reading() as session:
+        assert count_by_status(session)["sent"] == 1
+
+
+def test_one_who_leaves_costs_the_others_nothing(house: App, sink: CountingSink) -> None:
+    def one_leaves(session: Session, first: str) -> None:
+        gone.append(next(email for email in READERS if email != first))
+        opt_out(session, house.hasher.hash(gone[0]), how="page", now=house.clock.now())
+
+    gone: list[str] = []
+    when_the_first_body_is_read(sink, house, one_leaves)
+    run_once(house.workshop(), house.clock.now())
+    assert sorted(one.rcpt_to for one in sink.taken) == sorted(set(READERS) - set(gone))
+
+
+def test_421_between_two_mails_costs_neither_a_try(house: App, sink: CountingSink) -> None:
+    """STANDARDS 13: the next one goes out over another connection at once."""
+
+    def after_three(stage: str, rcpt_to: str) -> str:
+        return "421 4.7.0 too many mails" if stage == "mail" and said_three(rcpt_to) else ""
+
+    def said_three(rcpt_to: str) -> bool:
+        is_due = len(sink.taken) in {3, 6} and len(sink.taken) not in done
+        done.update({len(sink.taken)} if is_due else ())
+        return is_due
+
+    done: set[int] = set()
+    sink.act = after_three
+    counts = run_once(house.workshop(), house.clock.now()).counts
+    assert (counts["sent"], counts["deferred"]) == (8, 0)
+    assert sorted(one.rcpt_to for one in sink.taken) == READERS
+    assert done == {3, 6}
