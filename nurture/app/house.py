@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from nurture.adapters.dkim_folder import DkimFolder
-from nurture.adapters.smtp import Relay, SmtpMailer
+from nurture.app.carrying import Carrying
 from nurture.app.declaring import borrowed_domains, declared_of, length_of, personal_domains, strained_relays
 from nurture.app.pacing import pacing_of
-from nurture.app.relaying import own_ids_of, relays_of
+from nurture.app.relaying import own_ids_of
 from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
@@ -38,12 +37,11 @@ from nurture.database import audit
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery.actions import Limits
-from nurture.delivery.house import House
 from nurture.delivery.mailed import rules as mailed_rules
 from nurture.delivery.mailed import store as mailed
 from nurture.delivery.notices import ServiceKind
 from nurture.delivery.owners import ask_owners
-from nurture.delivery.rules import MOST_BY_MAIL_ALONE, Boundary
+from nurture.delivery.rules import MOST_BY_MAIL_ALONE
 from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
 from nurture.engines.local import Workshop
@@ -57,7 +55,6 @@ from nurture.newsletters.kind import IssueKind, NewsletterKind
 from nurture.outgoing.calling import Caller, Exchange
 from nurture.outgoing.rules import Outskirts
 from nurture.privacy.retention.rules import Retention
-from nurture.relays.hosts import rewritten_by
 from nurture.scoring.definition import ScoringKind
 from nurture.sequences import facts as sequence_facts
 from nurture.sequences import store as enrollments
@@ -74,7 +71,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class App:
+class App(Carrying):
     """One workspace with its database, clock and keys."""
 
     folder: Path
@@ -99,62 +96,6 @@ class App:
             name: DeclaredField(name, FieldType(one.type), one.label or name, one.headers)
             for name, one in self.settings.fields.items()
         }
-
-    @cached_property
-    def relays(self) -> Sequence[Relay]:
-        """Every relay that mail may go to."""
-        return relays_of(self.settings, self.folder, self.clock.elapsed)
-
-    @cached_property
-    def mailer(self) -> SmtpMailer:
-        """What knows them, who is in reach, and what to do about who is not; one for all senders of this process."""
-        return SmtpMailer(*self.relays, elapsed=self.clock.elapsed)
-
-    @cached_property
-    def house(self) -> House:
-        return House(
-            self.keys,
-            self.settings.web.base_url,
-            self.settings.inbound.domain,
-            self.is_by_mail_alone,
-            return_path_domain=self.return_path_domain,
-            only_as_sender=frozenset(one.name for one in self.settings.relays if one.mail_from == "sender"),
-            signers=self.dkim_folder.signers(rewritten_by(self.relay_hosts)),
-        )
-
-    @property
-    def return_path_domain(self) -> str:
-        """Where mails come back to; empty: to whoever wrote them."""
-        return self.settings.senders.return_path_domain or self.settings.inbound.domain
-
-    @property
-    def relay_hosts(self) -> tuple[str, ...]:
-        """Every relay that mail may go to."""
-        return tuple(one.host for one in self.relays)
-
-    @cached_property
-    def dkim_folder(self) -> DkimFolder:
-        """The keys that sign our mails."""
-        named = self.settings.dkim.folder
-        return DkimFolder(self.folder / named if named else self.folder / STATE_FOLDER / "dkim")
-
-    @cached_property
-    def boundary(self) -> Boundary:
-        return Boundary(
-            # One that is not is enough: mail may have to take another way than it was meant to.
-            relay_is_loopback=all(relay.is_loopback for relay in self.relays),
-            base_url=self.settings.web.base_url,
-            only_to=frozenset(domain.lower() for domain in self.settings.sending.only_to),
-            test_domains=frozenset(domain.lower() for domain in self.settings.senders.test_domains),
-            is_by_mail_alone=self.is_by_mail_alone,
-            inbound_domain=self.settings.inbound.domain,
-            accepts={one.name: frozenset(one.accepts) for one in self.settings.relays if one.accepts},
-        )
-
-    @property
-    def is_by_mail_alone(self) -> bool:
-        """Whether readers leave by mail, because nobody outside can reach a page of ours."""
-        return self.settings.web.way_out == "mailto"
 
     @cached_property
     def settle_after(self) -> timedelta:

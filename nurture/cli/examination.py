@@ -93,7 +93,7 @@ def _relay(house: "App") -> Finding:
 
 
 def _links(house: "App") -> Finding:
-    from nurture.delivery.rules import is_public_https
+    from nurture.delivery.boundary import is_public_https
 
     url = house.settings.web.base_url
     if house.is_by_mail_alone:
@@ -109,7 +109,8 @@ def _links(house: "App") -> Finding:
 
 
 def _way_out_by_mail(house: "App") -> Finding:
-    from nurture.delivery.rules import MOST_BY_MAIL_ALONE, is_public_domain
+    from nurture.delivery.boundary import is_public_domain
+    from nurture.delivery.rules import MOST_BY_MAIL_ALONE
 
     domain = house.settings.inbound.domain
     if is_public_domain(domain):
@@ -155,7 +156,7 @@ def _relay_tls(house: "App") -> list[Finding]:
 def _tracking(house: "App") -> list[Finding]:
     from urllib.parse import urlsplit
 
-    from nurture.delivery.rules import is_public_https
+    from nurture.delivery.boundary import is_public_https
     from nurture.doctor.servers import examine_tracking
 
     url = urlsplit(house.settings.web.base_url)

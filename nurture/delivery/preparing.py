@@ -20,13 +20,13 @@ from nurture.consent.store import EVERY_TOPIC
 from nurture.contacts.store import Operator, list_operators
 from nurture.database.engine import Session
 from nurture.delivery import actions, composing, owners
+from nurture.delivery.boundary import Boundary
 from nurture.delivery.claimed import Claimed, Person
 from nurture.delivery.claiming.store import Line, words_about_recording
 from nurture.delivery.composing import Recipient
 from nurture.delivery.facts import Answered, Plan, Reader, choose_sender
 from nurture.delivery.house import House
 from nurture.delivery.pacing.granting import PaceGrant
-from nurture.delivery.rules import Boundary
 from nurture.delivery.urls import message_id
 from nurture.errors import NurtureError
 from nurture.rendering.compiling import CompiledMail

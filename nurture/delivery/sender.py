@@ -21,6 +21,7 @@ from nurture.clock import Clock
 from nurture.database.engine import Database, Session
 from nurture.delivery import composing, facts
 from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.boundary import Boundary
 from nurture.delivery.commits import SharedCommits
 from nurture.delivery.composing import Composed
 from nurture.delivery.database_thread import DatabaseThread
@@ -29,7 +30,7 @@ from nurture.delivery.mailer import Connection, Envelope, Mailer, RelayDown
 from nurture.delivery.pacing.rules import FREE, Pacing
 from nurture.delivery.preparing import Preparing, Ready
 from nurture.delivery.relayed.rules import OwnIds
-from nurture.delivery.rules import Boundary, Heard, Outcome, Status, Stop
+from nurture.delivery.rules import Heard, Outcome, Status, Stop
 from nurture.delivery.supplying import Supply
 from nurture.delivery.transactions import Transactions
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nurture.consent.rules import ALLOWED, Permission
+from nurture.delivery.boundary import Boundary, is_public_https
 from nurture.delivery.guard.rules import Traffic, room
 from nurture.delivery.headers import by_kind
 from nurture.delivery.rules import (
     ARROWS,
     ASK_WAITS_AT_MOST,
     SETTLED,
-    Boundary,
     Circumstances,
     Heard,
     Kind,
@@ -22,7 +22,6 @@ from nurture.delivery.rules import (
     Status,
     find_stop,
     is_loopback,
-    is_public_https,
     not_counting,
     settle,
 )

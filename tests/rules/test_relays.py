@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from nurture.consent.rules import Basis
-from nurture.delivery.rules import Boundary
+from nurture.delivery.boundary import Boundary
 from nurture.errors import BadInput, NotFound
 from nurture.relays import profiles
 from nurture.relays.profiles import Profile, get_profile, list_profiles, read_profile
