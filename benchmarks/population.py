@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from nurture.consent.domains.store import MailDomain
 from nurture.consent.rules import Basis, ConsentPurpose, Pile
 from nurture.consent.store import Consent

@@ -9,7 +9,6 @@ clock, so that each chunk falls into as many groups as there are time zones. `--
 
 import argparse
 import multiprocessing
-import resource
 import shutil
 import statistics
 import tempfile
@@ -152,8 +151,14 @@ def _queue(workspace: Path, url: str) -> Queued:
     readers = sum(counts.values())
     if counts.get("queued", 0) != population.count_allowed(readers):
         raise SystemExit(f"of {readers:,} readers {population.count_allowed(readers):,} may be mailed, not {counts}")
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    memory = peak_memory()
     return Queued(seconds, processor, readers, counts.get("refused", 0), held, memory)
+
+
+def peak_memory() -> int:
+    """The most memory this process ever had, in MB; what getrusage says includes the process that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
 
 
 def _counts(app: App) -> dict[str, int]:

@@ -149,8 +149,8 @@ def test_readers_come_page_by_page_whoever_of_them_is_meant(database: Database, 
         pages, after = [], 0
         judge = Judge()
         while found := judge.readers(session, "weekly", after, 2, NOW, UNLESS_DISQUALIFIED, NOW):
-            pages.append([(one.contact_id, Verdict(one.verdict)) for one in found])
-            after = found[-1].contact_id
+            pages.append([(one[0], Verdict(one[1])) for one in found])
+            after = found[-1][0]
     assert pages == [
         [(ids[0], Verdict.MAY_BE_MAILED), (ids[1], Verdict.NOT_MEANT)],
         [(ids[4], Verdict.MAY_BE_MAILED), (ids[5], Verdict.MAY_BE_MAILED)],
@@ -202,5 +202,5 @@ def test_somebody_put_on_hold_between_two_chunks_is_held_in_the_second(
         )
         session.flush()
         after = judge.turns(session, ids, ANYBODY, NOW)
-    assert {one.verdict for one in before} == {Verdict.MAY_BE_MAILED}
-    assert [one.verdict for one in after] == [Verdict.MAY_BE_MAILED, Verdict.MEANT, Verdict.MAY_BE_MAILED]
+    assert {one[1] for one in before} == {Verdict.MAY_BE_MAILED}
+    assert [one[1] for one in after] == [Verdict.MAY_BE_MAILED, Verdict.MEANT, Verdict.MAY_BE_MAILED]

@@ -60,55 +60,62 @@ def queue_mail(session: Session, people: Sequence[Judged], mail: Mail, now: date
     some = mail.at((None, None))
     had = store.had_before(session, [one[0] for one in meant], some.campaign, some.mail)
     allowed = [one for one in meant if one[1] == Verdict.MAY_BE_MAILED and one[0] not in had]
-    places: dict[_Place, list[int]] = {}
-    for contact, _, timezone, country in allowed:
-        places.setdefault((timezone, country), []).append(contact)
+    alike = _Alike(mail)
     # Identifiers go by the order of the people, whichever statement makes their rows.
-    delivery_ids = dict(zip([one[0] for one in allowed], new_ids(len(allowed)), strict=True)) if allowed else {}
-    for row, contacts in _alike((mail.row(place), contacts) for place, contacts in places.items()):
-        store.insert_alike(session, row, [(delivery_ids[contact], contact) for contact in contacts])
+    for delivery_id, (contact, _, timezone, country) in zip(
+        new_ids(len(allowed)) if allowed else (), allowed, strict=True
+    ):
+        alike.add((delivery_id, contact), (timezone, country))
+    for row, pairs in alike.groups:
+        store.insert_alike(session, row, pairs)
     if len(allowed) == len(meant):
         return []
     rest = [one for one in meant if one[1] != Verdict.MAY_BE_MAILED or one[0] in had]
     return _refuse(session, rest, had, mail, now)
 
 
-def _alike(
-    found: Iterable[tuple[tuple[str, dict[str, Any]], list[int]]],
-) -> Iterable[tuple[dict[str, Any], list[int]]]:
-    """Contacts whose rows are the same in all but whom they are for, together."""
-    alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
-    for (same, row), contacts in found:
-        alike.setdefault(same, (row, []))[1].extend(contacts)
-    return alike.values()
+class _Alike:
+    """People in their order, together with those whose rows are the same in all but whom they are for."""
+
+    def __init__(self, mail: Mail) -> None:
+        self._mail = mail
+        self._by_row: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {}
+        self._lists: dict[tuple[_Place, _Reasons], list[tuple[int, int]]] = {}
+
+    def add(self, pair: tuple[int, int], place: _Place, reasons: _Reasons = ()) -> None:
+        found = self._lists.get((place, reasons))
+        if found is None:
+            same, row = self._mail.row(place, reasons)
+            found = self._lists[place, reasons] = self._by_row.setdefault(same, (row, []))[1]
+        found.append(pair)
+
+    @property
+    def groups(self) -> Iterable[tuple[dict[str, Any], list[tuple[int, int]]]]:
+        return self._by_row.values()
 
 
 def _refuse(session: Session, people: Sequence[Judged], had: Collection[int], mail: Mail, now: datetime) -> list[int]:
     """The same for those who may not simply be mailed; who of them was refused."""
-    suppressed = store.suppressions_of_contacts(
-        session, [one.contact_id for one in people if one.contact_id not in had]
-    )
-    groups: dict[tuple[_Place, _Reasons], list[int]] = {}
-    others = []
-    for one in people:
-        if one.contact_id in suppressed:
-            reasons = tuple(sorted(suppressed[one.contact_id].items()))
-            groups.setdefault(((one.timezone, one.country), reasons), []).append(one.contact_id)
+    suppressed = store.suppressions_of_contacts(session, [one[0] for one in people if one[0] not in had])
+    alike, others = _Alike(mail), []
+    for delivery_id, one in zip(new_ids(len(people)), people, strict=True):
+        contact, _, timezone, country = one
+        if contact in suppressed:
+            alike.add((delivery_id, contact), (timezone, country), tuple(sorted(suppressed[contact].items())))
         else:
             others.append(one)
     refused = []
-    for row, contacts in _alike((mail.row(*alike), contacts) for alike, contacts in groups.items()):
-        pairs = zip(new_ids(len(contacts)), contacts, strict=True)
+    for row, pairs in alike.groups:
         refused += store.insert_alike_and_say(session, row, pairs)
     return refused + (_queue_one_by_one(session, others, mail, now) if others else [])
 
 
 def _queue_one_by_one(session: Session, people: Sequence[Judged], mail: Mail, now: datetime) -> list[int]:
     """The same for those of whom the whole rule has to be asked."""
-    domains = store.domains_of_contacts(session, [one.contact_id for one in people])
+    domains = store.domains_of_contacts(session, [one[0] for one in people])
     intentions = []
-    for contact, _, *place in people:
-        one = mail.at((place[0], place[1]))
+    for contact, _, timezone, country in people:
+        one = mail.at((timezone, country))
         intentions.append(replace(one, key=f"{one.key}{contact}", contact_id=contact, domain=domains[contact]))
     became = queue_deliveries(session, intentions, now)
     return [one.contact_id for one in intentions if one.contact_id and became.get(one.key) is Status.REFUSED]

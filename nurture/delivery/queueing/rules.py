@@ -1,7 +1,7 @@
 """What is known of somebody one of many mails is for, before it is queued."""
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TypeAlias
 
 
 class Verdict(IntEnum):
@@ -12,10 +12,6 @@ class Verdict(IntEnum):
     MAY_BE_MAILED = 2
 
 
-class Judged(NamedTuple):
-    """One contact, and where they live as far as their mail's hour goes by it."""
-
-    contact_id: int
-    verdict: int
-    timezone: str | None
-    country: str | None
+#: A contact, the verdict, and where they live as far as their mail's hour goes by it: time zone, country. There are so many
+#: of these that they are plain tuples, as the database hands them over.
+Judged: TypeAlias = tuple[int, int, str | None, str | None]

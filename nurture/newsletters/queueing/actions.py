@@ -58,7 +58,7 @@ def queue_issue(
             session, slot.newsletter, slot.queued_to, stint.chunk.rows, slot.slot_at, meant, now
         )
         if readers:
-            slot.queued_to = readers[-1].contact_id
+            slot.queued_to = readers[-1][0]
             mail = stint.mail(meant, partial(_issue, newsletter, slot, content), now)
             refused = queue_mail(session, readers, mail, now)
             if refused:
@@ -85,7 +85,7 @@ def queue_announcement(
                 lambda: may_have_it() & ~store.has_had_announcement(newsletter.name),
             )
             people = stint.judge.turns(session, turns, meant, now)
-            theirs = [one.contact_id for one in people if one.verdict != Verdict.NOT_MEANT]
+            theirs = [one[0] for one in people if one[1] != Verdict.NOT_MEANT]
             store.leave_line(session, newsletter.name, sorted(set(turns) - set(theirs)))
             store.take_turns(session, newsletter.name, theirs, now.date())
             queue_mail(session, people, stint.mail(meant, partial(_announcement, newsletter, now), now), now)

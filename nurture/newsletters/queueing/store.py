@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,7 +56,8 @@ class Judge:
             return question.join(page, page.c.contact_id == col(Contact.id))
 
         question = self._question(session, ("readers", newsletter, slot_at), ask, meant, now)
-        return sorted(map(Judged._make, question.run(session, after=after, most=limit).all()))
+        found: Sequence[Any] = question.run(session, after=after, most=limit).all()
+        return sorted(found, key=itemgetter(0))
 
     def turns(self, session: Session, ids: Sequence[int], meant: Meant, now: datetime) -> list[Judged]:
         """These contacts, in this order."""
@@ -63,10 +65,9 @@ class Judge:
         def ask(question: sa.Select[Any], *, is_sqlite: bool) -> Any:
             return question.where(is_among(col(Contact.id), "ids", is_sqlite=is_sqlite))
 
-        found = {
-            row[0]: row for row in self._question(session, ("turns",), ask, meant, now).run(session, ids=list(ids))
-        }
-        return [Judged._make(found[one]) for one in ids if one in found]
+        rows: Sequence[Any] = self._question(session, ("turns",), ask, meant, now).run(session, ids=list(ids)).all()
+        found = {row[0]: row for row in rows}
+        return [found[one] for one in ids if one in found]
 
     def _question(
         self, session: Session, about: tuple[object, ...], ask: Callable[..., Any], meant: Meant, now: datetime
