@@ -64,13 +64,16 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
 
     def prepare(self, text: str) -> jinja2.Template:
         """Compile a text whose rules were checked."""
-        return jinja2.Template.from_code(self, self.compile(self.read(text)), dict(self.globals))
+        return self.prepare_tree(self.parse(text))
 
-    def read(self, text: str) -> nodes.Template:
-        """The tree of a text whose rules were checked, its loops and joins put on the budget."""
-        tree = self.parse(text)
+    def prepare_tree(self, tree: nodes.Template) -> jinja2.Template:
+        """Compile a tree; loops and joins are put on the budget first."""
+        self.bound(tree)
+        return jinja2.Template.from_code(self, self.compile(tree), dict(self.globals))
+
+    def bound(self, tree: nodes.Template) -> None:
+        """Put every loop of a tree on the render's budget, and every `~` under the limit for a value."""
         _bound(tree, self)
-        return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if type(obj) is Fields:
@@ -155,8 +158,6 @@ def run(template: jinja2.Template, names: Mapping[str, Any]) -> str:
 
 
 def _bound(tree: nodes.Template, environment: jinja2.Environment) -> None:
-    """Put every loop on the render's budget, and every `~` under the limit for a value."""
-
     def filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Expr:
         made = nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
         made.set_environment(environment)

@@ -25,6 +25,7 @@ from nurture.rendering.bounds import Fields
 from nurture.rendering.environment import MailEnvironment, html_environment, text_environment
 from nurture.rendering.message import quoted_printable
 from nurture.rendering.quoting import NotAhead, fixed
+from nurture.rendering.reducing import reduce
 from nurture.rendering.rules import ROOTS
 from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Begun, Kept, Place, Tidied, Whole
 
@@ -60,6 +61,7 @@ class Residual:
     is_bare: bool  # nothing is left to Jinja
     has_addresses: bool  # it asks for the address of a link, not only for how it is written
     constant: str | None  # all of it, where nothing is left to do
+    spent: int  # what was worked out ahead would have cost each reader
     fixed: int  # characters that are written ahead
     expressions: int  # places where something of the reader's is printed
     regions: tuple[Region, ...]
@@ -91,7 +93,10 @@ LINE = Manner(text_environment, Whole(), str, str, _IN_SUBJECT, _IN_SUBJECT)
 def compile_part(text: str, manner: Manner) -> Residual:
     """The program for a part whose rules were checked; raises NotAhead where only the plain path will do."""
     environment = manner.environment()
-    tree = environment.read(text)
+    tree = environment.parse(text)
+    spent = reduce(tree, environment)
+    tree.set_environment(environment)
+    environment.bound(tree)
     plan = _Plan(manner)
     plan.run(tree)
     _Names().visit(tree)
@@ -115,6 +120,7 @@ def compile_part(text: str, manner: Manner) -> Residual:
         not re.search(r"\b(context|resolve)\b", source.partition(_BEGIN)[2].partition("\nblocks = ")[0]),
         "address(" in source.partition(_BEGIN)[2],
         plan.constant(tree),
+        spent,
         plan.fixed,
         plan.expressions,
         tuple(plan.regions),

@@ -34,6 +34,11 @@ class _Parts:
     plain: Residual
     page: Residual
 
+    @property
+    def spent(self) -> int:
+        """What was worked out ahead would have cost the dearest part."""
+        return max(self.subject.spent, self.preheader.spent, self.plain.spent, self.page.spent)
+
 
 class _Reader:
     """What the programs of one mail share while it is written."""
@@ -70,6 +75,7 @@ class WireMail:
             self.why_plain = str(reason) or "its white space depends on what a reader's values are"
         except (jinja2.TemplateError, SyntaxError, RecursionError, MemoryError) as error:
             self.why_plain = f"it cannot be compiled: {error}"
+        self._spent = self._parts.spent if self._parts else 0
         self._is_dynamic = any(link.is_dynamic for link in mail.links)
         self._before_plain = opening("plain", self.boundary)
         self._before_page = "\r\n" + opening("html", self.boundary)
@@ -147,7 +153,7 @@ class WireMail:
 
     def _check(self, size: int, pieces: int, budgets: list[Budget]) -> None:
         """Leave to the plain path what might have been too much for it: values read directly are not charged for."""
-        uncharged = 2 * (pieces * CALL + size)
+        uncharged = 2 * (pieces * CALL + size) + self._spent
         if size > MAX_OUTPUT // 2 or min([budget.left for budget in budgets], default=BUDGET) < min(uncharged, BUDGET):
             raise NotAhead
 
