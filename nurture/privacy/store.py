@@ -16,6 +16,7 @@ import nurture.consent.silence.store
 import nurture.consent.store
 import nurture.contacts.history.store
 import nurture.contacts.newcomers.store
+import nurture.delivery.outcomes.store
 import nurture.delivery.relayed.store
 import nurture.delivery.remembered.store
 import nurture.forms.store
