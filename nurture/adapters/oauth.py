@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urlsplit
 from nurture import __version__
 from nurture.delivery.mailer import RelayDown
 from nurture.delivery.rules import is_loopback
+from nurture.errors import NurtureError
 from nurture.relays.oauth import (
     Client,
     ConsentRevoked,
@@ -174,9 +175,9 @@ class TokenSource:
             self.refresh_token = token.refresh_token
             try:
                 self.keep(token.refresh_token)
-            except OSError as error:
+            except (OSError, NurtureError) as error:
                 # The old one is good for a while, and this process has the new one.
-                log.warning("the new refresh token could not be written: %s", error.strerror)
+                log.warning("the new refresh token could not be written: %s", error)
         return token
 
 

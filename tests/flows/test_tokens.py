@@ -1,5 +1,7 @@
 """Tokens for a relay, from a provider over real HTTP: got by a code or a page, renewed in time, gone when consent is."""
 
+import asyncio
+import base64
 import os
 import threading
 import urllib.request
@@ -9,10 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from nurture.adapters.oauth import Landing, Provider, TokenSource, wait_for_consent
+from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.delivery.mailer import RelayDown
 from nurture.relays.oauth import Client, SignInFailed, Token
 from tests.support.providers import CODE, PENDING, REVOKED, TOKEN, TokenProvider, running_provider
 from tests.support.receivers import running_receiver
+from tests.support.scripts import scripted
 
 
 @pytest.fixture
@@ -159,6 +163,40 @@ def test_a_token_the_relay_did_not_take_is_forgotten(oauth: TokenProvider) -> No
     source()
     source.forget()
     assert source() == "access-2"
+
+
+def test_a_token_that_cannot_be_written_down_is_used_all_the_same(
+    oauth: TokenProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    oauth.say(TOKEN)
+    source = TokenSource(_provider(oauth), "refresh-0", Time().elapsed, full, "nurture connect own")
+    assert source() == "access-1"
+    assert "could not be written: [Errno 28] No space left on device" in caplog.text
+    assert "refresh-1" not in caplog.text
+
+
+def test_a_relay_that_does_not_take_a_token_is_shown_a_new_one(oauth: TokenProvider) -> None:
+    """Whoever changes a password ends tokens before their time."""
+    oauth.say(TOKEN, (200, {"access_token": "access-2"}))
+    source = _source(oauth, Time(), [])
+
+    async def sign_in_twice() -> list[str]:
+        async with scripted({"EHLO": "250-relay\n250 AUTH XOAUTH2", "AUTH": ["535 5.7.3 no", "235 welcome"]}) as relay:
+            mailer = SmtpMailer(
+                Relay(
+                    "127.0.0.1", relay.port, username="dana", auth="xoauth2", token=source, forget_token=source.forget
+                )
+            )
+            with pytest.raises(RelayDown, match="signing in as dana failed: 535 5.7.3 no"):
+                await mailer.connect()
+            await (await mailer.connect()).close()
+            return [base64.b64decode(line.split()[2]).decode() for line in relay.heard if line.startswith("AUTH")]
+
+    shown = asyncio.run(sign_in_twice())
+    assert shown == ["user=dana\1auth=Bearer access-1\1\1", "user=dana\1auth=Bearer access-2\1\1"]
 
 
 def test_consent_that_was_taken_back_says_what_to_type_and_lets_mails_wait(oauth: TokenProvider) -> None:
