@@ -226,7 +226,7 @@ class Sender:
             one = self._supply.take(relay) if at_once else await self._supply.next(relay)
             if one is None or self.is_stopping:
                 return None
-            if one.pace.leaves and self._clock.elapsed() > one.pace.good_until:
+            if one.pace.unused and self._clock.elapsed() > one.pace.good_until:
                 # It has waited for so long that its place is given to others; it is claimed again.
                 await self._thread.run(lambda late=one: self._transactions.let_go(late))  # type: ignore[misc]  # typed by `run`
                 continue

@@ -19,7 +19,7 @@ from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.mailed.store import Interest
 from nurture.delivery.outcomes.store import put_back_unsaid
 from nurture.delivery.pacing import actions as pacing
-from nurture.delivery.pacing.granting import PaceGrant
+from nurture.delivery.pacing.granting import Memory, PaceGrant
 from nurture.delivery.pacing.rules import Pacing
 from nurture.delivery.preparing import Preparing, Ready
 from nurture.delivery.relayed.rules import OwnIds
@@ -61,6 +61,7 @@ class Transactions:
         self._granted: Granted | None = None
         self._paced: list[PaceGrant] = []  # of claims whose mails are in hand
         self._spare = PaceGrant()  # of mails that did not leave after all
+        self._memory = Memory()
         self.has_claimed = False
 
     def claim(self, at: datetime | None, only: Sequence[int] | None) -> Claim:
@@ -87,6 +88,7 @@ class Transactions:
             )
         # Only what was committed counts, and may be given back.
         self._limits, self._granted = limits, granted
+        paced.take_effect(self._memory)
         self._paced = [one for one in self._paced if one.unused] + [paced]
         for one in ready:
             one.pace, one.fresh_facts = paced, ""
@@ -102,6 +104,7 @@ class Transactions:
             self._clock.elapsed(),
             pacing=self._pacing,
             relay_of=lambda row: relays[row.id],
+            memory=self._memory,
         )
 
     def _look_for_issues(self, session: Session, ready: Sequence[Ready], now: datetime) -> None:
@@ -139,7 +142,7 @@ class Transactions:
             hashes = {one.delivery.id: one.recipient.address_hash for one in begun}
             remembered.note_intents(session, [one.delivery for one in begun], hashes, now)
             remembered.note_outcomes(session, [(one.delivery, one.outcome) for one in ended], now)
-            pacing.note(session, ended, now)
+            pacing.note(session, ended, now, self._memory)
             if self._own_ids:
                 found = [(self._own_ids.read(one.outcome), one.delivery.id) for one in ended]
                 note_ids(session, [(relay_id, delivery) for relay_id, delivery in found if relay_id is not None])
@@ -179,6 +182,7 @@ class Transactions:
             give_back(session, self._worker, self._granted)
             for one in (*self._paced, self._spare):
                 pacing.give_back(session, one)
+            pacing.close(session, self._memory)
         self._granted, self._paced = None, []
         self.has_claimed = False
 

@@ -1,4 +1,4 @@
-"""What a worker was granted of the limits for one claim; afterwards everything is arithmetic in its own memory.
+"""What a worker was granted of the limits: for the mails of one claim, and in stock for the claims that follow.
 
 The sender asks `leaves_at` for each mail right before it asks for its permission, and says `use` once it has begun. What
 was granted and not used is given back. A mail that is not to leave now is not in the claim any more: `grant` has held it
@@ -11,15 +11,37 @@ from datetime import datetime
 from typing import NamedTuple
 
 from nurture.delivery.claimed import Row
-from nurture.delivery.pacing.rules import LATE, Span, Wait
+from nurture.delivery.pacing.rules import LATE, LEASE, Span, Wait
 
 
 class Place(NamedTuple):
-    """Where one mail was counted: in a bucket of a lane, or in the wave of a campaign that began then."""
+    """Where mails were counted: in a bucket of a lane, or in the wave of a campaign that began then."""
 
     lane: str
     span: Span | None  # None: a wave
     begins_at: datetime
+
+
+@dataclass(slots=True)
+class Lease:
+    """Places of one lane that were counted together; `left` of them nobody has yet."""
+
+    places: tuple[Place, ...]
+    left: int
+    taken_at: datetime
+    good_until: float  # an `elapsed()` second
+
+    def is_good(self, now: datetime, elapsed: float) -> bool:
+        return elapsed <= self.good_until and self.taken_at <= now <= self.taken_at + LEASE
+
+
+@dataclass
+class Memory:
+    """What one sender remembers from claim to claim, so that most of them ask the database for little."""
+
+    leases: dict[str, Lease] = field(default_factory=dict)
+    looked_at: dict[str, datetime] = field(default_factory=dict)  # campaigns
+    knows_no_rest_until: tuple[datetime, float] | None = None  # when it asked, and an `elapsed()` second
 
 
 @dataclass
@@ -33,7 +55,8 @@ class PaceGrant:
     good_until: float = float("inf")
     kept: Mapping[int, Wait | None] = field(default_factory=dict)
     leaves: Mapping[int, float] = field(default_factory=dict)
-    unused: dict[int, tuple[Place, ...]] = field(default_factory=dict)
+    unused: dict[int, tuple[Lease, ...]] = field(default_factory=dict)
+    fresh: Mapping[str, Lease] = field(default_factory=dict)
 
     def leaves_at(self, claimed: Row) -> float:
         """The `elapsed()` second at which it may leave; 0: at once."""
@@ -42,6 +65,10 @@ class PaceGrant:
     def use(self, claimed: Row) -> None:
         """It has begun to leave: its places are used up."""
         self.unused.pop(claimed.id, None)
+
+    def take_effect(self, memory: Memory) -> None:
+        """The transaction of the claim was committed: what was counted in it may be given out."""
+        memory.leases.update(self.fresh)
 
 
 def good_until(elapsed: float) -> float:

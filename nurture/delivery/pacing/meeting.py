@@ -8,12 +8,12 @@ from nurture.consent.rules import Purpose
 from nurture.consent.silence.rules import turn_of
 from nurture.database.engine import Session
 from nurture.delivery.claimed import Row
-from nurture.delivery.pacing.granting import Place
+from nurture.delivery.pacing.granting import Memory, Place
 from nurture.delivery.pacing.rules import Lane, Limit, Road, Wait
 from nurture.delivery.rules import HeldBecause
 from nurture.delivery.waves import store
 from nurture.delivery.waves.actions import look_at_all
-from nurture.delivery.waves.rules import Wave, place_of
+from nurture.delivery.waves.rules import LOOK_EVERY, Wave, place_of
 
 #: Whose mails line up before the first wave, so that those go first who were most recently in touch. A newsletter's
 #: announcement has a line of its own, and its issues go to whoever had that.
@@ -57,14 +57,17 @@ class Meeting:
         store.save(session, [one for name, one in self.waves.items() if one != self.as_read[name]])
 
 
-def meet(session: Session, claimed: Sequence[Row], first: int, now: datetime) -> Meeting:
+def meet(session: Session, claimed: Sequence[Row], first: int, now: datetime, memory: Memory | None) -> Meeting:
     """Look at the campaigns of a claim, and find the first mails in it; `first` 0: nobody waits for a wave."""
     mails = [one for one in claimed if one.purpose == Purpose.CAMPAIGN]
-    if not mails:
-        return Meeting()
-    as_read = store.lock_waves(session, sorted({one.campaign for one in mails}))
-    meeting = Meeting(look_at_all(session, as_read.values(), now), as_read=as_read)
     fresh = _first_mails(session, mails) if first else []
+    wanted = {one.campaign for one in fresh} | _not_looked_at({one.campaign for one in mails}, memory, now)
+    if not wanted:
+        return Meeting()
+    as_read = store.lock_waves(session, sorted(wanted))
+    meeting = Meeting(look_at_all(session, as_read.values(), now), as_read=as_read)
+    if memory is not None:
+        memory.looked_at.update(dict.fromkeys(wanted, now))
     if not fresh:
         meeting.keep(session)
         return meeting
@@ -73,6 +76,12 @@ def meet(session: Session, claimed: Sequence[Row], first: int, now: datetime) ->
         meeting.turns[one.id] = turn_of(signs.get(one.contact_id or 0), now.date())
         _find_place(session, meeting, one, first, now)
     return meeting
+
+
+def _not_looked_at(campaigns: set[str], memory: Memory | None, now: datetime) -> set[str]:
+    """Those of these campaigns at which this sender did not look within a minute."""
+    known = memory.looked_at if memory is not None else {}
+    return {one for one in campaigns if one not in known or not known[one] <= now < known[one] + LOOK_EVERY}
 
 
 def _first_mails(session: Session, mails: Sequence[Row]) -> list[Row]:

@@ -4,7 +4,7 @@ A *lane* is what some mails share and what takes only so many of them: the house
 one domain gets. A mail travels in all its lanes at once and leaves when each of them has room.
 
 - Within any hour and any 24 hours no more is granted than a lane's limit, however many workers ask: they count in the
-  database before anything leaves. What is granted leaves within `LATE`, or is given back.
+  database before anything leaves, a little in advance. What is granted leaves within `LEASE` and `LATE`, or is given back.
 - Within a second mails keep their distance; no burst makes up for idle time.
 - A mail that would wait longer than `MOMENT` for a lane of its own is held, so that others pass it. In a lane that every
   mail takes nobody passes anybody: there it goes back into the queue.
@@ -20,12 +20,15 @@ from typing import Any, NamedTuple
 
 from nurture.delivery.pacing.providers import group_of
 from nurture.delivery.pacing.warming import NO_PLAN, WarmUp
+from nurture.delivery.pacing.warming import lanes_of as warm_lanes_of
 from nurture.delivery.rules import HeldBecause
 
 #: So many seconds a mail waits in the worker's hands; what takes longer is held.
 MOMENT = 2.0
-#: So long after it was granted a mail may still begin to leave.
-LATE = timedelta(minutes=2)
+#: So long a worker may give out places that it counted beforehand.
+LEASE = timedelta(minutes=1)
+#: So long after it was given a place a mail may still begin to leave.
+LATE = timedelta(minutes=1)
 #: Nobody is held for longer without being looked at again.
 _LOOK_AGAIN_AFTER = timedelta(days=1)
 
@@ -69,6 +72,11 @@ class Limit:
 
     def most_in(self, span: Span) -> int:
         return {Span.HOUR: self.per_hour, Span.DAY: self.per_day}.get(span, 0)
+
+    @property
+    def most(self) -> int:
+        """The lower of what an hour and a day take; 0: neither is limited."""
+        return min((most for most in (self.per_hour, self.per_day) if most), default=0)
 
     @property
     def is_any(self) -> bool:
@@ -139,10 +147,12 @@ class Pacing:
             if to is not None and sent_by is not None:
                 place = " ".join(word for word in (rule.name, to, sent_by) if word)
                 lanes.append(Lane(f"limit:{place}", rule.limit, f"limit {place}"))
-        return lanes
+        warm_up = warm_lanes_of(self.warm_up, sender.rpartition("@")[2], domain)
+        return [*lanes, *(Lane(key, _NO_LIMIT, key.removeprefix("warm-up:")) for key in warm_up)]
 
 
 _MOST_KNOWN = 50_000
+_NO_LIMIT = Limit()
 
 
 def _place(meant: frozenset[str], names: Sequence[str], group: str, named: frozenset[str]) -> str | None:
@@ -166,12 +176,12 @@ def bucket(span: Span, at: datetime) -> datetime:
 
 def counted_after(span: Span, now: datetime) -> datetime:
     """Buckets that begin after this instant still count: something of them may have left within the span."""
-    return now - _LENGTHS[span] - LATE - _STEPS[span]
+    return now - _LENGTHS[span] - LEASE - LATE - _STEPS[span]
 
 
 def free_at(span: Span, begins_at: datetime) -> datetime:
     """When a bucket stops counting."""
-    return begins_at + _LENGTHS[span] + LATE + _STEPS[span]
+    return begins_at + _LENGTHS[span] + LEASE + LATE + _STEPS[span]
 
 
 class Wait(NamedTuple):
@@ -195,6 +205,7 @@ class Road:
     is_for_all: bool = False  # what people asked for waits here too
     is_doubling: bool = False  # it comes back little by little: twice as many in each minute
     because: str = ""
+    is_counted: bool = True  # what it takes is counted now; else it was before
     taken: int = 0
     has_moved: bool = False
 

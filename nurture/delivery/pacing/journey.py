@@ -1,0 +1,140 @@
+"""The lanes that the mails of one claim take: which are known to have room, and which the database is asked about."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from nurture.database.engine import Session
+from nurture.delivery.claimed import Row
+from nurture.delivery.pacing import store
+from nurture.delivery.pacing.granting import Lease, Memory, Place
+from nurture.delivery.pacing.providers import group_of
+from nurture.delivery.pacing.rules import LEASE, Lane, Limit, Pacing, Road, Span, bucket
+from nurture.delivery.resting import store as rests
+from nurture.delivery.resting.rules import Rest
+
+_NO_LIMIT = Limit()
+_SPANS = (Span.HOUR, Span.DAY)
+
+
+class Journey:
+    """One claim on its way through the lanes.
+
+    A lane that only counts hours and days, and of which enough is in stock, is open: nobody is asked. The others become
+    roads. What is taken of them is counted, and more is put in stock if there is room.
+    """
+
+    def __init__(
+        self, pacing: Pacing, resting: Mapping[str, Rest], now: datetime, elapsed: float, memory: Memory | None
+    ) -> None:
+        self._pacing = pacing
+        self._resting = resting
+        self._now = now
+        self._elapsed = elapsed
+        self._memory = memory
+        self._needs: dict[str, int] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._roads: dict[str, Road] = {}
+        self._leases: dict[str, Lease] = {}
+        self._roads_of: dict[int, tuple[Road, ...]] = {}
+        self._leases_of: dict[int, tuple[Lease, ...]] = {}
+
+    def lanes_for(self, one: Row, relay: str) -> tuple[Lane, ...]:
+        """The lanes of a mail; they count that somebody needs them."""
+        lanes = self._pacing.lanes_of(self._pacing.address_of(one.sender, one.facts), one.domain, relay)
+        if self._resting and (name := group_of(one.domain)) in self._resting:
+            lanes = (Lane(f"rest:{name}", _NO_LIMIT, name), *lanes)
+        needs = self._needs
+        for lane in lanes:
+            key = lane.key
+            if key in needs:
+                needs[key] += 1
+            else:
+                needs[key] = 1
+                self._lanes[key] = lane
+        return lanes
+
+    def find_roads(self) -> dict[str, Road]:
+        """Tell the open lanes from those that have to be asked about."""
+        stock = self._memory.leases if self._memory is not None else {}
+        for key, need in self._needs.items():
+            lane, lease = self._lanes[key], stock.get(key)
+            is_enough = lease is not None and lease.left >= need and lease.is_good(self._now, self._elapsed)
+            if is_enough and lease is not None:
+                self._leases[key] = lease
+            if not is_enough or lane.limit.per_second or lane.limit.at_once:
+                road = self._roads[key] = Road(lane, self._now)
+                road.is_counted = not is_enough
+        return self._roads
+
+    def roads_of(self, lanes: tuple[Lane, ...]) -> tuple[Road, ...]:
+        """The roads among these lanes, which the caller keeps: mails with the same lanes share them."""
+        found = self._roads_of.get(id(lanes))
+        if found is None:
+            roads = self._roads
+            found = self._roads_of[id(lanes)] = tuple(roads[lane.key] for lane in lanes if lane.key in roads)
+        return found
+
+    def leases_of(self, lanes: tuple[Lane, ...]) -> tuple[Lease, ...]:
+        """Where a mail of these lanes is counted."""
+        found = self._leases_of.get(id(lanes))
+        if found is None:
+            leases = self._leases
+            found = self._leases_of[id(lanes)] = tuple(leases[lane.key] for lane in lanes if lane.key in leases)
+        return found
+
+    def take(self, session: Session) -> dict[str, Lease]:
+        """Write down what was taken, before anything leaves; what was counted now, by lane."""
+        fresh: dict[str, Lease] = {}
+        counts: dict[tuple[str, Span, datetime], int] = {}
+        for key, road in self._roads.items():
+            places = self._places(road.lane) if road.is_counted else ()
+            if not places or not road.taken:
+                continue
+            lease = Lease(
+                places,
+                road.taken + self._more(road),
+                self._now,
+                self._elapsed + LEASE.total_seconds(),
+            )
+            fresh[key] = self._leases[key] = lease
+            counts.update({(place.lane, place.span, place.begins_at): lease.left for place in places if place.span})
+            self._return_rest(key, counts)
+        store.add(session, counts)
+        store.move_lanes(
+            session,
+            [
+                (key, bool(road.lane.limit.per_second), road.next_in, road.waits_to)
+                for key, road in sorted(self._roads.items())
+                if road.has_moved
+            ],
+        )
+        for name, rest in self._resting.items():
+            back = self._roads.get(f"rest:{name}")
+            if back is not None and back.taken:
+                rests.save(session, rest.after(back.taken, self._now))
+        return fresh
+
+    def _places(self, lane: Lane) -> tuple[Place, ...]:
+        spans = [span for span in _SPANS if lane.limit.most_in(span)]
+        if lane.key.startswith("warm-up:"):
+            spans.append(Span.DATE)
+        return tuple(Place(lane.key, span, bucket(span, self._now)) for span in spans)
+
+    def _more(self, road: Road) -> int:
+        """How many places beyond those of this claim are put in stock: few enough that others find some."""
+        limit = road.lane.limit
+        if self._memory is None or not limit.most:
+            return 0
+        return int(max(0, min(limit.most // _PARTS, _MOST_IN_STOCK, road.room)))
+
+    def _return_rest(self, key: str, counts: dict[tuple[str, Span, datetime], int]) -> None:
+        """What is left of the lease before goes back."""
+        old = self._memory.leases.pop(key, None) if self._memory is not None else None
+        for place in old.places if old is not None and old.left > 0 else ():
+            if place.span is not None and old is not None:
+                where = (place.lane, place.span, place.begins_at)
+                counts[where] = counts.get(where, 0) - old.left
+
+
+_PARTS = 50
+_MOST_IN_STOCK = 5000
