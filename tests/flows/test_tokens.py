@@ -190,7 +190,7 @@ def test_a_relay_that_does_not_take_a_token_is_shown_a_new_one(oauth: TokenProvi
                     "127.0.0.1", relay.port, username="dana", auth="xoauth2", token=source, forget_token=source.forget
                 )
             )
-            with pytest.raises(RelayDown, match="signing in as dana failed: 535 5.7.3 no"):
+            with pytest.raises(RelayDown, match=r"signing in as dana failed: 535 5\.7\.3 no"):
                 await mailer.connect()
             await (await mailer.connect()).close()
             return [base64.b64decode(line.split()[2]).decode() for line in relay.heard if line.startswith("AUTH")]

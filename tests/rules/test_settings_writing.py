@@ -10,6 +10,7 @@ import pytest
 from nurture.errors import BadSettings
 from nurture.settings import read_settings
 from nurture.settings.writing import Wanted, read_with, renew_secret, write
+from nurture.toml.editing import Value
 
 SETTINGS = '# Ours.\n[web]\nhost = "127.0.0.1" # here\n'
 WANTED = Wanted(
@@ -50,7 +51,8 @@ def test_both_files_are_written_and_say_what_was_wanted(workspace: Path) -> None
 
 def test_what_could_not_be_read_again_is_not_written(workspace: Path) -> None:
     before = {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
-    for wrong in ({"host": "mail.acme.example", "port": 70_000}, {"port": 25}):
+    impossible: list[dict[str, Value]] = [{"host": "mail.acme.example", "port": 70_000}, {"port": 25}]
+    for wrong in impossible:
         with pytest.raises(BadSettings, match="relays"):
             write(workspace, Wanted(relay="own", of_relay=wrong, secrets={("relays", "own", "password"): "hush"}))
     assert before == {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
