@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from nurture.delivery.pacing.providers import group_of
@@ -127,12 +128,18 @@ class Pacing:
 
     def lanes_of(self, sender: str, domain: str, relay: str) -> tuple[Lane, ...]:
         """The lanes of a mail from this address to this domain over this relay."""
-        lanes = self._known.get((sender, domain, relay))
+        key = (sender, domain, relay) if self._tells_domains else ("", "", relay)
+        lanes = self._known.get(key)
         if lanes is None:
             if len(self._known) > _MOST_KNOWN:
                 self._known.clear()
-            lanes = self._known[sender, domain, relay] = tuple(self._find(sender.lower(), domain.lower(), relay))
+            lanes = self._known[key] = tuple(self._find(sender.lower(), domain.lower(), relay))
         return lanes
+
+    @cached_property
+    def _tells_domains(self) -> bool:
+        """Whether the lanes of a mail depend on who writes it to whom."""
+        return bool(self.rules or self.warm_up.senders)
 
     def _find(self, sender: str, domain: str, relay: str) -> list[Lane]:
         lanes = [Lane("house", self.house, "sending.per_second", is_shared=True)] if self.house.is_any else []
@@ -241,7 +248,7 @@ class Road:
         self.taken += 1
         self.room -= 1
         self.hands -= 1
-        if self.lane.limit.per_second:
+        if self.lane.limit.per_second and not self.lane.is_shared:
             self.next_in = max(self.next_in, starts_in) + 1 / self.lane.limit.per_second
             self.has_moved = True
 
@@ -287,22 +294,31 @@ def share(mails: Sequence[Asking]) -> Shares:
         if mail.id in held:
             continue
         for road in mail.roads:
-            if road.lane.is_shared:
-                road.room, road.hands, road.taken = road.room - 1, road.hands - 1, road.taken + 1
-            else:
-                road.take(starts_in)
+            road.take(starts_in)
         placed.append((starts_in, mail))
+    if any(starts_in for starts_in, _ in placed):
+        placed.sort(key=_starts_in)
     leaves_in, back = _line_up(placed)
     return Shares(leaves_in, held, back)
 
 
-def _line_up(placed: list[tuple[float, Asking]]) -> tuple[dict[int, float], list[int]]:
+def _starts_in(one: tuple[float, Asking]) -> float:
+    return one[0]
+
+
+def _line_up(placed: Sequence[tuple[float, Asking]]) -> tuple[dict[int, float], list[int]]:
     """Let those into the lanes of all mail first who are ready first; whoever would wait too long goes back."""
     leaves_in: dict[int, float] = {}
     back: list[int] = []
-    for starts_in, mail in sorted(placed, key=lambda one: one[0]):
-        shared = [road for road in mail.roads if road.lane.is_shared and road.lane.limit.per_second]
-        starts = max([starts_in, *(road.next_in for road in shared)])
+    spaced: dict[int, list[Road]] = {}
+    for starts_in, mail in placed:
+        shared = spaced.get(id(mail.roads))
+        if shared is None:
+            shared = [road for road in mail.roads if road.lane.is_shared and road.lane.limit.per_second]
+            spaced[id(mail.roads)] = shared
+        starts = starts_in
+        for road in shared:
+            starts = max(starts, road.next_in)
         # The first one waits in any case: else nobody would ever leave a lane that is slower than a moment.
         if starts > MOMENT and leaves_in:
             for road in mail.roads:

@@ -9,11 +9,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.database.claiming import database_clock
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared, instant_of, rows_given
 from nurture.database.statements import changed_rows, in_list_of, insert
 from nurture.delivery.pacing.rules import Span, Wait
 from nurture.delivery.rules import Status
@@ -50,16 +53,23 @@ class LaneNow(NamedTuple):
     waits_to: datetime | None
 
 
-_LANES = (
-    sa.select(
-        col(PaceLane.lane),
-        (col(PaceLane.next_at) - database_clock()).label("next_in"),
-        col(PaceLane.waits_to),
-    )
-    .where(in_list_of(PaceLane.lane, "lanes"))
-    .order_by(col(PaceLane.lane))
-    .with_for_update()
-)
+_LANE: Any = PaceLane.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_COUNT: Any = PaceCount.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+
+
+def _is_wanted(column: Any, *, is_sqlite: bool) -> ColumnElement[bool]:
+    wanted = rows_given("lanes", {"lane": sa.Text}, is_sqlite=is_sqlite)
+    found: ColumnElement[bool] = column.in_(sa.select(wanted.c.lane))
+    return found
+
+
+def _lanes(*, is_sqlite: bool) -> Any:
+    next_in = _LANE.c.next_at - database_clock()
+    statement = sa.select(_LANE.c.lane, next_in, _LANE.c.waits_to).where(_is_wanted(_LANE.c.lane, is_sqlite=is_sqlite))
+    return statement.order_by(_LANE.c.lane).with_for_update(of=_LANE)
+
+
+_LANES = Prepared(_lanes)
 
 
 def lock_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
@@ -74,30 +84,34 @@ def lock_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
 
 
 def _read_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
-    rows = session.connection().execute(_LANES, {"lanes": lanes})
-    return {lane: LaneNow(max(0.0, next_in), waits_to) for lane, next_in, waits_to in rows}
+    rows = _LANES.run(session, lanes=[[lane] for lane in lanes])
+    return {row[0]: LaneNow(max(0.0, float(row[1])), instant_of(row[2])) for row in rows}
 
 
-_COUNTED = (
-    sa.select(col(PaceCount.lane), sa.func.sum(col(PaceCount.mails)), sa.func.min(col(PaceCount.begins_at)))
-    .where(
-        in_list_of(PaceCount.lane, "lanes"),
-        col(PaceCount.span) == sa.bindparam("span"),
-        col(PaceCount.begins_at) > sa.bindparam("after", type_=Instant),
-        # A clock that was wrong for a while and counted in the future does not stop the house until then.
-        col(PaceCount.begins_at) <= sa.bindparam("until", type_=Instant),
-        col(PaceCount.mails) > 0,
+def _counted(*, is_sqlite: bool) -> Any:
+    return (
+        sa.select(_COUNT.c.lane, sa.func.sum(_COUNT.c.mails), sa.func.min(_COUNT.c.begins_at))
+        .where(
+            _is_wanted(_COUNT.c.lane, is_sqlite=is_sqlite),
+            _COUNT.c.span == sa.bindparam("span"),
+            _COUNT.c.begins_at > sa.bindparam("after", type_=Instant),
+            # A clock that was wrong for a while and counted in the future does not stop the house until then.
+            _COUNT.c.begins_at <= sa.bindparam("until", type_=Instant),
+            _COUNT.c.mails > 0,
+        )
+        .group_by(_COUNT.c.lane)
     )
-    .group_by(col(PaceCount.lane))
-)
+
+
+_COUNTED = Prepared(_counted)
 
 
 def counted(
     session: Session, lanes: Sequence[str], span: Span, after: datetime, until: datetime
 ) -> dict[str, tuple[int, datetime]]:
     """Mails that count in each lane, and when the first bucket with any began."""
-    rows = session.connection().execute(_COUNTED, {"lanes": lanes, "span": span, "after": after, "until": until})
-    return {lane: (int(mails), begins_at) for lane, mails, begins_at in rows}
+    rows = _COUNTED.run(session, lanes=[[lane] for lane in lanes], span=str(span), after=after, until=until)
+    return {row[0]: (int(row[1]), instant_of(row[2]) or until) for row in rows}
 
 
 class Days(NamedTuple):
@@ -132,43 +146,54 @@ def lanes_with_dates(session: Session) -> list[str]:
     return sorted(session.scalars(statement))
 
 
+def _add(*, is_sqlite: bool) -> Any:
+    statement: Any = (sqlite if is_sqlite else postgresql).insert(_COUNT)
+    kinds = {column.name: column.type for column in _COUNT.c}
+    values = statement.values({name: sa.bindparam(f"new_{name}", type_=kind) for name, kind in kinds.items()})
+    more = _COUNT.c.mails + values.excluded.mails
+    return values.on_conflict_do_update(index_elements=["lane", "span", "begins_at"], set_={"mails": more})
+
+
+_ADD = Prepared(_add)
+
+
 def add(session: Session, counts: Mapping[tuple[str, Span, datetime], int]) -> None:
     """Count mails in their buckets; a negative number takes off what did not leave."""
-    rows = [
-        {"lane": lane, "span": span, "begins_at": begins_at, "mails": mails}
-        for (lane, span, begins_at), mails in sorted(counts.items())
-        if mails
-    ]
-    if rows:
-        statement = insert(session, PaceCount)
-        more = col(PaceCount.mails) + statement.excluded.mails
-        again = statement.on_conflict_do_update(index_elements=["lane", "span", "begins_at"], set_={"mails": more})
-        session.connection().execute(again, rows)
-
-
-_TABLE: Any = PaceLane.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
-_MOVE = (
-    sa.update(_TABLE)
-    .where(_TABLE.c.lane == sa.bindparam("of_lane"))
-    .values(
-        next_at=sa.case(
-            # A lane that keeps no distance has no instant of its own.
-            (sa.bindparam("is_spaced", type_=sa.Boolean), database_clock() + sa.bindparam("next_in", type_=sa.Float)),
-            else_=_TABLE.c.next_at,
-        ),
-        waits_to=sa.bindparam("to", type_=Instant),
+    _ADD.run_each(
+        session,
+        [
+            {"new_lane": lane, "new_span": str(span), "new_begins_at": begins_at, "new_mails": mails}
+            for (lane, span, begins_at), mails in sorted(counts.items())
+            if mails
+        ],
     )
-)
+
+
+def _move(*, is_sqlite: bool) -> Any:
+    is_spaced = sa.bindparam("is_spaced", type_=sa.Boolean)
+    next_at = database_clock() + sa.bindparam("next_in", type_=sa.Float)
+    return (
+        sa.update(_LANE)
+        .where(_LANE.c.lane == sa.bindparam("of_lane", type_=sa.Text))
+        # A lane that keeps no distance has no instant of its own.
+        .values(
+            next_at=sa.case((is_spaced, next_at), else_=_LANE.c.next_at), waits_to=sa.bindparam("to", type_=Instant)
+        )
+    )
+
+
+_MOVE = Prepared(_move)
 
 
 def move_lanes(session: Session, lanes: Sequence[tuple[str, bool, float, datetime | None]]) -> None:
     """Keep when the next place of each lane is free, and until when its line reaches. The lanes are locked."""
-    if lanes:
-        rows = [
+    _MOVE.run_each(
+        session,
+        [
             {"of_lane": lane, "is_spaced": is_spaced, "next_in": next_in, "to": waits_to}
             for lane, is_spaced, next_in, waits_to in lanes
-        ]
-        session.connection().execute(_MOVE, rows)
+        ],
+    )
 
 
 _IN_HAND = (
