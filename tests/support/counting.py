@@ -1,5 +1,6 @@
 """An SMTP server that counts: it writes down every message whose final dot it read, and whether it said so.
 
+It can be told to misbehave at every stage of a conversation: to hang up, to say no, to fall silent.
 It takes its time over that answer, so that a sender can be killed while a body is unanswered. A message counts from its
 final dot on, answered or not: a real relay delivers it all the same.
 """
@@ -14,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+
+
+DROP, SILENCE = "drop", "silence"
 
 
 @dataclass
@@ -32,6 +36,9 @@ class CountingSink:
 
     delay: Callable[[], float] = lambda: 0.0
     can_pipeline: bool = True
+    #: What it does at a stage (connect, mail, rcpt, data, body, dot) of a message to somebody, instead of what is right:
+    #: DROP, SILENCE, or a reply such as "421 4.3.2 not now". The empty text: what is right.
+    act: Callable[[str, str], str] = lambda _stage, _rcpt_to: ""
     #: Told of each message in the moment its final dot was read, on the server's own thread.
     on_read: Callable[[Taken], None] = lambda _: None
     #: While it is set, nothing is answered.
@@ -68,6 +75,7 @@ class _Conversation(asyncio.Protocol):
         self._unread = b""
         self._is_in_body = False
         self._is_waiting = False
+        self._is_refused = False
         self._rcpt_to = ""
         self._port = 0
 
@@ -76,7 +84,8 @@ class _Conversation(asyncio.Protocol):
         self._transport = transport
         self._port = transport.get_extra_info("peername")[1]
         self._sink.open_ports.add(self._port)
-        transport.write(b"220 sink\r\n")
+        if not self._misbehaves("connect"):
+            transport.write(b"220 sink\r\n")
 
     def connection_lost(self, error: Exception | None) -> None:
         self._sink.open_ports.discard(self._port)
@@ -93,13 +102,17 @@ class _Conversation(asyncio.Protocol):
             else:
                 end = b"\r\n.\r\n" if self._is_in_body else b"\r\n"
                 content, found, rest = self._unread.partition(end)
+            if self._is_in_body and self._unread and self._misbehaves("body"):
+                # Whoever wrote all of it cannot know whether its end was read.
+                self._is_in_body, self._unread = False, b""
+                return
             if not found:
                 return
             self._unread = rest
             if self._is_in_body:
                 self._take(content)
             else:
-                self._transport.write(self._answer(content))
+                self._hear(content)
 
     def _take(self, content: bytes) -> None:
         self._is_in_body, self._is_waiting = False, True
@@ -108,6 +121,9 @@ class _Conversation(asyncio.Protocol):
         self._sink.taken.append(taken)
         self._sink.unanswered[self._port] = taken
         self._sink.on_read(taken)
+        if self._misbehaves("dot"):
+            self._is_waiting = False
+            return
         asyncio.get_running_loop().call_later(self._sink.delay(), self._say_taken, taken)
 
     def _say_taken(self, taken: Taken) -> None:
@@ -122,13 +138,35 @@ class _Conversation(asyncio.Protocol):
         self._transport.write(b"250 2.0.0 taken\r\n")
         self._go_on()
 
-    def _answer(self, words: bytes) -> bytes:
-        match words[:4].upper():
+    def _misbehaves(self, stage: str) -> bool:
+        """Whether something else than what is right was done."""
+        act = self._sink.act(stage, self._rcpt_to)
+        if act == DROP:
+            self._transport.abort()
+        elif act and act != SILENCE:
+            self._transport.write(f"{act}\r\n".encode())
+            if act.startswith("421"):
+                self._transport.close()
+        return bool(act)
+
+    def _hear(self, words: bytes) -> None:
+        verb = words[:4].upper()
+        if verb == b"RCPT":
+            self._rcpt_to = words.partition(b"<")[2].partition(b">")[0].decode()
+        if verb == b"DATA" and self._is_refused:
+            self._transport.write(b"503 5.5.1 no recipient\r\n")
+            return
+        if verb in {b"MAIL", b"RCPT", b"DATA"} and self._misbehaves(verb.decode().lower()):
+            self._is_refused = True
+            return
+        self._is_refused = self._is_refused and verb not in {b"MAIL", b"RSET"}
+        self._transport.write(self._answer(verb))
+
+    def _answer(self, verb: bytes) -> bytes:
+        match verb:
             case b"EHLO":
                 ahead = b"250-PIPELINING\r\n" if self._sink.can_pipeline else b""
                 return b"250-sink\r\n" + ahead + b"250-8BITMIME\r\n250 SIZE 50000000\r\n"
-            case b"RCPT":
-                self._rcpt_to = words.partition(b"<")[2].partition(b">")[0].decode()
             case b"DATA":
                 self._is_in_body = True
                 return b"354 go on\r\n"
