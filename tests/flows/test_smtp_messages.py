@@ -126,6 +126,7 @@ def test_a_relay_may_take_longer_over_the_final_dot_but_not_for_ever(path: Scrip
 
 
 def test_a_relay_that_reads_no_further_is_not_waited_for_as_long_as_one_that_thinks(path: Script) -> None:
+    """It would go on before the time for an answer is up, and is given up before."""
     told = hand_over(path, LONG, relay={"stops_reading": True}, timeout_seconds=IMPATIENT)
     assert told.verdict == (Heard.LOST, None, "the relay did not answer in time")
     assert told.relay.bodies == []

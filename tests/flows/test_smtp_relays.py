@@ -205,7 +205,9 @@ def test_a_house_sends_past_a_relay_that_is_down_and_keeps_to_its_routes(
         assert sorted(one.rcpt_to for one in up.arrived) == sorted(people[:12])
         assert [one.rcpt_to for one in for_else.arrived] == ["ben@else.example"]
         with house.database.reading() as session:
-            carried: Counter[str] = Counter(session.scalars(sa.select(sa.column("relay")).select_from(sa.table("attempt"))))
+            carried: Counter[str] = Counter(
+                session.scalars(sa.select(sa.column("relay")).select_from(sa.table("attempt")))
+            )
             assert carried == {"up": 12, "for-else": 1}
             # Nothing was tried over the others, so nothing counts as a try.
             assert count_by_status(session) == {"sent": 13, "queued": 1}

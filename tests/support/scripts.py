@@ -6,6 +6,7 @@ is its self-signed certificate for 127.0.0.1, with a key that opens nothing else
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -54,7 +55,7 @@ class ScriptedRelay:
     is_implicit: bool = False
     #: Close the connection after so many bytes of a body, without having read the rest.
     hangs_up_after: int | None = None
-    #: Read nothing of a body, and stay.
+    #: Read nothing of a body for a long while.
     stops_reading: bool = False
     #: Answer so many bodies only once the next envelope is complete: whoever waits for the answer waits for ever.
     answers_late: int = 0
@@ -180,9 +181,9 @@ class ScriptedRelay:
             return False
         if self.stops_reading:
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's can
-            await self._is_over.wait()
-            writer.transport.abort()
-            return False
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), 2 * HESITATION_SECONDS)
+            writer.transport.resume_reading()  # type: ignore[attr-defined]  # a socket's can
         lines: list[bytes] = []
         while (line := await reader.readline()) != b".\r\n":
             if not line:
