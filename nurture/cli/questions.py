@@ -17,7 +17,7 @@ def ask(question: str, option: str, proposed: str = "", *, may_be_empty: bool = 
     if not is_there_somebody():
         if proposed or may_be_empty:
             return proposed
-        raise BadInput(f"{option} is missing, and there is nobody to ask: {question[:1].lower()}{question[1:]}.")
+        raise BadInput(f"{option} is missing, and there is nobody to ask for it: {question}.")
     while True:
         sys.stderr.write(f"{question}{f' [{proposed}]' if proposed else ''}: ")
         sys.stderr.flush()
@@ -50,7 +50,7 @@ def ask_secret(question: str, option: str, file: Path | None) -> str:
         # What an editor puts behind the last line is not meant.
         return text.rstrip("\r\n")
     if not is_there_somebody():
-        raise BadInput(f"{option} is missing, and there is nobody to ask; it names a file, or - for stdin.")
+        raise BadInput(f"{option} is missing, and there is nobody to ask for it; it names a file, or - for stdin.")
     while True:
         if answer := getpass.getpass(f"{question} (not shown): "):
             return answer

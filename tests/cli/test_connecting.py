@@ -169,10 +169,10 @@ def test_regions_have_hosts_and_a_relay_in_the_way_is_named(terminal: Terminal) 
         (["postmrk"], 'there is no relay "postmrk". Did you mean "postmark"? `nurture relays` lists them; any other one is "own".'),
         (["ses", "--region", "eu-west-9"], 'Amazon SES has no region "eu-west-9". Did you mean "eu-west-3"? `nurture relays show ses` lists them.'),
         (["ses", "--host", "mail.acme.example"], "--host: Amazon SES is at email-smtp.{region}.amazonaws.com; connect any other relay as own."),
-        (["brevo"], "--username is missing, and there is nobody to ask: sMTP login, as the SMTP tab shows it."),
-        (["brevo", "--username", "a"], "--password-file is missing, and there is nobody to ask; it names a file, or - for stdin."),
+        (["brevo"], "--username is missing, and there is nobody to ask for it: SMTP login, as the SMTP tab shows it."),
+        (["brevo", "--username", "a"], "--password-file is missing, and there is nobody to ask for it; it names a file, or - for stdin."),
         (["brevo", "--sign-in", "oauth"], '--sign-in: Brevo has no way in by "oauth", but by password.'),
-        (["own"], "--host is missing, and there is nobody to ask: host of the relay."),
+        (["own"], "--host is missing, and there is nobody to ask for it: Host of the relay."),
     ],
 )  # fmt: skip
 def test_what_is_missing_or_wrong_is_a_sentence(terminal: Terminal, words: list[str], sentence: str) -> None:

@@ -33,6 +33,8 @@ COMMANDS = sorted(all_commands())
 SLOW = {("demo",)}
 #: Only a lead that was accepted is won or lost.
 FIRST = {("lead", verdict): ("lead", "accept", str(NUMBER)) for verdict in ("won", "lost")}
+#: What it asks at a terminal, and the relay it talks to there, no test has.
+ANSWERS = {("connect",): ("--username", "AKIA", "--password-file", "password.txt", "--no-test")}
 
 
 def example_in(help_text: str) -> list[str]:
@@ -71,6 +73,9 @@ def test_the_example_in_the_help_of_a_command_works(words: tuple[str, ...], hous
         house.write("dan@reader.example\n", "do-not-mail.txt")
     if words == ("suppression", "lift"):
         house.type("suppression", "add", "competitor.example", "--because", "asked by their lawyer")
+    if words in ANSWERS:
+        house.write("hush", "password.txt")
+        example += ANSWERS[words]
     code = {"doctor": 1}.get(example[0], 0)  # acme.example has no SPF record
     out, _ = house.type(*example, code=code)
     if "--json" in example:
