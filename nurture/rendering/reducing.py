@@ -92,6 +92,7 @@ class _Reducing:
                 is_constant, value = self._value(node.node)
                 if is_constant:
                     known[name] = value
+                    return nodes.Assign(node.target, nodes.Const(value), lineno=node.lineno)
             case nodes.AssignBlock(target=nodes.Name(name=name), filter=None) if self.stores[name] == 1:
                 text = self._rendered(nodes.Scope([copy_of(one) for one in node.body])) if is_same(node) else None
                 if text is not None:
@@ -290,16 +291,18 @@ class _Reducing:
 
     def drop_unused(self, tree: nodes.Template) -> None:
         """Leave out macros and constants that have been written out everywhere."""
-        asked = Counter(name.name for name in tree.find_all(nodes.Name) if name.ctx == "load")
-        kept: list[nodes.Node] = []
-        for node in tree.body:
-            match node:
-                case nodes.Macro(name=name) if name in self.macros:
-                    within = sum(1 for one in node.find_all(nodes.Name) if one.name == name and one.ctx == "load")
-                    if asked[name] > within:
-                        kept.append(node)
-                case nodes.Assign(target=nodes.Name(name=name), node=nodes.Const()) if not asked[name]:
-                    pass
-                case _:
-                    kept.append(node)
+        while True:
+            asked = Counter(name.name for name in tree.find_all(nodes.Name) if name.ctx == "load")
+            kept = [node for node in tree.body if not self._is_unused(node, asked)]
+            if len(kept) == len(tree.body):
+                break
+            tree.body = kept  # what a macro asked for may not be asked for any more
         tree.body = join_outputs(kept)
+
+    def _is_unused(self, node: nodes.Node, asked: Mapping[str, int]) -> bool:
+        match node:
+            case nodes.Macro(name=name) if name in self.macros:
+                return not asked[name]
+            case nodes.Assign(target=nodes.Name(name=name), node=nodes.Const()):
+                return not asked[name]
+        return False

@@ -6,17 +6,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP, default
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
+from nurture.delivery.notices import NOTICES
+from nurture.delivery.offering import SAMPLE_MEETING
+from nurture.errors import BadInput
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls
+from nurture.rendering.explaining import explain, read_folder
 from nurture.rendering.message import Headers, Wire
+from nurture.rendering.quoting import NotAhead
 from nurture.rendering.source import RenderError, TemplateError
 from nurture.rendering.wire import compile_wire
-from tests.emails.workspace import CONTEXT, compile_column, unhurried, urls
+from tests.emails.workspace import CONTEXT, STARTER, Mails, compile_column, in_body, unhurried, urls
 
 HEADERS = Headers(
     from_name="Bob Ray",
@@ -169,6 +175,11 @@ def context_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**CONTEXT, "mail": mail, "contact": {"a": "Ana", "b": "Bö", "c": "C"} | dict(values)}
 
 
+@pytest.fixture
+def mails(tmp_path: Path) -> Mails:
+    return Mails(tmp_path)
+
+
 @unhurried
 @given(
     st.lists(ELEMENTS, min_size=1, max_size=4).map("\n".join),
@@ -185,3 +196,150 @@ def test_what_is_written_ahead_reads_as_the_plain_path_has_it(
         reject()  # such as a macro that stands in an attribute
     assert not compile_wire(mail).why_plain or "white space" in compile_wire(mail).why_plain
     same(mail, context_of(values), given_)
+
+
+def mails_of_the_starter() -> list[tuple[str, CompiledMail]]:
+    readings = [*read_folder(STARTER, STARTER), *read_folder(STARTER, STARTER.parent / "campaigns" / "newsletters")]
+    return [(path.stem, reading.compiled) for path, reading in readings if reading.compiled]
+
+
+@pytest.mark.parametrize(("name", "mail"), mails_of_the_starter())
+def test_every_mail_of_the_starter_is_written_ahead_as_a_whole(name: str, mail: CompiledMail) -> None:
+    wire = compile_wire(mail)
+    assert (wire.why_plain, wire.regions) == ("", ())
+    assert wire.share > 0.9
+    context: dict[str, dict[str, Any]] = {root: dict(CONTEXT[root]) for root in CONTEXT}
+    for use in mail.uses:
+        root, _, field = use.partition(".")
+        context[root].setdefault(field, f"{name} Ü & {field}")
+    context["mail"] |= {"meeting": SAMPLE_MEETING, "reads": ["One", "Zwö"], **NOTICES.get(name, {})}
+    for given_ in (prefixed(), urls(is_tracked=False)):
+        written = wire.write_ahead(context, given_, HEADERS)
+        assert parsed(written.content) == parsed(by_the_standard_library(mail.render(context, given_)))
+
+
+def test_what_a_layout_and_its_parts_say_is_written_ahead(mails: Mails) -> None:
+    mails.write("parts/greeting.mjml", "<mj-text>Dear {{ who }} of {{ contact.company }}</mj-text>")
+    text = (
+        '---\nsubject: "{{ contact.first_name }}"\n---\n{% extends "layouts/letter.mjml" %}{% block content %}'
+        '{% set who = contact.first_name %}{% include "parts/greeting.mjml" %}{{ super() }}'
+        "{% for x in [1, 2] %}<mj-text>{{ x }}: {{ owner.name }}</mj-text>{% endfor %}{% endblock %}"
+    )
+    mail = mails.compile("a.mjml", text, subject=None)
+    assert compile_wire(mail).regions == ()
+    compile_wire(mail).write_ahead(CONTEXT, prefixed(), HEADERS)
+    same(mail, CONTEXT, prefixed())
+
+
+def test_what_jinja_renders_for_each_reader_is_named_with_its_place(mails: Mails) -> None:
+    """Region by region: the rest of the mail is written ahead all the same."""
+    text = in_body(
+        "<mj-text>\n{% macro box(v) %}[{{ v }}{{ caller() }}]{% endmacro %}\n"
+        "{% call box(1) %}{{ contact.first_name }}{% endcall %}\n"
+        "{% filter upper %}{{ contact.company }}{% endfilter %}\n"
+        "{% set kept %}{{ contact.city | fallback('Ulm') }}{% endset %}{{ kept }} and {{ kept }}</mj-text>"
+    )
+    mail = mails.compile("a.mjml", text)
+    explained = explain(mail)
+    assert [(region.place, region.tag) for region in explained.regions] == [
+        (("templates/a.mjml", 2, 1), "{% macro box(v) %}"),
+        (("templates/a.mjml", 3, 1), "{% call box(1) %}"),
+        (("templates/a.mjml", 4, 1), "{% filter upper %}"),
+        (("templates/a.mjml", 5, 1), "{% set kept %}"),
+    ]
+    assert explained.why_plain == ""
+    compile_wire(mail).write_ahead(CONTEXT, prefixed(), HEADERS)
+    same(mail, CONTEXT, prefixed())
+
+
+def test_a_text_whose_lines_depend_on_too_much_takes_the_plain_way_and_says_so() -> None:
+    """Blanks that add up over a loop: nobody knows ahead how many there are when a line ends."""
+    mail = compile_column(
+        "<mj-text>a{% for x in mail.items %}{% if x.name == 'é' %} {% endif %}{% endfor %}<br />b</mj-text>"
+    )
+    wire = compile_wire(mail)
+    assert wire.why_plain == "" or "white space" in wire.why_plain
+    same(mail, context_of({}), urls())
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("{{ contact.a }}", "half a line end\r"),
+        ("<p>{{ contact.a }}</p>", ""),
+        ("<p>{{ contact.a }}</p><p>behind</p>", "\n\n"),
+        ("{{ contact.a }}", "x" * 300_000),
+        ("{% for x in mail.items %}{{ contact.a }}{% endfor %}", "x" * 700_000),
+    ],
+)
+def test_a_value_that_nobody_thought_of_goes_the_plain_way(template: str, value: str) -> None:
+    mail = compile_column(f"<mj-text>{template}</mj-text>")
+    with pytest.raises(NotAhead):
+        compile_wire(mail).write_ahead(context_of({"a": value}), urls(), HEADERS)
+    same(mail, context_of({"a": value}), urls())
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ contact.a }}",  # which this contact has not got
+        "{{ contact.nothing }}",
+        "{{ contact }}",
+        "{{ contact.b[mail.which ~ 'x'].y }}",
+        "{{ contact.b.format(1) }}",
+        "{{ mail.items }}",
+        "{{ 1 / 0 }}",
+        "{% for x in range(5000) %}{% endfor %}",
+        "{% for x in range(1000) %}{% for y in range(1000) %}{{ y }}{% endfor %}{% endfor %}",
+        "{% macro m(n) %}{{ n }}{{ m(n + 1) if n < 90 else '' }}{{ m(n + 1) if n < 90 else '' }}{% endmacro %}{{ m(1) }}",
+        "{{ 'a' * 1000000 }}",
+    ],
+)
+def test_what_no_template_may_do_fails_as_it_does_on_the_plain_way(template: str) -> None:
+    mail = compile_column(f"<mj-text>{template}</mj-text>")
+    with pytest.raises(RenderError):
+        compile_wire(mail).write(context_of({"a": None}), urls(), HEADERS)
+    same(mail, context_of({"a": None}), urls())
+
+
+def test_a_subject_that_is_empty_for_somebody_is_refused() -> None:
+    mail = compile_column("<mj-text>a</mj-text>", subject="{{ contact.a }}")
+    with pytest.raises(RenderError, match="the subject is empty for this contact"):
+        compile_wire(mail).write(context_of({"a": " "}), urls(), HEADERS)
+
+
+def test_headers_no_message_may_have_are_refused_here_as_well() -> None:
+    wire = compile_wire(compile_column("<mj-text>a</mj-text>"))
+    with pytest.raises(BadInput, match="is no address a message can carry"):
+        wire.write(CONTEXT, urls(), HEADERS._replace(to_email="ana"))
+
+
+def test_a_test_is_marked_in_its_subject() -> None:
+    wire = compile_wire(compile_column("<mj-text>a</mj-text>", subject="Hello {{ contact.first_name }}"))
+    written = wire.write(CONTEXT, urls(), HEADERS._replace(mark="[Test] "))
+    assert parsed(written.content)[0] == "[Test] Hello Ana"
+
+
+def test_a_version_has_one_boundary_and_another_version_another() -> None:
+    one, two = (compile_wire(compile_column(f"<mj-text>{text}</mj-text>")) for text in ("a", "b"))
+    again = compile_wire(compile_column("<mj-text>a</mj-text>"))
+    assert one.boundary == again.boundary != two.boundary
+    assert one.write(CONTEXT, urls(), HEADERS) == again.write(CONTEXT, urls(), HEADERS)
+
+
+def test_a_mail_is_compiled_once() -> None:
+    mail = compile_column("<mj-text>a</mj-text>")
+    assert compile_wire(mail) is compile_wire(mail)
+
+
+def test_links_are_counted_alike_in_loops_and_out_of_them() -> None:
+    """A link on its turn in a loop has a number of its own, on either way."""
+    mail = compile_column(
+        '{% for x in [1, 2] %}<mj-text><a href="https://l.example/{{ x }}/{{ contact.a }}">go</a></mj-text>{% endfor %}'
+        '<mj-text><a href="https://s.example/">still</a></mj-text>'
+    )
+    written = compile_wire(mail).write_ahead(context_of({}), prefixed(), HEADERS)
+    _, html, text = parsed(written.content)
+    for part in (html, text):
+        assert [part.count(f"https://n.example/c/T/{number}") for number in range(3)] == [1, 1, 1]
+    same(mail, context_of({}), prefixed())

@@ -1,0 +1,140 @@
+"""The pieces a message is joined of: each begins and ends a line, and tidying them one by one tidies the whole."""
+
+import quopri
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup, escape
+
+from nurture.rendering.bounds import EmptyValue
+from nurture.rendering.planning import LINE, PAGE, PLAIN, Manner
+from nurture.rendering.quoting import NotAhead, fixed, in_html, in_line, in_text, quote
+from nurture.rendering.residual import compile_part
+from nurture.rendering.text import tidy
+from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Tidied
+from tests.emails.workspace import unhurried
+
+WRITTEN = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=40),
+    st.text(alphabet=" \t\n.aF=é", max_size=12),
+    st.sampled_from(["From ", "From me", ".", "..", "é" * 90, "x" * 76, "x" * 75 + "é", "=\n", "a\n", "\n.\nFrom x", "\0", "\x7f"]),
+)  # fmt: skip
+
+
+def read(piece: str) -> str:
+    """What a mail program makes of it."""
+    return quopri.decodestring(piece.encode("ascii")).decode().replace("\r\n", "\n")
+
+
+@unhurried
+@given(st.lists(st.tuples(WRITTEN, st.booleans()), max_size=6))
+def test_pieces_joined_decode_to_what_they_were_made_of(pieces: list[tuple[str, bool]]) -> None:
+    joined = "".join(fixed(text) if is_fixed else quote(text) for text, is_fixed in pieces)
+    assert quopri.decodestring(joined.encode("ascii")).decode().replace("\r\n", "\n") == "".join(
+        text for text, _ in pieces
+    )
+    assert not joined or joined.endswith("\r\n")
+    for line in joined.split("\r\n"):
+        assert len(line) <= 76
+        assert not line.startswith((".", "From "))
+        assert not line.endswith((" ", "\t"))
+
+
+@unhurried
+@given(WRITTEN)
+def test_a_value_in_html_is_escaped_as_jinja_escapes_it(text: str) -> None:
+    assert read(in_html(text)) == str(escape(text))
+    assert read(in_html(Markup(text))) == text
+
+
+@pytest.mark.parametrize("text", ["a\r", "\r\n", "a\rb"])
+def test_half_a_line_end_is_left_to_whoever_sees_both_halves(text: str) -> None:
+    with pytest.raises(NotAhead):
+        quote(text)
+
+
+@pytest.mark.parametrize("value", [[], {}, object(), ["a"]])
+def test_what_a_mail_does_not_print_is_not_written(value: object) -> None:
+    for write in (in_html, in_text, in_line):
+        with pytest.raises(NotAhead):
+            write(value)
+        with pytest.raises(EmptyValue):
+            write(None)
+
+
+@unhurried
+@given(st.lists(st.text(alphabet=" \t\nab.\xa0é", max_size=8), max_size=6))
+def test_text_tidied_piece_by_piece_is_tidied_as_a_whole(texts: list[str]) -> None:
+    kept, place, written = Tidied(), BEGINNING, ""
+    for text in texts:
+        more, place = kept.take(place, text)
+        written += more
+    try:
+        written += kept.end(place)
+    except NotAhead:
+        assert tidy("".join(texts)) != written + "\n"
+        return
+    assert written == tidy("".join(texts))
+
+
+@unhurried
+@given(
+    st.lists(st.text(alphabet=" \t\nab.é", max_size=6), min_size=2, max_size=2),
+    st.text(alphabet=" \n\tabé", max_size=6),
+)
+def test_a_value_that_fits_its_place_is_tidied_as_part_of_the_whole(around: list[str], value: str) -> None:
+    """Whatever does not fit is NotAhead, and goes the plain way."""
+    kept = Tidied()
+    written, place = kept.take(BEGINNING, around[0])
+    write = in_line if place == BEHIND_WORD and around[1][:1] not in {"", " ", "\t", "\n"} else in_text
+    try:
+        piece = write(value)
+    except NotAhead:
+        return
+    before = written + kept.owed(place)
+    behind, place = kept.take(BEHIND_WORD, around[1])
+    try:
+        behind += kept.end(place)
+    except NotAhead:
+        return
+    assert before + read(piece) + behind == tidy(around[0] + value + around[1])
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for x in range(3) %}{{ loop.index }}{{ ', ' if not loop.last else '' }}{% endfor %}",
+        "{% for name, size in [('a', 1), ('b', 2)] %}{{ name | upper }}{{ size + 1 }} {% endfor %}",
+        "{% if 1 > 2 %}no{% elif 'a' in 'abc' %}yes{% else %}no{% endif %}",
+        "{% macro cell(text, tag='td') %}<{{ tag }}>{{ text }}</{{ tag }}>{% endmacro %}{{ cell('a&b') }}{{ cell('c', tag='th') }}",
+        "{% macro a(x) %}[{{ x }}]{% endmacro %}{% macro b(y) %}{{ a(y) }}{{ a('é') }}{% endmacro %}{{ b('1') }}",
+        "{% with x = 'a' ~ 'b' %}{{ x }}{% endwith %}{% set y %}<i>{{ 1 + 1 }}</i>{% endset %}{{ y }}",
+        "{% filter upper %}quiet{% endfilter %}{% set z = [1, 2, 3] | sum %}{{ z * 2 }}",
+        "{% for x in [] %}{{ x }}{% else %}none{% endfor %}",
+        "{% for x in [1, 2] %}{% for y in [3, 4] %}{{ loop.index }}{{ x * y }}{% endfor %}{{ loop.revindex0 }}{% endfor %}",
+    ],
+)  # fmt: skip
+def test_what_is_the_same_for_everybody_is_worked_out_ahead(template: str) -> None:
+    """Nothing of it is left for Jinja, and what is written is what Jinja would have written."""
+    expected = PAGE.environment().prepare(template).render()
+    compiled = compile_part("<p>" + template + "</p>", PAGE)
+    assert compiled.constant is not None
+    assert read(compiled.constant) == f"<p>{expected}</p>"
+    assert compiled.expressions == 0
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for x in range(3) %}{{ contact.a }}{{ x }}{% endfor %}",
+        "{% macro m(v) %}<b>{{ v }}</b>{% endmacro %}{{ m(contact.a) }}{{ m('x') }}",
+        "{% if contact.a %}a{% elif contact.b == 'x' %}b{% endif %}",
+        "{{ contact.a | fallback('there') }}{{ contact['b'] }}{{ leave_url }}",
+    ],
+)
+@pytest.mark.parametrize("manner", [PAGE, PLAIN, LINE])
+def test_the_usual_ways_to_say_something_ask_nothing_of_jinja(template: str, manner: Manner) -> None:
+    compiled = compile_part("x" + template, manner)
+    assert compiled.is_bare
+    assert compiled.regions == ()
