@@ -24,7 +24,7 @@ from tests.support.conversations import (
     converse,
     envelope_to,
 )
-from tests.support.scripts import Act, Answer, Script, ScriptedRelay
+from tests.support.scripts import CERTIFICATE, Act, Answer, Script, ScriptedRelay
 
 TAKEN = (Heard.ACCEPTED, 250, "250 2.0.0 taken as 4711")
 #: A body that fills more than one system call, so that no envelope is written behind it.
@@ -245,6 +245,18 @@ def test_nothing_is_written_behind_a_body_that_the_kernel_may_take_in_part() -> 
     assert told.verdicts == [TAKEN, TAKEN]
     lost = carry(PIPELINED, [LONG, BODY], relay={"hangs_up_after": 100})
     assert lost.heard == [Heard.LOST, Heard.LOST]
+
+
+def test_over_tls_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    sealed: dict[str, Any] = {"tls": "implicit", "relay": {"is_implicit": True, "pieces": [1, 2, 3, 5, 8, 13] * 9}}
+    told = carry({**PIPELINED, **CAREFUL}, [BODY] * 4, **sealed)
+    assert told.heard == [Heard.ACCEPTED, Heard.REJECTED, Heard.DEFERRED, Heard.DEFERRED]
+    told = carry(PIPELINED, [BODY, LARGE, BODY], tls="implicit", relay={"is_implicit": True, "answers_late": 1})
+    assert told.verdicts == [TAKEN] * 3
+    assert told.relay.bodies == [BODY, LARGE, BODY]
+    told = carry({**PIPELINED, ".": Act.CLOSE}, [BODY] * 2, tls="implicit", relay={"is_implicit": True})
+    assert told.heard == [Heard.UNANSWERED, Heard.LOST]
 
 
 CAREFUL: dict[str, Answer | list[Answer]] = {

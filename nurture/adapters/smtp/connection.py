@@ -73,17 +73,18 @@ class SmtpConnection:
         if not self._waits_for_body:
             raise RuntimeError("a body is written only for an envelope that was begun and accepted")
         self._waits_for_body = False
-        data = _ended(body) if is_clean else _ended_after_a_look(body)
-        if data is None:
+        pieces = _pieces(body) if is_clean else _pieces_after_a_look(body)
+        if pieces is None:
             self._talk.end("the mail could not be written")
             because = "the mail has a line that does not end with CR LF (RFC 5321, 2.3.8)"
             return self._outcome(Heard.REJECTED, None, because)
         if self._first_lines:
-            data = self._first_lines + data
+            pieces.insert(0, self._first_lines)
+        pieces.append(b".\r\n")
         if ahead is not None:
-            data = self._with_ahead(data, ahead)
+            self._put_behind(pieces, ahead)
         talk = self._talk
-        if not talk.write(data, 1 if self._ahead is None else 4):
+        if not talk.write(b"".join(pieces), 1 if self._ahead is None else 4):
             return self._outcome(Heard.LOST, None, talk.ended or CLOSED)
         try:
             reply = await talk.reply(self._patience_after_dot)
@@ -148,12 +149,13 @@ class SmtpConnection:
             return f"RCPT TO:<{rcpt_to}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{_xtext(rcpt_to)}"
         return f"RCPT TO:<{rcpt_to}>"
 
-    def _with_ahead(self, data: bytes, ahead: Envelope) -> bytes:
+    def _put_behind(self, pieces: list[bytes], ahead: Envelope) -> None:
         """The next envelope behind a body, where it may go ahead; `begin` says what is wrong with one that may not."""
-        if not self.can_pipeline or len(data) > _LARGEST_WITH_AHEAD or self._find_objection(ahead) is not None:
-            return data
-        self._ahead = ahead
-        return data + self._command_group(ahead)
+        if not self.can_pipeline or sum(map(len, pieces)) > _LARGEST_WITH_AHEAD:
+            return
+        if self._find_objection(ahead) is None:
+            self._ahead = ahead
+            pieces.append(self._command_group(ahead))
 
     def _find_objection(self, envelope: Envelope) -> Outcome | None:
         """What can be known to fail, or must never be said, before a word of it is."""
@@ -241,13 +243,12 @@ class SmtpConnection:
         return Outcome(heard, code, reply, self.relay)
 
 
-def _ended(body: Body) -> bytes:
-    """A body that needs no looking at, with its dot."""
-    return body + b".\r\n" if isinstance(body, bytes) else b"".join((*body, b".\r\n"))
+def _pieces(body: Body) -> list[bytes]:
+    return [body] if isinstance(body, bytes) else list(body)
 
 
-def _ended_after_a_look(body: Body) -> bytes | None:
-    """Dot-stuffed (RFC 5321, 4.5.2), with its dot on a line of its own; None if a CR or LF is without the other.
+def _pieces_after_a_look(body: Body) -> list[bytes] | None:
+    """Dot-stuffed (RFC 5321, 4.5.2), with its last line ended; None if a CR or LF is without the other.
 
     Where a server takes one for a whole line end, a body could end early and smuggle in a second message.
     """
@@ -257,9 +258,7 @@ def _ended_after_a_look(body: Body) -> bytes | None:
         return None
     if b"\r\n." in content:
         content = content.replace(b"\r\n.", b"\r\n..")
-    if content.startswith(b"."):
-        content = b"." + content
-    return content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+    return [b"." if content.startswith(b".") else b"", content, b"" if content.endswith(b"\r\n") else b"\r\n"]
 
 
 def _xtext(text: str) -> str:
