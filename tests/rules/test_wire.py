@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from nurture.delivery.notices import NOTICES
+from nurture.delivery.notices import LETTERS, NOTICES
 from nurture.delivery.offering import SAMPLE_MEETING
 from nurture.errors import BadInput
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls
@@ -198,6 +198,9 @@ def test_what_is_written_ahead_reads_as_the_plain_path_has_it(
     same(mail, context_of(values), given_)
 
 
+SAMPLES: Mapping[str, Mapping[str, Any]] = {**NOTICES, **LETTERS}
+
+
 def mails_of_the_starter() -> list[tuple[str, CompiledMail]]:
     readings = [*read_folder(STARTER, STARTER), *read_folder(STARTER, STARTER.parent / "campaigns" / "newsletters")]
     return [(path.stem, reading.compiled) for path, reading in readings if reading.compiled]
@@ -212,7 +215,7 @@ def test_every_mail_of_the_starter_is_written_ahead_as_a_whole(name: str, mail: 
     for use in mail.uses:
         root, _, field = use.partition(".")
         context[root].setdefault(field, f"{name} Ü & {field}")
-    context["mail"] |= {"meeting": SAMPLE_MEETING, "reads": ["One", "Zwö"], **NOTICES.get(name, {})}
+    context["mail"] |= {"meeting": SAMPLE_MEETING, "topics": ["One", "Zwö"], **SAMPLES.get(name.partition(".")[0], {})}
     for given_ in (prefixed(), urls(is_tracked=False)):
         written = wire.write_ahead(context, given_, HEADERS)
         assert parsed(written.content) == parsed(by_the_standard_library(mail.render(context, given_)))
