@@ -257,7 +257,7 @@ _COUNT_VERSIONS = Prepared(lambda **_: sa.select(sa.func.count()).select_from(Ca
 
 def count_versions(session: Session) -> int:
     """How many versions there are of everything: versions never change, so what was found among so many still holds."""
-    return int(_COUNT_VERSIONS.run(session).scalar_one())
+    return int(_COUNT_VERSIONS.rows(session)[0][0])
 
 
 def contents_with(session: Session, word: str) -> list[str]:

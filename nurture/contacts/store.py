@@ -5,10 +5,11 @@ contact is changed through `contacts.actions`, which leaves a row in `changed_co
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
@@ -17,6 +18,7 @@ from nurture.conditions import FieldType
 from nurture.contacts.fields import ASKS_US, BUILT_IN, UNKNOWN
 from nurture.database.columns import (
     KEY_IS_THE_ROW,
+    Instant,
     Json,
     id_column,
     instant_column,
@@ -26,6 +28,7 @@ from nurture.database.columns import (
 )
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session, is_sqlite
+from nurture.database.prepared import Prepared, rows_given
 from nurture.database.statements import changed_rows, in_list_of, insert
 
 #: Who pulls changed contacts: each has rows of its own, so that a slow reader never hides a change from another.
@@ -430,15 +433,29 @@ def add_changed(
 def _write_marked(session: Session) -> None:
     """Last of all and in one order, so that two transactions about the same people never wait for each other."""
     marked: dict[tuple[int, int], datetime] = session.info.pop(_MARKED, {})
-    rows = [
-        {"reader": READERS[reader], "contact_id": i, "counter": 1, "changed_at": at}
-        for (reader, i), at in sorted(marked.items())
-    ]
-    if rows:
-        statement = insert(session, ChangedContact)
-        counted = {"counter": ChangedContact.counter + 1}
-        again = statement.on_conflict_do_update(index_elements=["reader", "contact_id"], set_=counted)
-        changed_rows(session, again, rows)
+    if marked:
+        rows = [(READERS[reader], i, _as_text(at)) for (reader, i), at in sorted(marked.items())]
+        _MARK.change(session, rows=rows)
+
+
+def _as_text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
+
+
+def _mark(*, is_sqlite: bool) -> Any:
+    columns = {"reader": sa.Text, "contact_id": sa.BigInteger, "changed_at": sa.Text}
+    given = rows_given("rows", columns, is_sqlite=is_sqlite)
+    at = given.c.changed_at if is_sqlite else sa.cast(given.c.changed_at + "+00", Instant)
+    table: Any = ChangedContact.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    # Without a WHERE, SQLite takes the ON for one of a join.
+    rows = sa.select(given.c.reader, given.c.contact_id, sa.literal_column("1"), at).where(sa.true())
+    statement = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+    return statement.from_select(["reader", "contact_id", "counter", "changed_at"], rows).on_conflict_do_update(
+        index_elements=["reader", "contact_id"], set_={"counter": table.c.counter + 1}
+    )
+
+
+_MARK = Prepared(_mark)
 
 
 def list_changed(session: Session, reader: str, limit: int) -> dict[int, int]:

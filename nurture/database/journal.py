@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +65,7 @@ class Journal:
     def append(self, entries: Sequence[Mapping[str, Any]], *, must_last: bool) -> None:
         """Write entries in one piece; `must_last` waits until they would survive a power cut."""
         # It begins with an end of line, so that what a process that died left unfinished spoils nothing behind it.
-        text = "\n" + "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in entries)
+        text = "\n" + "".join([_as_line(one) for one in entries])
         with self._lock:
             descriptor, rest = self._descriptor(), text.encode()
             # A full disk takes a part of it first and complains only about the rest.
@@ -136,6 +136,13 @@ class Journal:
         return self._folder / f"{number:06d}{_ENDING}"
 
 
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _as_line(entry: Mapping[str, Any]) -> str:
+    return f"{_as_json(entry)}\n"
+
+
 def note(session: Session, what: str, at: datetime, **facts: Any) -> None:
     """Have this written before the transaction commits."""
     session.info.setdefault(_BEFORE, []).append(_entry(what, at, facts))
@@ -144,6 +151,12 @@ def note(session: Session, what: str, at: datetime, **facts: Any) -> None:
 def note_later(session: Session, what: str, at: datetime, **facts: Any) -> None:
     """Have this written once the transaction has committed: should it get lost, we are stricter than we need be."""
     session.info.setdefault(_AFTER, []).append(_entry(what, at, facts))
+
+
+def note_all_later(session: Session, what: str, at: datetime, many: Iterable[Mapping[str, Any]]) -> None:
+    """The same of many things that happened at once."""
+    same = {"at": at.astimezone(UTC).isoformat(), "what": what}
+    session.info.setdefault(_AFTER, []).extend([{**same, **facts} for facts in many])
 
 
 def drop_notes(session: Session) -> None:

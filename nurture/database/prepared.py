@@ -7,16 +7,21 @@ as a `Prepared`, and hands over many rows at once: as a list of identifiers (`is
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 
 from nurture.database.engine import Session
+from nurture.database.failing import place_of
 
 _as_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -83,30 +88,40 @@ class _Spelled:
     """The text of a statement for one kind of database, and how what is given gets into it."""
 
     def __init__(self, statement: Any, dialect: sa.Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+        compiled = visitors.cloned_traverse(statement, {}, {"bindparam": _write_out}).compile(dialect=dialect)
         given = {name for name, bound in compiled.binds.items() if bound.required}
         state = compiled.construct_expanded_state(dict.fromkeys(given))
         self.text = state.statement
-        self._is_positional = bool(compiled.positional)
-        names: Sequence[str] = state.positiontup if state.positiontup is not None else list(state.parameters)
-        #: For each parameter its name, whether it is given, and then how it is processed, else its value.
-        self._parts: list[tuple[str, bool, Any]] = []
-        for name in names:
+        #: The parameters in their order where they have no names.
+        self._names: list[str] | None = list(state.positiontup) if state.positiontup is not None else None
+        self._given: list[tuple[str, _Process]] = []
+        self._fixed: dict[str, Any] = {}
+        for name in dict.fromkeys(self._names or state.parameters):
             bound = compiled.binds.get(name)
             kind = bound.type.dialect_impl(dialect) if bound is not None else None
             process: _Process = kind.bind_processor(dialect) if kind is not None else state.processors.get(name)
-            value = state.parameters[name]
-            fixed = process(value) if process is not None and name not in given else value
-            self._parts.append((name, name in given, process if name in given else fixed))
+            if name in given:
+                self._given.append((name, process))
+            else:
+                value = state.parameters[name]
+                self._fixed[name] = process(value) if process is not None else value
 
     def fill(self, given: Mapping[str, Any]) -> Any:
-        values = [
-            (rest(given[name]) if rest is not None else given[name]) if is_given else rest
-            for name, is_given, rest in self._parts
-        ]
-        if self._is_positional:
-            return tuple(values)
-        return {part[0]: value for part, value in zip(self._parts, values, strict=True)}
+        ready = {name: process(given[name]) if process else given[name] for name, process in self._given}
+        if self._names is None:
+            return {**self._fixed, **ready}
+        return tuple([ready[name] if name in ready else self._fixed[name] for name in self._names])
+
+
+def _write_out(bound: Any) -> None:
+    """A value that is the same every time stands in the text.
+
+    As a parameter it would have SQLite plan the statement anew each time: its value decides whether a partial index may
+    be used (https://sqlite.org/partialindex.html), and planning costs ten times what running does.
+    """
+    kind = bound.type.impl_instance if isinstance(bound.type, TypeDecorator) else bound.type
+    if not bound.required and isinstance(bound.value, str | int) and isinstance(kind, sa.String | sa.Integer):
+        bound.type, bound.literal_execute = kind, True
 
 
 class Make(Protocol):
@@ -127,15 +142,45 @@ class Prepared:
         spelled = self._for(session)
         return session.connection().exec_driver_sql(spelled.text, spelled.fill(given))
 
-    def change(self, session: Session, **given: Any) -> int:
-        """Run it once and say how many rows it touched."""
-        return int(self.run(session, **given).rowcount)
-
     def run_each(self, session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it for each of these rows."""
         if rows:
             spelled = self._for(session)
             session.connection().exec_driver_sql(spelled.text, [spelled.fill(row) for row in rows])
+
+    def rows(self, session: Session, **given: Any) -> list[Any]:
+        """Run it once on the driver alone, which is what a statement for every few mails does; the rows it returns."""
+        if _is_overheard(session):
+            result = self.run(session, **given)
+            return list(result.all()) if result.returns_rows else []
+        with closing(self._execute(session, given)) as cursor:
+            return list(cursor.fetchall()) if cursor.description is not None else []
+
+    def change(self, session: Session, **given: Any) -> int:
+        """Run it once on the driver alone and say how many rows it touched."""
+        if _is_overheard(session):
+            return int(self.run(session, **given).rowcount)
+        with closing(self._execute(session, given)) as cursor:
+            return int(cursor.rowcount)
+
+    def _execute(self, session: Session, given: Mapping[str, Any]) -> Any:
+        """A cursor of the driver. Its errors come as SQLAlchemy's."""
+        spelled = self._for(session)
+        connection = session.connection()
+        filled = spelled.fill(given)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(spelled.text, filled)
+        except connection.dialect.loaded_dbapi.Error as error:
+            cursor.close()
+            place = place_of(connection.engine.url.render_as_string(hide_password=False))
+            raised = DBAPIError.instance(
+                spelled.text, None, error, connection.dialect.loaded_dbapi.Error, hide_parameters=True
+            )
+            if isinstance(raised, DBAPIError):
+                raised.add_detail(place)
+            raise raised from error
+        return cursor
 
     def _for(self, session: Session) -> _Spelled:
         session.flush()  # a statement on the connection does not see what the session has only in mind
@@ -146,14 +191,25 @@ class Prepared:
         return spelled
 
 
+def _is_overheard(session: Session) -> bool:
+    """Whether somebody listens to all statements."""
+    return bool(session.connection().engine.dispatch.before_cursor_execute)
+
+
 def instant_of(value: Any) -> datetime | None:
     """An instant as `Prepared.run` finds it: ISO text without its zone on SQLite, aware on PostgreSQL."""
     if value is None:
         return None
     if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        return _read_instant(value)
     found: datetime = value.astimezone(UTC)
     return found
+
+
+@lru_cache(maxsize=256)
+def _read_instant(text: str) -> datetime:
+    """Rows that were written together have it in common."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def json_of(value: Any) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from nurture.campaigns.declared import Declared
+from nurture.campaigns.declared import Declared, Sender
 from nurture.campaigns.store import get_content
 from nurture.consent.recording.rules import Mode, Recording, Word, last_word, mode_of_state
 from nurture.consent.recording.store import get_recording
@@ -48,6 +48,7 @@ class Ready:
     recipient: Recipient
     mail: CompiledMail
     email: str
+    domain: str
     relay: str
     fresh_facts: str = ""  # as they are to be kept, for one that was prepared for the first time
     issue_at: datetime | None = None
@@ -76,6 +77,7 @@ class Preparing:
         self._choose = choose
         self._answered = answered
         self._plans: dict[tuple[int, str, str, str, str], Plan] = {}
+        self._senders: dict[str, Sender] = {}
         self._planned_for: Declared | None = None
         self._asked: set[str] = set()  # domains the name servers were heard about
 
@@ -85,6 +87,7 @@ class Preparing:
         """The mails that can be sent, and a count of what became of the others."""
         if declared is not self._planned_for:
             self._plans.clear()
+            self._senders.clear()
             self._planned_for = declared
         around = self._look_around(session, lines, declared, now)
         settled: Counter[str] = Counter()
@@ -145,15 +148,15 @@ class Preparing:
         mail = composing.get_mail(session, delivery)
         email = person.email if person is not None else ""
         if delivery.facts is not None and "rendered_at" in delivery.facts:
-            relay = self._relay_of(delivery, recipient)
-            return Ready(delivery, recipient, mail, email, relay)
+            domain = _domain_of(recipient.email)
+            return Ready(delivery, recipient, mail, email, domain, self._relay_of(delivery, domain))
         owner = around.operators.get(person.owner_id) if person is not None and person.owner_id else None
         wanted = delivery.sender
         if wanted == owners.OWNER:
             wanted = owners.name_for(session, delivery, get_content(session, delivery.version_id), owner)
             if wanted == owners.WAIT:
                 return owners.WAIT
-        sender = choose_sender(wanted, owner, around.declared)
+        sender = self._sender(wanted, owner, around.declared)
         reader = Reader(
             person,
             owner,
@@ -169,16 +172,25 @@ class Preparing:
         delivery = delivery._replace(
             facts=facts, message_id=message_id(self._house.keys, delivery.id, sender.email.rpartition("@")[2])
         )
-        return Ready(delivery, recipient, mail, email, self._relay_of(delivery, recipient), _as_json(facts))
+        domain = _domain_of(recipient.email)
+        return Ready(delivery, recipient, mail, email, domain, self._relay_of(delivery, domain), _as_json(facts))
 
-    def _relay_of(self, delivery: Claimed, recipient: Recipient) -> str:
+    def _sender(self, wanted: str, owner: Operator | None, declared: Declared) -> Sender:
+        if wanted == owners.OWNER:
+            return choose_sender(wanted, owner, declared)
+        sender = self._senders.get(wanted)
+        if sender is None:
+            sender = self._senders[wanted] = choose_sender(wanted, None, declared)
+        return sender
+
+    def _relay_of(self, delivery: Claimed, domain: str) -> str:
         """Which relay carries it; empty: none does."""
         facts = delivery.facts or {}
-        return self._choose(facts["sender"]["email"], _domain_of(recipient.email), delivery.id) or ""
+        return self._choose(facts["sender"]["email"], domain, delivery.id) or ""
 
     def _objection(self, session: Session, one: Ready, basis: str | None, now: datetime) -> str | None:
         """Hold a mail that may not leave the house for now, and say why."""
-        domain = _domain_of(one.recipient.email)
+        domain = one.domain
         objection = self._boundary.find_objection(domain)
         if objection is None and not one.relay:
             objection = (

@@ -148,7 +148,7 @@ class Sender:
 
     def _choose(self, one: Ready) -> str:
         sender = (one.delivery.facts or {})["sender"]["email"]
-        return self._mailer.choose(sender, one.delivery.domain, one.delivery.id) or one.relay
+        return self._mailer.choose(sender, one.domain, one.delivery.id) or one.relay
 
     async def _work(self, number: int) -> None:
         """Carry messages over connection `number` until there is none for its relay."""

@@ -104,20 +104,20 @@ def claim_lines(
     # One priority after the other, so that what is queued for later in the first is not walked through for the next.
     for priority in Priority:
         given: dict[str, Any] = {"priority": int(priority), "now": now, "worker": worker, "most": limit - len(ids)}
-        due = _DUE.run(session, **given) if only is None else _DUE_OF_THESE.run(session, **given, only=only)
+        due = _DUE.rows(session, **given) if only is None else _DUE_OF_THESE.rows(session, **given, only=only)
         ids += [delivery for (delivery,) in due]
         if len(ids) == limit:
             break
     if not ids:
         return []
-    _TAKE.run(session, ids=ids, worker=worker)
-    return [_line(row) for row in _LINES.run(session, ids=ids).all()]
+    _TAKE.change(session, ids=ids, worker=worker)
+    return [_line(row) for row in _LINES.rows(session, ids=ids)]
 
 
 def words_about_recording(session: Session, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, datetime]]:
     """What these contacts said about being recorded, by contact and topic: the state, and since when."""
     found: dict[tuple[int, str], tuple[str, datetime]] = {}
-    said: Any = _WORDS.run(session, ids=contact_ids).all()
+    said: Any = _WORDS.rows(session, ids=contact_ids)
     for contact_id, topic, state, changed_at in said:
         at = instant_of(changed_at)
         assert at is not None  # the column is never null

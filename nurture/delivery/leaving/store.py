@@ -50,7 +50,7 @@ def begin_sending(
     same one neither would see the other.
     """
     [sort] = {sort_of(one) for one in deliveries}
-    begun = _BEGIN_SENDING[sort].run(
+    begun = _BEGIN_SENDING[sort].rows(
         session,
         deliveries=[one.id for one in deliveries],
         worker=worker,
@@ -64,7 +64,7 @@ def begin_sending(
         values_per_ask=values_per_ask,
         is_issue_coming=is_issue_coming,
     )
-    return {delivery for (delivery,) in begun.all()}
+    return {delivery for (delivery,) in begun}
 
 
 class Sort(NamedTuple):

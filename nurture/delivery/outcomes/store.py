@@ -71,13 +71,13 @@ _INSERT_ATTEMPTS = Prepared(_insert_attempts)
 def record_sent(session: Session, worker: int, tries: Tries, now: datetime) -> None:
     """The relay has these; also those of this worker that became uncertain when it was declared dead meanwhile."""
     if tries:
-        _RECORD_SENT.run(session, tries=tries, worker=worker, now=now)
+        _RECORD_SENT.change(session, tries=tries, worker=worker, now=now)
 
 
 def insert_attempts(session: Session, worker: int, tries: Tries, now: datetime) -> None:
     """Keep every try; one that is kept already stays as it is."""
     if tries:
-        _INSERT_ATTEMPTS.run(session, tries=tries, worker=worker, now=now)
+        _INSERT_ATTEMPTS.change(session, tries=tries, worker=worker, now=now)
 
 
 def move_from_sending(
@@ -106,7 +106,7 @@ _PUT_BACK_UNSAID = Prepared(_put_back_unsaid)
 
 def put_back_unsaid(session: Session, worker: int, ids: Sequence[int]) -> None:
     """The permission of these may have been given without its worker hearing of it; no body was written."""
-    _PUT_BACK_UNSAID.run(session, ids=ids, worker=worker)
+    _PUT_BACK_UNSAID.change(session, ids=ids, worker=worker)
 
 
 def list_attempts(session: Session, delivery_id: int) -> list[Attempt]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nurture.contacts.actions import mark_changed
 from nurture.database.engine import Session
-from nurture.database.journal import at_of, note_later
+from nurture.database.journal import at_of, note_all_later, note_later
 from nurture.delivery.claimed import Row
 from nurture.delivery.remembered import store
 from nurture.delivery.rules import STOPPABLE, Heard, Outcome, Status
@@ -32,11 +32,17 @@ def note_intents(session: Session, begun: Iterable[Row], hashes: Mapping[int, st
 
     Not before the commit: whoever is killed between the two would leave mails in doubt that never left.
     """
-    for one in begun:
-        note_later(
-            session, SENDING, now,
-            delivery=one.id, campaign=one.campaign, mail=one.mail, hash=hashes.get(one.id) if one.contact_id else None,
-        )  # fmt: skip
+    note_all_later(
+        session,
+        SENDING,
+        now,
+        [
+            {"delivery": one.id, "campaign": one.campaign, "mail": one.mail, "hash": hashes[one.id]}
+            if one.contact_id and one.id in hashes
+            else {"delivery": one.id, "campaign": one.campaign, "mail": one.mail}
+            for one in begun
+        ],
+    )
 
 
 def note_outcomes(session: Session, ended: Iterable[tuple[Row, Outcome]], now: datetime) -> None:
