@@ -9,8 +9,7 @@ from nurture.consent.rules import Basis
 from nurture.contacts.freemail import is_free_mail, is_own_relay
 from nurture.delivery.rules import is_loopback
 from nurture.errors import BadInput, BadSettings
-from nurture.relays.hosts import find_profile_at
-from nurture.relays.profiles import find_profile
+from nurture.relays.hosts import find_profile_of
 from nurture.rendering.utm import Utm
 from nurture.settings import Settings
 from nurture.timing import DaySpan, parse_day_span, parse_length
@@ -56,7 +55,7 @@ def strained_relays(settings: Settings) -> tuple[Strained, ...]:
     ]
     found = []
     for turn, host, provider, accepts in places or [(None, settings.smtp.host, "", frozenset())]:
-        profile = find_profile(provider) or find_profile_at(host)
+        profile = find_profile_of(provider, host)
         if profile is None or not profile.terms.demand_opt_in:
             continue
         bases = [one.value for one in Basis if one not in profile.terms.accepts and (one in accepts or not accepts)]

@@ -7,8 +7,7 @@ from nurture.delivery.rules import is_loopback
 from nurture.doctor.identity import Carrier, Identity, OurKey
 from nurture.doctor.rules import is_aligned
 from nurture.doctor.servers import Door
-from nurture.relays.hosts import find_profile_at
-from nurture.relays.profiles import find_profile
+from nurture.relays.hosts import find_profile_of
 
 if TYPE_CHECKING:
     from nurture.app.house import App
@@ -53,7 +52,7 @@ def _relays(house: "App") -> list[tuple[str, str]]:
 
 
 def _carrier(host: str, provider: str, domain: str) -> Carrier:
-    profile = find_profile(provider) or find_profile_at(host)
+    profile = find_profile_of(provider, host)
     if profile is None or not profile.server.host:
         return Carrier(host, is_ours=not is_loopback(host) and is_aligned(host, domain))
     return Carrier(

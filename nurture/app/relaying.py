@@ -9,7 +9,7 @@ from nurture.adapters.smtp import Relay
 from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.routing import Route
 from nurture.errors import BadSettings
-from nurture.relays.hosts import find_profile_at
+from nurture.relays.hosts import find_profile_of
 from nurture.relays.oauth import Client
 from nurture.relays.profiles import find_profile
 from nurture.settings import Settings
@@ -28,6 +28,7 @@ def relays_of(settings: Settings, folder: Path, elapsed: Callable[[], float]) ->
             Relay(
                 smtp.host, smtp.port, smtp.tls, smtp.username, smtp.password, smtp.timeout_seconds, auth=smtp.auth,
                 connections=smtp.connections, hello=_hello(settings),
+                may_pipeline=smtp.pipelining,
             ),
         )  # fmt: skip
     return tuple(relay_named(settings, one.name, elapsed, _keeping(folder, one.name)) for one in settings.relays)
@@ -47,7 +48,7 @@ def relay_named(settings: Settings, name: str, elapsed: Callable[[], float], kee
         one.host, one.port, one.tls, one.username, one.password, settings.smtp.timeout_seconds, name=one.name,
         auth=one.auth, connections=one.connections, route=route, token=source,
         forget_token=source.forget if source else None,
-        headers=one.headers, hello=_hello(settings),
+        headers=one.headers, hello=_hello(settings), may_pipeline=one.pipelining,
     )  # fmt: skip
 
 
@@ -60,9 +61,9 @@ def _hello(settings: Settings) -> str:
 def own_ids_of(settings: Settings) -> OwnIds:
     """Which relays put Message-IDs of their own, and how their answers name them."""
     if not settings.relays:
-        profile = find_profile_at(settings.smtp.host)
+        profile = find_profile_of("", settings.smtp.host)
         return OwnIds({"default": profile.changes.answer} if profile else {})
-    profiles = {one.name: find_profile(one.provider) or find_profile_at(one.host) for one in settings.relays}
+    profiles = {one.name: find_profile_of(one.provider, one.host) for one in settings.relays}
     return OwnIds({name: profile.changes.answer for name, profile in profiles.items() if profile})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from nurture.relays.profiles import Profile, list_profiles
+from nurture.relays.profiles import Profile, find_profile, list_profiles
 
 
 def find_profile_at(host: str) -> Profile | None:
@@ -13,6 +13,11 @@ def find_profile_at(host: str) -> Profile | None:
         if wanted and wanted in hosts:
             return one
     return None
+
+
+def find_profile_of(provider: str, host: str) -> Profile | None:
+    """The relay as somebody named it, else the one at that host."""
+    return find_profile(provider) or find_profile_at(host)
 
 
 def rewritten_by(hosts: Iterable[str]) -> frozenset[bytes]:
