@@ -53,6 +53,7 @@ class SmtpSettings(_Section):
     )
     password: str = Field("", description="Only from the environment or .nurture/secrets.", repr=False)
     connections: int = Field(4, ge=1, le=100, description="How many connections to the relay may be open at once.")
+    pipelining: bool = Field(True, description="Send the next envelope ahead where the relay offers PIPELINING.")
     timeout_seconds: float = Field(60, gt=0, le=600, description="How long to wait for an answer of the relay.")
 
 
@@ -67,6 +68,7 @@ class RelaySettings(_Section):
     )
     auth: SigningIn = Field("auto", description="As smtp.auth.")
     connections: int = Field(4, ge=1, le=100, description="How many connections to it may be open at once.")
+    pipelining: bool = Field(True, description="As smtp.pipelining.")
     weight: int = Field(
         1, ge=0, le=1000, description="Its share of the mail that several may carry; 0: only when the others are down."
     )

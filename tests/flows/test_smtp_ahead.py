@@ -48,7 +48,8 @@ def test_a_message_takes_one_round_trip() -> None:
     assert told.relay.bodies == [BODY] * 5
 
 
-def test_without_the_offer_nothing_is_sent_ahead() -> None:
+@pytest.mark.parametrize(("script", "may_pipeline"), [(STEP_BY_STEP, True), (PIPELINED, False)])
+def test_without_the_offer_or_against_the_settings_nothing_is_sent_ahead(script: Script, may_pipeline: bool) -> None:
     async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
         assert not connection.can_pipeline
         assert await connection.begin(envelope_to("ana")) is None
@@ -57,7 +58,7 @@ def test_without_the_offer_nothing_is_sent_ahead() -> None:
         assert await connection.begin(envelope_to("ben")) is None
         assert (await connection.finish(BODY)).heard is Heard.ACCEPTED
 
-    converse(talk, STEP_BY_STEP)
+    converse(talk, script, may_pipeline=may_pipeline)
 
 
 @pytest.mark.parametrize("code", ["450 4.2.1 busy", "550 5.1.1 no such user"])

@@ -141,6 +141,7 @@ senders = ["Acme.example"]
 [[relays]]
 name = "own"
 host = "{host}"
+pipelining = false
 """
 
 
@@ -224,6 +225,7 @@ def test_relays_take_the_place_of_smtp_each_with_its_own_password(tmp_path: Path
         assert (first.name, first.password, first.connections) == ("ses-eu", "p", 3)
         assert first.route == Route("ses-eu", 2, frozenset({"acme.example"}))
         assert (second.host, second.port, second.password) == ("relay.example", 587, "")
+        assert (first.may_pipeline, second.may_pipeline) == (True, False)
         assert len(house.mailer.places) == 7
         # One relay that is not on this machine is enough: mail may have to take another way than it was meant to.
         assert not house.boundary.relay_is_loopback

@@ -38,7 +38,7 @@ class SmtpConnection:
         self._first_lines = relay.first_lines
         self._patience_after_dot = _PATIENCE_AFTER_DOT * relay.timeout_seconds
         self.relay = relay.name
-        self.can_pipeline = "PIPELINING" in offers
+        self.can_pipeline = relay.may_pipeline and "PIPELINING" in offers
         self._ahead: Envelope | None = None
         self._waits_for_body = False
 

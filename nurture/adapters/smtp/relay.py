@@ -27,6 +27,7 @@ class Relay:
     name: str = "default"
     auth: SigningIn = "auto"
     connections: int = 4
+    may_pipeline: bool = True
     route: Route = field(default_factory=Route)
     #: Lines that stand above every mail that goes through it.
     headers: tuple[str, ...] = ()
