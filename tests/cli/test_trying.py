@@ -172,3 +172,29 @@ def test_a_mistake_in_a_behavior_is_told_with_its_line(house: Terminal) -> None:
     _, err = house.type("simulate", "evaluators", "--behavior", behavior, code=1)
     assert f"{Path(behavior)}:1:11: open.p: 50 is too large; write 1 or less. [NS004]" in err
     assert f"{Path(behavior)}:2:1: clcik: there is no such key. [NS002]" in err
+
+
+def test_a_mail_is_explained_by_what_it_says_to_everybody(house: Terminal) -> None:
+    out, _ = house.type("preview", "templates/sequences", "--explain")
+    assert "templates/sequences/evaluators/report.md: 9" in out
+    assert "% the same for all, " in out
+    assert out.splitlines()[-1] == "27 mails: 27 written ahead as a whole, 0 but for regions, 0 left out."
+    for name in ("evaluators:report", "sequences/evaluators/report", "campaigns/newsletters"):
+        explained = house.json("preview", name, "--explain")
+        assert {one["why_plain"] for one in explained} == {""}
+        assert all(one["share"] > 0.9 and one["expressions"] > 10 for one in explained)
+
+
+def test_what_is_rendered_for_each_reader_is_named_with_its_line(house: Terminal) -> None:
+    place = house.here / "letters"
+    place.mkdir()
+    (place / "loud.mjml").write_text(
+        "<mjml><mj-body><mj-section><mj-column><mj-text>\n"
+        "{% filter upper %}{{ contact.company }}{% endfilter %}\n"
+        "</mj-text></mj-column></mj-section></mj-body></mjml>\n"
+    )
+    (place / "broken.mjml").write_text("<mjml><mj-body><mj-text>{{ nobody }}</mj-text></mj-body></mjml>\n")
+    out, err = house.type("preview", str(place), "--explain")
+    assert "letters/loud.mjml:2:1: `{% filter upper %}`: a filter takes its block as a whole" in out
+    assert out.splitlines()[-1] == "1 mails: 0 written ahead as a whole, 1 but for regions, 1 left out."
+    assert "broken.mjml: left out. " in err
