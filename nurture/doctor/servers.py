@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -91,9 +92,9 @@ def examine_tracking(resolver: Resolver, host: str, port: int, domain: str, now:
 def _of_relay(door: Door) -> tuple[Mapping[str, Any], str]:
     context = ssl.create_default_context()
     if door.how == "implicit":
-        with smtplib.SMTP_SSL(door.host, door.port, timeout=_SECONDS, context=context) as client:
+        with closing(smtplib.SMTP_SSL(door.host, door.port, timeout=_SECONDS, context=context)) as client:
             return _seen(client.sock)
-    with smtplib.SMTP(door.host, door.port, timeout=_SECONDS) as client:
+    with closing(smtplib.SMTP(door.host, door.port, timeout=_SECONDS)) as client:
         client.ehlo()
         client.starttls(context=context)
         return _seen(client.sock)
