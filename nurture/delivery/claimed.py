@@ -39,6 +39,10 @@ class Claimed(NamedTuple):
     message_id: str | None
     facts: Mapping[str, Any] | None
 
+    def with_facts(self, facts: Mapping[str, Any], message_id: str) -> "Claimed":
+        """The same row with what was found out when it was prepared: its last two values."""
+        return Claimed._make((*self[:-2], message_id, facts))
+
 
 class Person(NamedTuple):
     """The contact of a claimed row: what its mail may take from them, under the names of `contacts.store.Contact`."""

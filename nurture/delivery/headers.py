@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 from nurture.consent.rules import Purpose
 
@@ -52,6 +53,7 @@ def by_kind(
     return (*leave, *newsletter, *reports) if kind == "newsletter" else (*leave, *reports)
 
 
+@lru_cache(maxsize=1024)
 def feedback_id(kind: str, campaign: str, mail: str, domain: str) -> str:
     """`mail:campaign:kind:sender`, from the narrow to the wide, as Gmail adds complaints up from the right.
 
@@ -83,6 +85,7 @@ def _complaints(complain_to: str | None, domain: str) -> tuple[tuple[str, str], 
     )
 
 
+@lru_cache(maxsize=1024)
 def _phrase(title: str) -> str:
     """A title as a quoted phrase that needs no encoding: ASCII and short (RFC 2919: 255 octets in all), else none."""
     plain = " ".join(title.split())

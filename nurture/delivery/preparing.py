@@ -40,6 +40,10 @@ _MOST_DOMAINS = 50_000
 Choose = Callable[[str, str, int], str | None]
 
 
+#: Of a mail that was not asked about.
+_FREE = PaceGrant()
+
+
 @dataclass(slots=True)
 class Ready:
     """A mail that only waits to be written; `issue_at`: a newsletter's mail to the same person that goes first."""
@@ -52,7 +56,7 @@ class Ready:
     relay: str
     fresh_facts: str = ""  # as they are to be kept, for one that was prepared for the first time
     issue_at: datetime | None = None
-    pace: PaceGrant = field(default_factory=PaceGrant)  # of its claim
+    pace: PaceGrant = field(default_factory=lambda: _FREE)  # of its claim
 
 
 @dataclass(frozen=True)
@@ -169,9 +173,8 @@ class Preparing:
         plan = self._plan(session, delivery, around.declared)
         facts = plan.facts(reader, sender, around.operators, around.now, given)
         facts["to_name"] = recipient.name
-        delivery = delivery._replace(
-            facts=facts, message_id=message_id(self._house.keys, delivery.id, sender.email.rpartition("@")[2])
-        )
+        named = message_id(self._house.keys, delivery.id, sender.email.rpartition("@")[2])
+        delivery = delivery.with_facts(facts, named)
         domain = _domain_of(recipient.email)
         return Ready(delivery, recipient, mail, email, domain, self._relay_of(delivery, domain), _as_json(facts))
 

@@ -8,7 +8,7 @@ says whether it stood in a header or in the body.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from typing import Any
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -80,6 +80,19 @@ def make_urls(
     return _OwnUrls(keys, base_url.rstrip("/"), delivery_id, address_hash, is_tracked, has_pixel, tag, others)
 
 
+class _Once:
+    """A property that is made when it is first asked for; `functools.cached_property` without its lock."""
+
+    def __init__(self, make: Callable[[Any], str]) -> None:
+        self._make = make
+        self._name = make.__name__
+
+    def __get__(self, mail: Any, _: object = None) -> str:
+        made: str = self._make(mail)
+        mail.__dict__[self._name] = made
+        return made
+
+
 class _OwnUrls(Urls):
     """Links to pages of ours, each signed when it is first printed: most mails print three of them."""
 
@@ -104,52 +117,52 @@ class _OwnUrls(Urls):
         known = self.__dict__
         return f"{known['_base']}/{page}/{known['_keys'].sign(purpose, known['_delivery'])}"
 
-    @cached_property
+    @_Once
     def _track(self) -> str:
         known = self.__dict__
         token: str = known["_keys"].sign(TokenPurpose.TRACK, known["_delivery"])
         return token
 
-    @cached_property
+    @_Once
     def open(self) -> str:
         return f"{self.__dict__['_base']}/o/{self._track}.gif"
 
-    @cached_property
+    @_Once
     def click_prefix(self) -> str:
         return f"{self.__dict__['_base']}/c/{self._track}/"
 
     def click(self, number: int) -> str:
         return f"{self.click_prefix}{number}"
 
-    @cached_property
+    @_Once
     def leave(self) -> str:
         known = self.__dict__
         delivery_id = int.from_bytes(known["_delivery"])
         return leave_url(known["_keys"], known["_base"], Via.BODY, delivery_id, known["_hash"])
 
-    @cached_property
+    @_Once
     def preferences(self) -> str:
         return self._page("preferences", TokenPurpose.PREFERENCES)
 
-    @cached_property
+    @_Once
     def view(self) -> str:
         return self._page("view", TokenPurpose.VIEW)
 
-    @cached_property
+    @_Once
     def _wish(self) -> str:
         return self._page("wish", TokenPurpose.WISH)
 
     def wish(self, kind: str) -> str:
         return f"{self._wish}/{kind}"
 
-    @cached_property
+    @_Once
     def _answer(self) -> str:
         return self._page("answer", TokenPurpose.ANSWER)
 
     def answer(self, number: int) -> str:
         return f"{self._answer}/{number}"
 
-    @cached_property
+    @_Once
     def _form(self) -> str:
         known = self.__dict__
         token: str = known["_keys"].sign(TokenPurpose.FORM, known["_delivery"])
