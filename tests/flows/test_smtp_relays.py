@@ -13,11 +13,13 @@ from nurture.app import open_app
 from nurture.database.engine import Database
 from nurture.delivery.mailer import RelayDown
 from nurture.delivery.routing import Route
+from nurture.delivery.rules import Heard
 from nurture.delivery.store import count_by_status
 from nurture.engines.local import run_once
 from nurture.errors import BadSettings
 from nurture.sequences.entries import enroll
 from nurture.settings import read_settings
+from tests.support.conversations import BODY, send
 from tests.support.people import add_contact
 from tests.support.relays import SmtpRelay, running_relay
 from tests.support.scripts import ScriptedRelay, scripted
@@ -95,6 +97,25 @@ def test_a_relay_that_is_back_takes_its_share_at_once_and_has_nothing_to_live_do
         first.script = {}
         await (await mailer.connect("a")).close()
         assert chosen(mailer) == {"a": 50, "b": 50}
+
+    with_relays(talk)
+
+
+def test_an_idle_connection_that_the_relay_closed_is_noticed_and_opened_anew() -> None:
+    async def talk(first: ScriptedRelay, second: ScriptedRelay) -> None:
+        mailer = SmtpMailer(relay("a", first.port))
+        connection = await mailer.connect()
+        assert (await send(connection, "dana@acme.example", "ana@reader.example", BODY)).heard is Heard.ACCEPTED
+        first.hang_up()
+        await connection._talk.closed(10)
+        assert not connection.is_usable
+        outcome = await send(connection, "dana@acme.example", "ben@reader.example", BODY)
+        assert (outcome.heard, outcome.reply) == (Heard.LOST, "the relay closed the connection")
+        await connection.close()
+        another = await mailer.connect()
+        assert (await send(another, "dana@acme.example", "ben@reader.example", BODY)).heard is Heard.ACCEPTED
+        await another.close()
+        assert (first.connections, len(first.bodies)) == (2, 2)
 
     with_relays(talk)
 

@@ -68,6 +68,10 @@ def check_lines(wire: Wire) -> None:
     """What SMTP and DKIM may take for granted."""
     assert wire.head.endswith(b"\r\n")
     assert b"\r\n\r\n" not in wire.head
+    for line in wire.head.split(b"\r\n"):
+        assert not line.startswith(b".")
+        assert b"\r" not in line
+        assert b"\n" not in line
     assert wire.body.endswith(b"\r\n")
     assert wire.body.isascii()
     for line in wire.body.split(b"\r\n"):

@@ -72,6 +72,7 @@ class ScriptedRelay:
     _is_over: asyncio.Event = field(default_factory=asyncio.Event)
     _turns: dict[str, int] = field(default_factory=dict)
     _conversations: set["asyncio.Task[None]"] = field(default_factory=set)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
     _last: str = ""
 
     def commands(self) -> list[str]:
@@ -105,6 +106,7 @@ class ScriptedRelay:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One conversation."""
         self.connections += 1
+        self._writers.append(writer)
         if task := asyncio.current_task():
             self._conversations.add(task)
         try:
@@ -126,6 +128,11 @@ class ScriptedRelay:
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass  # the client left
         finally:
+            writer.close()
+
+    def hang_up(self) -> None:
+        """Close every connection although nobody said anything."""
+        for writer in self._writers:
             writer.close()
 
     async def end(self) -> None:
