@@ -101,6 +101,7 @@ class Scene:
             "NURTURE_DATABASE__URL": url,
             "NURTURE_SMTP__PORT": str(sink.port),
             "NURTURE_SENDING__BLAST_GUARD": "0",
+            "NURTURE_SENDING__FIRST_WAVE": "0",
             "NURTURE_CLOCK__OFFSET": offset,
             "NURTURE_LOG__LEVEL": "warning",
         }
