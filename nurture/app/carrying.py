@@ -42,7 +42,7 @@ class Carrying:
             self.is_by_mail_alone,
             return_path_domain=self.return_path_domain,
             only_as_sender=frozenset(one.name for one in self.settings.relays if one.mail_from == "sender"),
-            signers=self.dkim_folder.signers(rewritten_by(self.relay_hosts)),
+            signers=self.dkim_folder.signers(rewritten_by(self._connected_as)),
         )
 
     @property
@@ -54,6 +54,11 @@ class Carrying:
     def relay_hosts(self) -> tuple[str, ...]:
         """Every relay that mail may go to."""
         return tuple(one.host for one in self.relays)
+
+    @property
+    def _connected_as(self) -> list[tuple[str, str]]:
+        """As which known relay each was connected, and its host."""
+        return [(one.provider, one.host) for one in self.settings.relays] or [("", self.settings.smtp.host)]
 
     @cached_property
     def dkim_folder(self) -> DkimFolder:

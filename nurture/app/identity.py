@@ -18,7 +18,7 @@ def identity_of(house: "App") -> Identity:
     domains = domains_of(house)
     return Identity(
         domains=domains,
-        return_path=house.return_path_domain,
+        return_path="" if _come_back_to_senders(house) else house.return_path_domain,
         inbound=house.settings.inbound.domain,
         keys=tuple(
             OurKey(one.domain, one.name, key.record, one.state, key.algorithm)
@@ -43,6 +43,12 @@ def doors_of(house: "App") -> list[Door]:
     """Where our mail is handed over."""
     relays = house.settings.relays or (house.settings.smtp,)
     return [Door(one.host, one.port, "implicit" if one.tls == "implicit" else "starttls") for one in relays]
+
+
+def _come_back_to_senders(house: "App") -> bool:
+    """Whether no relay takes mail that comes back to a domain of its own."""
+    relays = house.settings.relays
+    return bool(relays) and all(one.mail_from == "sender" for one in relays)
 
 
 def _relays(house: "App") -> list[tuple[str, str]]:

@@ -69,10 +69,10 @@ class OwnLetterbox:
 
 
 class Mail(NamedTuple):
-    """One mail to send: what people call its kind, and who writes it."""
+    """One mail to send: what people call its kind, and the relay that it was composed for."""
 
     kind: str
-    sender: str
+    relay: str
     composed: "Composed"
 
 
@@ -108,11 +108,9 @@ def make_trips(house: "App", letterbox: Letterbox, mails: Sequence[Mail], wait: 
 async def _send(house: "App", trips: dict[str, _Trip]) -> None:
     for mark, trip in trips.items():
         composed = trip.mail.composed
-        domain = composed.rcpt_to.rpartition("@")[2].lower()
         content = f"{_MARK}: {mark}\r\n".encode() + composed.content
         try:
-            relay = house.mailer.choose(trip.mail.sender.lower(), domain, 0)
-            connection = await house.mailer.connect(relay or "")
+            connection = await house.mailer.connect(trip.mail.relay)
         except RelayDown as error:
             trip.refusal = str(error)
             continue

@@ -70,8 +70,10 @@ def _mails(house: "App", to: str) -> "Iterator[Mail]":
             purposes = {"service": Purpose.SERVICE, "internal": Purpose.INTERNAL, "test": Purpose.TEST}
             drafted.delivery.purpose = purposes.get(kind, Purpose.CAMPAIGN)
             recipient = Recipient(to, "", "0" * 32)
-            composed = compose(drafted.mail, drafted.delivery, house.house, recipient, to)
-            yield Mail(kind, (drafted.delivery.facts or {})["sender"]["email"], composed)
+            sender = (drafted.delivery.facts or {})["sender"]["email"].lower()
+            relay = house.mailer.choose(sender, to.rpartition("@")[2].lower(), 0) or ""
+            composed = compose(drafted.mail, drafted.delivery, house.house, recipient, to, relay)
+            yield Mail(kind, relay, composed)
 
 
 def _wanted(house: "App") -> "dict[str, Wanted]":

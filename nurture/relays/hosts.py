@@ -20,9 +20,12 @@ def find_profile_of(provider: str, host: str) -> Profile | None:
     return find_profile(provider) or find_profile_at(host)
 
 
-def rewritten_by(hosts: Iterable[str]) -> frozenset[bytes]:
-    """Headers, in small letters, that no signature of ours may cover, because one of these relays puts its own."""
-    found = (find_profile_at(host) for host in hosts)
+def rewritten_by(relays: Iterable[tuple[str, str]]) -> frozenset[bytes]:
+    """Headers, in small letters, that no signature of ours may cover, because one of these relays puts its own.
+
+    Each is given as which known one it was connected, and its host.
+    """
+    found = (find_profile_of(provider, host) for provider, host in relays)
     is_replaced = any(one is not None and one.changes.message_id == "replaced" for one in found)
     # Who replaces the one may replace the other: Amazon SES does (docs.aws.amazon.com/ses, "Manual DKIM signing").
     return frozenset({b"message-id", b"date"}) if is_replaced else frozenset()
