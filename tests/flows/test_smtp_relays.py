@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app import open_app
+from nurture.cli.examination import _relay
 from nurture.database.engine import Database
 from nurture.delivery.mailer import RelayDown
 from nurture.delivery.routing import Route
@@ -233,6 +234,11 @@ def test_a_house_sends_past_a_relay_that_is_down_and_keeps_to_its_routes(
             assert carried == {"up": 12, "for-else": 1}
             # Nothing was tried over the others, so nothing counts as a try.
             assert count_by_status(session) == {"sent": 13, "queued": 1}
+        found = _relay(house)
+        assert not found.is_ok
+        assert found.what.startswith("down: 127.0.0.1:1: Connect")
+        assert f"; up: 127.0.0.1:{up.port}, no TLS, offers 8BITMIME" in found.what
+        assert found.do == "see [[relays]] in settings.toml, and the passwords"
     finally:
         house.close()
 
