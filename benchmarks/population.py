@@ -1,7 +1,7 @@
 """Many invented people in a database, written in bulk: whom benchmarks queue mail for and send it to.
 
-Each is another person, with a name, a company and a city that no other has and that ASCII cannot spell. Of every twenty
-one has opted out. They agreed to three topics, live at 5,000 domains, in some dozen time zones, and are readers of one newsletter.
+Each is another person, with a name, a company and a city that no other has and that ASCII cannot spell. Of every twenty one
+has opted out, half of them after their mail was queued. They agreed to three topics, live at 5,000 domains, in some dozen time zones, and are readers of one newsletter.
 What the product computes about a person, such as the hash of their address, is computed here the same way.
 """
 
@@ -24,7 +24,7 @@ from nurture.tokens import AddressHasher
 
 TOPICS = ("letters", "product-news", "events")
 DOMAINS = 5_000
-#: One in so many has opted out.
+#: One in so many has opted out, half of them when their mail was queued already.
 SUPPRESSED = 20
 _ROWS = 20_000
 _PLACES = (
@@ -36,14 +36,24 @@ _FIRST = ("Zoë", "Jürgen", "Łucja", "André", "Søren", "Åsa", "Nuño", "Chl
 _LAST = ("Müller", "Çelik", "Nováková", "Ørsted", "Peña", "Győr", "O’Neill", "Smith", "Grün", "Żak", "Lefèvre")
 
 
-def is_suppressed(number: int) -> bool:
-    """Whether person number `number` has opted out."""
-    return number % SUPPRESSED == 7
+def left_early(number: int) -> bool:
+    """Whether person number `number` has opted out before anything is queued."""
+    return number % (2 * SUPPRESSED) == 7
+
+
+def leaves_late(number: int) -> bool:
+    """Whether they opt out between the queueing and the sending."""
+    return number % (2 * SUPPRESSED) == 7 + SUPPRESSED
+
+
+def count_queued(people: int) -> int:
+    """Mails of how many of so many stand in the outbox."""
+    return sum(1 for number in range(people) if not left_early(number))
 
 
 def count_allowed(people: int) -> int:
-    """How many of so many may be mailed."""
-    return sum(1 for number in range(people) if not is_suppressed(number))
+    """How many of them may be mailed when it leaves."""
+    return sum(1 for number in range(people) if not left_early(number) and not leaves_late(number))
 
 
 def email_of(number: int) -> str:
@@ -56,15 +66,7 @@ def populate(database: Database, hasher: AddressHasher, people: int, newsletter:
     long_ago = now - timedelta(days=60)
     _load(database, Contact, _contacts(ids, hasher, long_ago))
     _load(database, Consent, _consents(ids, long_ago))
-    suppressed = (number for number in range(people) if is_suppressed(number))
-    _load(
-        database,
-        Suppression,
-        (
-            {"address_hash": hasher.hash(email_of(n)), "reason": "opt_out", "created_at": long_ago, "how": "page"}
-            for n in suppressed
-        ),
-    )
+    opt_out(database, hasher, filter(left_early, range(people)), long_ago)
     _load(database, MailDomain, (_domain(number, now) for number in range(DOMAINS)))
     _load(
         database,
@@ -72,6 +74,18 @@ def populate(database: Database, hasher: AddressHasher, people: int, newsletter:
         (
             {"newsletter": newsletter, "contact_id": i, "announced_at": long_ago, "first_issue_from": long_ago}
             for i in ids
+        ),
+    )
+
+
+def opt_out(database: Database, hasher: AddressHasher, numbers: Iterable[int], at: datetime) -> None:
+    """These people have left, as on the page."""
+    _load(
+        database,
+        Suppression,
+        (
+            {"address_hash": hasher.hash(email_of(number)), "reason": "opt_out", "created_at": at, "how": "page"}
+            for number in numbers
         ),
     )
 

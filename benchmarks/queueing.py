@@ -22,7 +22,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks import population
-from benchmarks.sending.house import NEWSLETTER, Kept, open_doors, open_house, write_workspace
+from benchmarks.sending.house import NEWSLETTER, Kept, open_doors, open_house, tidy, write_workspace
+from benchmarks.sending.usage import peak_memory
 from nurture.app import App
 from nurture.newsletters import store as newsletters
 from nurture.newsletters.actions import keep_schedule
@@ -65,6 +66,12 @@ def main() -> None:
         if chosen.postgres:
             found = [_round_on_postgres(Path(folder), kept, is_zoned=chosen.zones) for _ in range(chosen.rounds)]
             _print("PostgreSQL", found)
+
+
+def queue_once(folder: Path, readers: int) -> tuple[float, float]:
+    """Seconds of the product and of the bare statement, once on SQLite."""
+    queued, copied = _round(folder, Kept(readers), is_zoned=False)
+    return queued.seconds, copied.seconds
 
 
 def _print(database: str, found: list[tuple[Queued, Copied]]) -> None:
@@ -124,11 +131,7 @@ def _apart(work: Callable[..., Any], *given: Any) -> Any:
 def _publish(workspace: Path, url: str) -> None:
     app = open_house(workspace, url)
     open_doors(app, datetime.now(UTC) - timedelta(minutes=1))
-    with app.database.engine.connect() as connection:
-        connection.exec_driver_sql("COMMIT")
-        if app.database.is_sqlite:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.exec_driver_sql("BEGIN")
+    tidy(app.database)
     app.close()
 
 
@@ -149,16 +152,10 @@ def _queue(workspace: Path, url: str) -> Queued:
     counts = _counts(app)
     app.close()
     readers = sum(counts.values())
-    if counts.get("queued", 0) != population.count_allowed(readers):
-        raise SystemExit(f"of {readers:,} readers {population.count_allowed(readers):,} may be mailed, not {counts}")
+    if counts.get("queued", 0) != population.count_queued(readers):
+        raise SystemExit(f"of {readers:,} readers {population.count_queued(readers):,} may be mailed, not {counts}")
     memory = peak_memory()
     return Queued(seconds, processor, readers, counts.get("refused", 0), held, memory)
-
-
-def peak_memory() -> int:
-    """The most memory this process ever had, in MB; what getrusage says includes the process that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
 
 
 def _counts(app: App) -> dict[str, int]:

@@ -30,6 +30,7 @@ from nurture.newsletters.actions import keep_schedule
 from nurture.newsletters.queueing.actions import Stint
 from nurture.newsletters.store import NewsletterSlot
 from nurture.settings import read_settings
+from nurture.tokens import AddressHasher
 
 NEWSLETTER = "letters"
 #: Keys of nobody; what they sign is read by a sink that keeps nothing.
@@ -117,10 +118,9 @@ _LAYOUT = """\
       {% block content %}{% endblock %}
     </mj-column></mj-section>
     {% for number in range(1, ARTICLES) %}
-    <mj-section background-color="#ffffff" padding="16px"><mj-column width="35%">
-      <mj-image src="https://acme.example/pictures/{{ number }}.png" alt="Picture {{ number }}" href="https://acme.example/articles/{{ number }}" />
-    </mj-column><mj-column width="65%">
-      <mj-text><h2>Nº {{ number }}: planning without overtime</h2>WORDS</mj-text>
+    <mj-section background-color="#ffffff" padding="16px"><mj-column>
+      <mj-text><h2>Nº {{ number }}: planning without overtime</h2>WORDS <a
+      href="https://acme.example/articles/{{ number }}">What they do</a></mj-text>
       <mj-button href="https://acme.example/articles/{{ number }}/read?from=letter">Read on</mj-button>
     </mj-column></mj-section>
     {% endfor %}
@@ -201,14 +201,19 @@ def open_doors(app: App, now: datetime) -> None:
         )  # fmt: skip
 
 
-def queue(app: App, now: datetime) -> None:
-    """Queue the open issue for everybody."""
+def queue(app: App, readers: int, now: datetime) -> None:
+    """Queue the open issue for so many; some of them leave a moment later."""
+    with app.database.writing() as session:
+        last = session.scalar(sa.text("SELECT id FROM contact ORDER BY id LIMIT 1 OFFSET :most"), {"most": readers - 1})
+        session.execute(sa.text("DELETE FROM reader WHERE contact_id > :last"), {"last": last})
     stint = Stint()
     while True:
         with app.database.writing() as session:
             if newsletters.last_slots(session)[NEWSLETTER].finished_at is not None:
-                return
+                break
             keep_schedule(session, app.language, now, stint)
+    population.opt_out(app.database, app.hasher, filter(population.leaves_late, range(readers)), now)
+    tidy(app.database)
 
 
 class Kept:
@@ -228,10 +233,7 @@ class Kept:
             draft.unlink(missing_ok=True)
             database = Database(sqlite_url(draft))
             self._fill(database)
-            with database.engine.connect() as connection:
-                connection.exec_driver_sql("COMMIT")
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                connection.exec_driver_sql("BEGIN")
+            tidy(database)
             database.close()
             draft.rename(kept)
         folder.mkdir(parents=True, exist_ok=True)
@@ -239,44 +241,63 @@ class Kept:
         yield sqlite_url(folder / "nurture.db")
 
     @contextmanager
-    def postgres(self) -> Iterator[str]:
-        """The URL of a PostgreSQL database of its own."""
-        server = self._started()
+    def postgres(self, template: str = "") -> Iterator[str]:
+        """The URL of a PostgreSQL database of its own, as the people were or as a copy of another one."""
+        server = self.server()
         kept = f"people_{self.people}_{self._made_from}"
         with server.connect() as connection:
             known = connection.execute(sa.text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": kept})
             is_there = known.first() is not None
-        if not is_there:
+        if not is_there and not template:
             draft = f"{kept}_{secrets.token_hex(3)}"
             self._run(f"CREATE DATABASE {draft}")
             database = Database(_url(server, draft))
             self._fill(database)
-            with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("VACUUM ANALYZE")
+            tidy(database)
             database.close()
             self._run(f"ALTER DATABASE {draft} RENAME TO {kept}")
         name = f"run_{secrets.token_hex(6)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {kept}")
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template or kept}")
         try:
             yield _url(server, name)
         finally:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _fill(self, database: Database) -> None:
-        print(f"(inviting {self.people:,} people, which is done once …)", flush=True)
-        migrating.upgrade(database)
-        hasher = _hasher()
-        population.populate(database, hasher, self.people, NEWSLETTER, datetime.now(UTC) - timedelta(minutes=5))
-
-    def _started(self) -> sa.Engine:
+    def server(self) -> sa.Engine:
+        """The PostgreSQL server that all of these are on."""
         if self._server is None:
             url = os.environ.get("TEST_DATABASE_URL") or _embedded()
             self._server = sa.create_engine(make_url(url).set(drivername="postgresql+psycopg"))
         return self._server
 
+    def _fill(self, database: Database) -> None:
+        print(f"(inviting {self.people:,} people, which is done once …)", flush=True)
+        migrating.upgrade(database)
+        hasher = AddressHasher(KEYS["NURTURE_SUPPRESSION_KEY"])
+        population.populate(database, hasher, self.people, NEWSLETTER, datetime.now(UTC) - timedelta(minutes=5))
+
     def _run(self, statement: str) -> None:
-        with self._started().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with self.server().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql(statement)
+
+
+def tidy(database: Database) -> None:
+    """Leave a database as one that has been at rest: its log written back, its statistics known."""
+    if database.is_sqlite:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.exec_driver_sql("BEGIN")
+    else:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def postmaster() -> list[int]:
+    """The process that all of the embedded server's others come from; none if it is somebody else's server."""
+    found = cache() / "postgres" / "postmaster.pid"
+    is_ours = "TEST_DATABASE_URL" not in os.environ and found.exists()
+    return [int(found.read_text().split()[0])] if is_ours else []
 
 
 def _embedded() -> str:
@@ -289,12 +310,6 @@ def _embedded() -> str:
 
 def _url(server: sa.Engine, name: str) -> str:
     return server.url.set(database=name).render_as_string(hide_password=False)
-
-
-def _hasher() -> Any:
-    from nurture.tokens import AddressHasher
-
-    return AddressHasher(KEYS["NURTURE_SUPPRESSION_KEY"])
 
 
 def _fingerprint() -> str:

@@ -1,0 +1,31 @@
+"""How long it takes from starting `nurture run` with a full outbox until the relay has the first mail."""
+
+import signal
+import subprocess
+import sys
+import time
+
+from benchmarks.sending.scene import Scene, environment
+from benchmarks.sending.sinks import Sink
+
+_PATIENCE_SECONDS = 60.0
+
+
+def seconds_to_first_mail(scene: Scene, sink: Sink) -> float:
+    """Of a process that reads its settings, opens the database, its pages and its connections."""
+    with scene.database("sqlite") as url:
+        settings = {"NURTURE_DATABASE__URL": url, "NURTURE_SMTP__PORT": str(sink.port), "NURTURE_LOG__LEVEL": "error"}
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nurture", "-w", str(scene.workspaces["plain"]), "run", "--port", "0"],
+            env=environment() | settings, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            while not sink.count():
+                if time.monotonic() > began + _PATIENCE_SECONDS or process.poll() is not None:
+                    raise SystemExit("`nurture run` sent nothing")
+                time.sleep(0.05)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+        return sink.story().first_at - began

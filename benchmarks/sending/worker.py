@@ -1,0 +1,76 @@
+"""A sender process, as `nurture run --workers N` has them, that begins when it is told to and says what it used.
+
+`python -m benchmarks.sending.worker FOLDER URL PORT CONNECTIONS` opens the house, prints "ready", waits for a line on
+stdin, sends until nothing is due, and prints a line of JSON. `--profile FILE` keeps what cProfile saw of both threads.
+"""
+
+import asyncio
+import cProfile
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.sending.house import open_house
+from benchmarks.sending.usage import peak_memory
+from nurture.engines.local import Heart
+
+
+def main(folder: str, url: str, port: str, connections: str, profile: str = "") -> None:
+    app = open_house(Path(folder), url, NURTURE_SMTP__PORT=port, NURTURE_SMTP__CONNECTIONS=connections)
+    with Heart(app.database) as heart:
+        sender = app.sender(heart.worker)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        seen = _watch() if profile else []
+        began, used = time.monotonic(), time.process_time()
+        counts, relay_down = asyncio.run(_send(sender))
+        ended, used = time.monotonic(), time.process_time() - used
+        for one in seen:
+            one.disable()
+        if profile:
+            _keep(seen, profile)
+    app.close()
+    print(
+        json.dumps(
+            {
+                "began": began, "ended": ended, "processor": used, "memory": peak_memory(), "counts": dict(counts),
+                "relay_down": relay_down,
+            }
+        ),
+        flush=True,
+    )  # fmt: skip
+
+
+async def _send(sender: Any) -> tuple[dict[str, int], str]:
+    counts, relay_down = await sender.drain()
+    await sender.close()
+    return counts, relay_down
+
+
+def _watch() -> list[cProfile.Profile]:
+    """A profile of this thread and of each that begins from here on."""
+    # By the processor's time of each thread: most of what a thread does on the clock is waiting for the other.
+    seen = [cProfile.Profile(time.thread_time)]
+
+    def watch(*_: object) -> None:
+        sys.setprofile(None)
+        seen.append(cProfile.Profile(time.thread_time))
+        seen[-1].enable()
+
+    threading.setprofile(watch)
+    seen[0].enable()
+    return seen
+
+
+def _keep(seen: list[cProfile.Profile], path: str) -> None:
+    for number, one in enumerate(seen):
+        one.create_stats()
+        one.dump_stats(f"{path}.{number}")
+
+
+if __name__ == "__main__":
+    words = [word for word in sys.argv[1:] if word != "--profile"]
+    main(*words)
