@@ -13,6 +13,7 @@ from nurture.delivery.pacing.providers import group_of
 from nurture.delivery.pacing.rules import (
     FREE,
     MOMENT,
+    MOST_WORKERS,
     Asking,
     Lane,
     Limit,
@@ -233,3 +234,13 @@ def test_a_warm_up_counts_a_sender_domain_and_each_provider() -> None:
 @pytest.mark.parametrize(("domain", "group"), [("googlemail.com", "google"), ("acme.example", "acme.example")])
 def test_a_provider_is_one_group_and_a_company_its_own(domain: str, group: str) -> None:
     assert group_of(domain) == group
+
+
+@given(st.floats(0.1, 1e6), st.integers(0, 10**7), st.integers(0, 10**8))
+def test_what_all_workers_took_in_advance_fits_into_a_second_with_what_is_given_out(
+    per_second: float, per_hour: int, per_day: int
+) -> None:
+    """Who took places in advance may use them all in the second in which as many as ever are given out."""
+    limit = Limit(per_second=per_second, per_hour=per_hour, per_day=per_day)
+    assert limit.rate + MOST_WORKERS * limit.ahead <= per_second + 1e-6
+    assert not per_hour or limit.ahead * 50 <= per_hour

@@ -46,12 +46,16 @@ def grant(
         return PaceGrant()
     journey = Journey(pacing, is_resting, now, elapsed, memory)
     mails = [one for one in meeting.in_order(claimed) if one.id not in meeting.in_line]
-    lanes_of = {one.id: journey.lanes_for(one, relay_of(one)) for one in mails}
+    lanes_of = [(one, journey.lanes_for(one, relay_of(one))) for one in mails]
     roads = journey.find_roads()
+    if not roads and not meeting.is_any:
+        # Enough of everything is in stock: the database is not asked.
+        journey.take_open()
+        return PaceGrant(good_until(elapsed), unused={one.id: journey.leases_of(lanes) for one, lanes in lanes_of})
     fill_roads(session, pacing, roads, is_resting, claimed, now)
     asking = []
-    for one in mails:
-        taken = journey.roads_of(lanes_of[one.id])
+    for one, lanes in lanes_of:
+        taken = journey.roads_of(lanes)
         if one.id in meeting.first_mails:
             taken = (*taken, meeting.first_mails[one.id][0])
         asking.append(Asking(one.id, taken, one.purpose == Purpose.CAMPAIGN))
@@ -59,14 +63,16 @@ def grant(
     fresh = journey.take(session)
     meeting.keep(session)
     unused = {}
-    for i in shares.leaves_in:
-        leases = journey.leases_of(lanes_of[i])
+    for one, lanes in lanes_of:
+        if one.id not in shares.leaves_in:
+            continue
+        leases = journey.leases_of(lanes)
         for lease in leases:
             lease.left -= 1
-        if i in meeting.first_mails:
-            leases = (*leases, Lease((meeting.first_mails[i][1],), 0, now, 0.0))
+        if one.id in meeting.first_mails:
+            leases = (*leases, Lease((meeting.first_mails[one.id][1],), 0, now, 0.0))
         if leases:
-            unused[i] = leases
+            unused[one.id] = leases
     kept = {**meeting.in_line, **meeting.spread(shares.held), **dict.fromkeys(shares.back)}
     store.hold(session, {i: wait for i, wait in kept.items() if wait is not None})
     store.put_back(session, shares.back)

@@ -19,7 +19,7 @@ _SPANS = (Span.HOUR, Span.DAY)
 class Journey:
     """One claim on its way through the lanes.
 
-    A lane that only counts hours and days, and of which enough is in stock, is open: nobody is asked. The others become
+    A lane of which enough is in stock is open: nobody is asked. The others become
     roads. What is taken of them is counted, and more is put in stock if there is room.
     """
 
@@ -58,13 +58,16 @@ class Journey:
         stock = self._memory.leases if self._memory is not None else {}
         for key, need in self._needs.items():
             lane, lease = self._lanes[key], stock.get(key)
-            is_enough = lease is not None and lease.left >= need and lease.is_good(self._now, self._elapsed)
-            if is_enough and lease is not None:
+            if lease is not None and lease.left >= need and lease.is_good(self._now, self._elapsed):
                 self._leases[key] = lease
-            if not is_enough or lane.limit.per_second or lane.limit.at_once:
-                road = self._roads[key] = Road(lane, self._now)
-                road.is_counted = not is_enough
+            else:
+                self._roads[key] = Road(lane, self._now)
         return self._roads
+
+    def take_open(self) -> None:
+        """Every mail of the claim leaves, and all lanes are open."""
+        for key, lease in self._leases.items():
+            lease.left -= self._needs[key]
 
     def roads_of(self, lanes: tuple[Lane, ...]) -> tuple[Road, ...]:
         """The roads among these lanes, which the caller keeps: mails with the same lanes share them."""
@@ -87,15 +90,12 @@ class Journey:
         fresh: dict[str, Lease] = {}
         counts: dict[tuple[str, Span, datetime], int] = {}
         for key, road in self._roads.items():
-            places = self._places(road.lane) if road.is_counted else ()
-            if not places or not road.taken:
+            places, more = self._places(road.lane), self._more(road)
+            if not road.taken or not (places or more):
                 continue
-            lease = Lease(
-                places,
-                road.taken + self._more(road),
-                self._now,
-                self._elapsed + LEASE.total_seconds(),
-            )
+            if road.lane.limit.per_second:
+                road.next_in += more / road.lane.limit.rate
+            lease = Lease(places, road.taken + more, self._now, self._elapsed + LEASE.total_seconds())
             fresh[key] = self._leases[key] = lease
             counts.update({(place.lane, place.span, place.begins_at): lease.left for place in places if place.span})
             self._return_rest(key, counts)
@@ -122,10 +122,7 @@ class Journey:
 
     def _more(self, road: Road) -> int:
         """How many places beyond those of this claim are put in stock: few enough that others find some."""
-        limit = road.lane.limit
-        if self._memory is None or not limit.most:
-            return 0
-        return int(max(0, min(limit.most // _PARTS, _MOST_IN_STOCK, road.room)))
+        return int(max(0, min(road.lane.limit.ahead, road.room))) if self._memory is not None else 0
 
     def _return_rest(self, key: str, counts: dict[tuple[str, Span, datetime], int]) -> None:
         """What is left of the lease before goes back."""
@@ -134,7 +131,3 @@ class Journey:
             if place.span is not None and old is not None:
                 where = (place.lane, place.span, place.begins_at)
                 counts[where] = counts.get(where, 0) - old.left
-
-
-_PARTS = 50
-_MOST_IN_STOCK = 5000

@@ -62,6 +62,12 @@ _STEPS = {Span.HOUR: timedelta(minutes=1), Span.DAY: timedelta(minutes=5), Span.
 _LENGTHS = {Span.HOUR: timedelta(hours=1), Span.DAY: timedelta(days=1)}
 
 
+#: From so many a second on a lane is fast; of such a lane this share is given out, and so many workers may share it.
+_FAST, _SHARE_GIVEN, MOST_WORKERS = 500.0, 0.9, 10
+#: A worker takes one part in so many of an hour or a day in advance, and no more than that.
+_PARTS, _MOST_AHEAD = 50, 5000
+
+
 @dataclass(frozen=True)
 class Limit:
     """What a lane takes; 0: no such limit."""
@@ -75,9 +81,22 @@ class Limit:
         return {Span.HOUR: self.per_hour, Span.DAY: self.per_day}.get(span, 0)
 
     @property
-    def most(self) -> int:
-        """The lower of what an hour and a day take; 0: neither is limited."""
-        return min((most for most in (self.per_hour, self.per_day) if most), default=0)
+    def is_fast(self) -> bool:
+        """Whether so many leave in a second that a worker may take some of them in advance."""
+        return self.per_second >= _FAST
+
+    @property
+    def rate(self) -> float:
+        """Places of a second that are given out; what a fast lane keeps back covers those that were taken in advance."""
+        return _SHARE_GIVEN * self.per_second if self.is_fast else self.per_second
+
+    @property
+    def ahead(self) -> int:
+        """How many places one worker may take in advance: few enough that nothing is exceeded when all use theirs at once."""
+        parts = [most // _PARTS for most in (self.per_hour, self.per_day) if most]
+        if self.per_second:
+            parts.append(int((1 - _SHARE_GIVEN) * self.per_second / MOST_WORKERS) if self.is_fast else 0)
+        return min([_MOST_AHEAD, *parts]) if parts and not self.at_once else 0
 
     @property
     def is_any(self) -> bool:
@@ -212,7 +231,6 @@ class Road:
     is_for_all: bool = False  # what people asked for waits here too
     is_doubling: bool = False  # it comes back little by little: twice as many in each minute
     because: str = ""
-    is_counted: bool = True  # what it takes is counted now; else it was before
     taken: int = 0
     has_moved: bool = False
 
@@ -249,7 +267,7 @@ class Road:
         self.room -= 1
         self.hands -= 1
         if self.lane.limit.per_second and not self.lane.is_shared:
-            self.next_in = max(self.next_in, starts_in) + 1 / self.lane.limit.per_second
+            self.next_in = max(self.next_in, starts_in) + 1 / self.lane.limit.rate
             self.has_moved = True
 
     def leave(self) -> None:
@@ -326,6 +344,6 @@ def _line_up(placed: Sequence[tuple[float, Asking]]) -> tuple[dict[int, float], 
             back.append(mail.id)
             continue
         for road in shared:
-            road.next_in, road.has_moved = starts + 1 / road.lane.limit.per_second, True
+            road.next_in, road.has_moved = starts + 1 / road.lane.limit.rate, True
         leaves_in[mail.id] = starts
     return leaves_in, back

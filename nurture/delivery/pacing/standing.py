@@ -41,7 +41,7 @@ def fill_roads(
 
 
 def _count(session: Session, roads: Mapping[str, Road], span: Span, now: datetime) -> None:
-    limited = {key: most for key, road in roads.items() if road.is_counted and (most := road.lane.limit.most_in(span))}
+    limited = {key: most for key, road in roads.items() if (most := road.lane.limit.most_in(span))}
     if not limited:
         return
     after = counted_after(span, now)

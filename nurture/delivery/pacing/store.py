@@ -85,7 +85,9 @@ def lock_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
 
 def _read_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
     rows = _LANES.run(session, lanes=[[lane] for lane in lanes])
-    return {row[0]: LaneNow(max(0.0, float(row[1])), instant_of(row[2])) for row in rows}
+    return {
+        lane: LaneNow(max(0.0, float(next_in)), instant_of(waits_to)) for lane, next_in, waits_to in map(list, rows)
+    }
 
 
 def _counted(*, is_sqlite: bool) -> Any:
@@ -111,7 +113,7 @@ def counted(
 ) -> dict[str, tuple[int, datetime]]:
     """Mails that count in each lane, and when the first bucket with any began."""
     rows = _COUNTED.run(session, lanes=[[lane] for lane in lanes], span=str(span), after=after, until=until)
-    return {row[0]: (int(row[1]), instant_of(row[2]) or until) for row in rows}
+    return {lane: (int(mails), instant_of(begins_at) or until) for lane, mails, begins_at in map(list, rows)}
 
 
 class Days(NamedTuple):
