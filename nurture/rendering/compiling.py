@@ -23,7 +23,8 @@ from nurture.rendering.mjml import compile_mjml
 from nurture.rendering.notes import without_notes
 from nurture.rendering.scanning import Kind, Masked, Original, Place, Token, mask, numbered_word, restore, scan
 from nurture.rendering.source import Findings, MailSource, RenderError
-from nurture.rendering.text import tidy, to_text
+from nurture.rendering.text import to_text
+from nurture.rendering.tidying import tidy
 
 #: Blank characters behind the preheader, so that a client that shows 150 of them does not go on with the mail itself.
 _PADDING = "&#847;&zwnj;&nbsp;" * 120

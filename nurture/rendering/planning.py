@@ -13,9 +13,9 @@ from jinja2 import nodes
 
 from nurture.rendering.environment import MailEnvironment, html_environment, text_environment
 from nurture.rendering.message import quoted_printable
-from nurture.rendering.quoting import NotAhead, fixed
+from nurture.rendering.quoting import fixed
 from nurture.rendering.rules import ROOTS
-from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Begun, Kept, Place, Tidied, Whole
+from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Begun, Kept, NotAhead, Place, Tidied, Whole
 
 #: How a program reads our own addresses.
 ADDRESSES = {"leave_url": "urls.leave", "preferences_url": "urls.preferences", "view_url": "urls.view"}

@@ -14,7 +14,7 @@ from markupsafe import escape
 from nurture.rendering.bounds import EmptyValue
 from nurture.rendering.filters import PRINTED
 from nurture.rendering.message import quoted_printable
-from nurture.rendering.text import without_gaps
+from nurture.rendering.tidying import NotAhead, without_gaps
 
 SOFT = "=\r\n"
 
@@ -28,10 +28,6 @@ _GUARDED = re.compile(rb"^(?:\.|From )", re.MULTILINE).search
 #: What was quoted last: a name stands in both parts of a mail, and more than once.
 _LATELY: dict[str, str] = {}
 _MOST = 256
-
-
-class NotAhead(Exception):
-    """This message is not one that was thought of when its mail was compiled; it is written the plain way."""
 
 
 def is_plain(text: str, more: int) -> bool:

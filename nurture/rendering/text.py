@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from nurture.rendering import markup
 from nurture.rendering.markup import Piece
+from nurture.rendering.tidying import tidy
 
 WIDTH = 76
 TAG_WIDTH = 12  # how wide a `{{ }}` is taken to be
@@ -61,16 +62,6 @@ def to_text(document: str, words: re.Pattern[str], silent: frozenset[str], desti
     for a link lead.
     """
     return tidy(_Writer(words, silent, destinations).blocks(_tree(document).children, WIDTH))
-
-
-def tidy(text: str) -> str:
-    """No space at the end of a line, never two empty lines in a row, one line end at the end."""
-    return without_gaps(text).strip("\n").rstrip() + "\n"
-
-
-def without_gaps(text: str) -> str:
-    """The same, its beginning and its end as they are."""
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text))
 
 
 def _tree(document: str) -> Element:

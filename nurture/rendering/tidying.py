@@ -1,4 +1,4 @@
-"""What `tidy` does to a text, decided ahead: while some of it is still missing.
+"""What a text part keeps of its white space: `tidy` the whole, or decide it ahead, while some of it is still missing.
 
 A text part is tidied as a whole when it is rendered plainly: no blank at the end of a line, never two empty lines, none
 at either end. Most of that follows from what stays the same. Reading from left to right, all that has to be remembered is
@@ -10,9 +10,21 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from nurture.rendering.quoting import NotAhead
-
 _RUNS = re.compile(r"\n|[ \t]+|[^\n \t]+")
+
+
+def tidy(text: str) -> str:
+    """No space at the end of a line, never two empty lines in a row, one line end at the end."""
+    return without_gaps(text).strip("\n").rstrip() + "\n"
+
+
+def without_gaps(text: str) -> str:
+    """The same, its beginning and its end as they are."""
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text))
+
+
+class NotAhead(Exception):
+    """This message is not one that was thought of when its mail was compiled; it is written the plain way."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Kept(Protocol):
 
 
 class Tidied:
-    """As `text.tidy` keeps it."""
+    """As `tidy` keeps it."""
 
     def take(self, place: Place, text: str) -> tuple[str, Place]:
         written: list[str] = []

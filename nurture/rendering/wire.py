@@ -18,9 +18,10 @@ from nurture.rendering.compiling import CompiledMail, Urls, one_line, pixel_of
 from nurture.rendering.links import Clicks, Tag
 from nurture.rendering.message import Headers, Wire, boundary_of, opening, write_head, write_plainly
 from nurture.rendering.planning import LINE, PAGE, PLAIN, Region
-from nurture.rendering.quoting import SOFT, NotAhead, fixed, in_html, in_text, is_plain, quote
+from nurture.rendering.quoting import SOFT, fixed, in_html, in_text, is_plain, quote
 from nurture.rendering.residual import Bare, Given, Reading, Residual, compile_part
 from nurture.rendering.rules import ROOTS
+from nurture.rendering.tidying import NotAhead
 
 _SAYINGS = {"wish_url": "wish", "answer_url": "answer", "form_url": "form", "share_url": "share"}
 _MOST_TAGS = 64  # so many mailings with parameters of their own are remembered for each mail

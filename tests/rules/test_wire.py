@@ -19,8 +19,8 @@ from nurture.errors import BadInput
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls
 from nurture.rendering.explaining import explain, read_folder
 from nurture.rendering.message import Headers, Wire
-from nurture.rendering.quoting import NotAhead
 from nurture.rendering.source import RenderError, TemplateError
+from nurture.rendering.tidying import NotAhead
 from nurture.rendering.wire import compile_wire
 from tests.emails.workspace import CONTEXT, STARTER, Mails, compile_column, in_body, unhurried, urls
 

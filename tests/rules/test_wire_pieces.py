@@ -9,10 +9,9 @@ from markupsafe import Markup, escape
 
 from nurture.rendering.bounds import EmptyValue
 from nurture.rendering.planning import LINE, PAGE, PLAIN, Manner
-from nurture.rendering.quoting import NotAhead, fixed, in_html, in_line, in_text, quote
+from nurture.rendering.quoting import fixed, in_html, in_line, in_text, quote
 from nurture.rendering.residual import compile_part
-from nurture.rendering.text import tidy
-from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Tidied
+from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, NotAhead, Tidied, tidy
 from tests.emails.workspace import unhurried
 
 WRITTEN = st.one_of(
