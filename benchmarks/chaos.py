@@ -5,8 +5,8 @@
 For each setup a workspace of the starter is made, its contacts imported and its announcement published, all by commands;
 then `nurture run` sends to a sink that reads every message to its final dot and takes its time over the answer. At random
 moments one of the processes is killed with SIGKILL: mostly one that sends, now and then the one that decides; half of the
-time the blow waits until a body is unanswered. With 1 worker `nurture run` sends by itself and is started anew after each
-kill; with more, `nurture run --workers N` replaces its senders. Contacts keep coming in while it lasts.
+time the blow waits until a body is unanswered. `nurture run --workers N` replaces its senders; with 0 it sends by itself.
+It is started anew whenever it was killed. Contacts keep coming in while it lasts.
 
 At the end everything is left to finish, and judged. *Lost*: an uncertain mail aside, a person the sink never saw, or a mail
 that is said to be sent and did not arrive. *Twice*: a person whose message was read to its dot more than once. *Uncertain*
@@ -138,7 +138,7 @@ class Scene:
         return self._people - sum(count for status, count in self.counts().items() if status not in _OPEN)
 
     def start(self) -> None:
-        workers = [] if self._setup.workers == 1 else ["--workers", str(self._setup.workers)]
+        workers = ["--workers", str(self._setup.workers)] if self._setup.workers else []
         self._main = subprocess.Popen(
             [sys.executable, "-m", "nurture", "-w", str(self.commands.workspace), "run", "--port", "0", *workers],
             env=self._environment,
