@@ -52,6 +52,7 @@ class Composed(NamedTuple):
     rcpt_to: str
     signatures: bytes  # header lines, in front of all others
     wire: Wire
+    report_as: str = ""  # what a report calls it, if reports come back to us and to nobody's own mailbox
 
     @property
     def parts(self) -> tuple[bytes, ...]:
@@ -207,10 +208,12 @@ def compose(
             ),
         ),
     )
+    mail_from = house.mail_from(delivery.purpose, delivery.id, from_email, relay)
     return Composed(
-        house.mail_from(delivery.purpose, delivery.id, from_email, relay),
+        mail_from,
         recipient.email,
         # Last of all: whatever is changed after this breaks the signature.
         sign(house.signers_for(domain), wire.head, wire.body),
         wire,
+        mail_from.partition("@")[0] if mail_from != from_email else "",
     )

@@ -261,7 +261,7 @@ class Sender:
 
 
 def _envelope(composed: Composed) -> Envelope:
-    return Envelope(composed.mail_from, composed.rcpt_to, composed.size)
+    return Envelope(composed.mail_from, composed.rcpt_to, composed.size, composed.report_as)
 
 
 def _was_not_heard(outcome: Outcome) -> bool:

@@ -20,6 +20,7 @@ from nurture.engines.local import run_once
 from nurture.errors import BadSettings
 from nurture.sequences.entries import enroll
 from nurture.settings import read_settings
+from tests.support.beside import scripted_beside
 from tests.support.conversations import BODY, send
 from tests.support.people import add_contact
 from tests.support.relays import SmtpRelay, running_relay
@@ -241,6 +242,25 @@ def test_a_house_sends_past_a_relay_that_is_down_and_keeps_to_its_routes(
         assert found.do == "see [[relays]] in settings.toml, and the passwords"
     finally:
         house.close()
+
+
+def test_reports_are_asked_for_where_they_come_back_to_us(sqlite: Database, tmp_path: Path) -> None:
+    """STANDARDS 53: under the name by which the return path knows the mail."""
+    with scripted_beside({"EHLO": "250-relay.example\n250 DSN"}) as dsn:
+        workspace = small_workspace(tmp_path / "workspace")
+        house = open_house(workspace, sqlite.url, relay_port=dsn.port, NURTURE_INBOUND__DOMAIN="reply.acme.example")
+        try:
+            house.publish(house.read_files(), published_by="a test")
+            with house.database.writing() as session:
+                contact = add_contact(session, house.hasher, "ana@reader.example", house.clock.now())
+                enroll(session, house.language, "evaluators", contact, because="a test", now=house.clock.now())
+            assert run_once(house.workshop(), house.clock.now()).counts["sent"] == 1
+        finally:
+            house.close()
+    [mail, rcpt] = [line for line in dsn.heard if line.startswith(("MAIL", "RCPT"))]
+    came_from = mail.partition("<")[2].partition("@")[0]
+    assert mail == f"MAIL FROM:<{came_from}@reply.acme.example> RET=HDRS ENVID={came_from}"
+    assert rcpt == "RCPT TO:<ana@reader.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ana@reader.example"
 
 
 def test_relays_take_the_place_of_smtp_each_with_its_own_password(tmp_path: Path) -> None:
