@@ -6,6 +6,7 @@ contact is changed through `contacts.actions`, which leaves a row in `changed_co
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -438,6 +439,7 @@ def _write_marked(session: Session) -> None:
         _MARK.change(session, rows=rows)
 
 
+@lru_cache(maxsize=64)
 def _as_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nurture.database.engine import Database, Session
 from nurture.database.journal import notes_after, notes_before
+from nurture.database.prepared import Driver, keep_driver
 
 
 class Desk:
@@ -22,6 +23,7 @@ class Desk:
         self._database = database
         self._connection: Connection | None = None
         self._session: Session | None = None
+        self._driver: Driver | None = None
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -29,16 +31,16 @@ class Desk:
         database = self._database
         with database.turn:
             try:
-                session = self._session or self._open()
-                connection = session.connection()
+                session, driver = self._open()
+                keep_driver(session, driver)
                 if database.is_sqlite:
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    driver.execute("BEGIN IMMEDIATE")
                 yield session
                 session.flush()  # what the database refuses was never to happen
                 if before := notes_before(session):
                     database.write_down(before)
                 session.dispatch.before_commit(session)  # what is written last of all: marks of changed contacts
-                connection.exec_driver_sql("COMMIT")
+                driver.execute("COMMIT")
             except BaseException:
                 self.close()
                 raise
@@ -51,7 +53,7 @@ class Desk:
     def close(self) -> None:
         """Let go of the connection; a transaction that had not ended is undone."""
         session, connection = self._session, self._connection
-        self._session = self._connection = None
+        self._session = self._connection = self._driver = None
         if connection is not None and session is not None:
             with suppress(SQLAlchemyError):
                 # Whatever state it is in, nobody else gets it from the pool.
@@ -59,9 +61,11 @@ class Desk:
                 session.close()
                 connection.close()
 
-    def _open(self) -> Session:
-        self._connection = self._database.engine.execution_options(is_desk=True).connect()
-        self._session = Session(self._connection, expire_on_commit=False)
-        if self._database.is_sqlite:
-            self._session.connection().exec_driver_sql("PRAGMA synchronous = FULL")
-        return self._session
+    def _open(self) -> tuple[Session, Driver]:
+        if self._session is None or self._driver is None:
+            self._connection = self._database.engine.execution_options(is_desk=True).connect()
+            self._session = Session(self._connection, expire_on_commit=False)
+            self._driver = Driver(self._session.connection())
+            if self._database.is_sqlite:
+                self._driver.execute("PRAGMA synchronous = FULL")
+        return self._session, self._driver

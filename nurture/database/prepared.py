@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.engine import CursorResult
+from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnElement
@@ -150,50 +150,76 @@ class Prepared:
 
     def rows(self, session: Session, **given: Any) -> list[Any]:
         """Run it once on the driver alone, which is what a statement for every few mails does; the rows it returns."""
-        if _is_overheard(session):
+        driver = _driver_of(session)
+        if driver is None:
             result = self.run(session, **given)
             return list(result.all()) if result.returns_rows else []
-        with closing(self._execute(session, given)) as cursor:
+        with closing(self._execute(session, driver, given)) as cursor:
             return list(cursor.fetchall()) if cursor.description is not None else []
 
     def change(self, session: Session, **given: Any) -> int:
         """Run it once on the driver alone and say how many rows it touched."""
-        if _is_overheard(session):
+        driver = _driver_of(session)
+        if driver is None:
             return int(self.run(session, **given).rowcount)
-        with closing(self._execute(session, given)) as cursor:
+        with closing(self._execute(session, driver, given)) as cursor:
             return int(cursor.rowcount)
 
-    def _execute(self, session: Session, given: Mapping[str, Any]) -> Any:
-        """A cursor of the driver. Its errors come as SQLAlchemy's."""
-        spelled = self._for(session)
-        connection = session.connection()
-        filled = spelled.fill(given)
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(spelled.text, filled)
-        except connection.dialect.loaded_dbapi.Error as error:
-            cursor.close()
-            place = place_of(connection.engine.url.render_as_string(hide_password=False))
-            raised = DBAPIError.instance(
-                spelled.text, None, error, connection.dialect.loaded_dbapi.Error, hide_parameters=True
-            )
-            if isinstance(raised, DBAPIError):
-                raised.add_detail(place)
-            raise raised from error
-        return cursor
+    def _execute(self, session: Session, driver: "Driver", given: Mapping[str, Any]) -> Any:
+        spelled = self._for(session, driver.dialect)
+        return driver.execute(spelled.text, spelled.fill(given))
 
-    def _for(self, session: Session) -> _Spelled:
+    def _for(self, session: Session, dialect: sa.Dialect | None = None) -> _Spelled:
         session.flush()  # a statement on the connection does not see what the session has only in mind
-        dialect = session.get_bind().dialect
+        dialect = dialect or session.get_bind().dialect
         spelled = self._spelled.get(dialect.name)
         if spelled is None:
             spelled = self._spelled[dialect.name] = _Spelled(self._make(is_sqlite=dialect.name == "sqlite"), dialect)
         return spelled
 
 
-def _is_overheard(session: Session) -> bool:
-    """Whether somebody listens to all statements."""
-    return bool(session.connection().engine.dispatch.before_cursor_execute)
+class Driver:
+    """The driver's own connection below a session; its errors come as SQLAlchemy's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.dialect = connection.dialect
+        self._connection = connection
+        self._driver: Any = connection.connection.driver_connection
+        self._error = connection.dialect.loaded_dbapi.Error
+
+    @property
+    def is_overheard(self) -> bool:
+        """Whether somebody listens to all statements, which ours would not be among."""
+        return bool(self._connection.engine.dispatch.before_cursor_execute)
+
+    def execute(self, text: str, parameters: Any = ()) -> Any:
+        """A cursor of the driver that has run this."""
+        cursor = self._driver.cursor()
+        try:
+            cursor.execute(text, parameters)
+        except self._error as error:
+            cursor.close()
+            raised = DBAPIError.instance(text, None, error, self._error, hide_parameters=True)
+            if isinstance(raised, DBAPIError):
+                raised.add_detail(place_of(self._connection.engine.url.render_as_string(hide_password=False)))
+            raise raised from error
+        return cursor
+
+
+_DRIVER = "driver"
+
+
+def keep_driver(session: Session, driver: Driver) -> None:
+    """Spare the session of a desk to be asked for its connection by each statement."""
+    session.info[_DRIVER] = driver
+
+
+def _driver_of(session: Session) -> Driver | None:
+    """What to run statements on; None where they have to go through SQLAlchemy."""
+    driver: Driver | None = session.info.get(_DRIVER)
+    if driver is None:
+        driver = Driver(session.connection())
+    return None if driver.is_overheard else driver
 
 
 def instant_of(value: Any) -> datetime | None:
