@@ -156,6 +156,9 @@ class Sender:
             await self._carry(number)
         except BaseException:
             self._supply.give_up()  # the others finish what they have at hand
+            if (connection := self._pool[number]) is not None:
+                # An envelope may be with the relay; the next run begins with another one.
+                await connection.abandon()
             raise
 
     async def _carry(self, number: int) -> None:
