@@ -192,7 +192,7 @@ def compose(
             from_email=from_email,
             to_name=facts.get("to_name", recipient.name),
             to_email=recipient.email,
-            subject=f"[Test] {mail.render(context, urls).subject}" if delivery.purpose == Purpose.TEST else None,
+            mark="[Test] " if delivery.purpose == Purpose.TEST else "",
             date=datetime.fromisoformat(facts["rendered_at"]),
             message_id=delivery.message_id or message_id(house.keys, delivery.id, domain),
             reply_to=house.reply_to(delivery.purpose, delivery.id),

@@ -2,8 +2,8 @@
 
 Text first, HTML last, both UTF-8 in quoted-printable: seven bits and lines of at most 76 characters, whatever the relay
 offers. No body line begins with a dot or with "From ", so nothing on the way has a reason to change one and break a
-signature. The same mail and headers give the same bytes: the boundary comes from the Message-ID. What is written here
-parses with the standard library to exactly what was given.
+signature. The same mail, headers and boundary give the same bytes. What is written here parses with the standard library
+to exactly what was given. `wire` writes bodies ahead; this is how it writes headers, and whatever else it was given.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _WIDTH = 76  # RFC 2045, 6.7 (5)
 class Headers(NamedTuple):
     """Who a message is from, to whom, and which it is.
 
-    `subject` replaces that of the mail, `mark` stands in front of it. `extra` are further headers in their order.
+    `mark` stands in front of the subject. `extra` are further headers in their order.
     """
 
     from_name: str
@@ -43,7 +43,6 @@ class Headers(NamedTuple):
     date: datetime  # aware
     message_id: str  # with its angle brackets
     reply_to: str | None = None
-    subject: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
     mark: str = ""  # such as "[Test] "
 
@@ -63,13 +62,8 @@ class Wire(NamedTuple):
         return b"%b\r\n%b" % self
 
 
-def build_message(mail: RenderedMail, headers: Headers) -> bytes:
-    """The complete message, with CRLF line ends; raises BadInput for headers that no message may have."""
-    return write_plainly(mail, headers, boundary_of(headers.message_id)).content
-
-
 def write_plainly(mail: RenderedMail, headers: Headers, boundary: str) -> Wire:
-    """The same with a boundary that is given."""
+    """A rendered mail as its message; raises BadInput for headers that no message may have."""
     return Wire(write_head(mail.subject, headers, boundary), write_body(mail, boundary))
 
 
@@ -114,12 +108,11 @@ def opening(kind: str, boundary: str) -> str:
 def _header_lines(subject: str, headers: Headers) -> list[str]:
     # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
     is_utf8 = not (headers.from_email + headers.to_email + (headers.reply_to or "")).isascii()
-    subject = headers.mark + (subject if headers.subject is None else headers.subject)
     date = headers.date
     lines = [
         _constant_mailbox("From", headers.from_name, headers.from_email, is_utf8),
         mailbox_line("To", headers.to_name, headers.to_email, is_utf8=is_utf8),
-        text_line("Subject", subject, is_utf8=is_utf8),
+        text_line("Subject", headers.mark + subject, is_utf8=is_utf8),
         _date_line(date, date.tzinfo, date.fold),
         f"Message-ID: {headers.message_id}",
     ]

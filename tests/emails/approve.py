@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nurture.rendering.compiling import compile_mail
-from nurture.rendering.message import Headers, build_message
+from nurture.rendering.message import Headers
+from nurture.rendering.wire import compile_wire
 from tests.emails.workspace import CONTEXT, Mails, urls
 
 MAILS = Path(__file__).parent / "mails"
@@ -31,7 +32,8 @@ def renderings(folder: Path) -> Iterator[tuple[str, bytes]]:
         compiled = compile_mail(reading.get_source())
         for name, context in ((path.stem, CONTEXT), (f"{path.stem}.nobody", NOBODY)):
             is_tracked = context is CONTEXT and path.stem not in SERVICE
-            rendered = compiled.render(context, urls(is_tracked=is_tracked))
+            addresses = urls(is_tracked=is_tracked)
+            rendered = compiled.render(context, addresses)
             headers = Headers(
                 from_name="Bob Ray, Uptime",
                 from_email="bob@sender.example",
@@ -43,7 +45,7 @@ def renderings(folder: Path) -> Iterator[tuple[str, bytes]]:
             )
             yield f"{name}.html", rendered.html.encode()
             yield f"{name}.txt", rendered.text.encode()
-            yield f"{name}.eml", build_message(rendered, headers)
+            yield f"{name}.eml", compile_wire(compiled).write(context, addresses, headers).content
 
 
 def main() -> None:
