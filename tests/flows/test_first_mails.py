@@ -109,7 +109,7 @@ class StubbedResolver:
 
 def test_no_mail_leaves_before_its_domain_was_asked_about_and_none_goes_where_nobody_takes_it(story: Story) -> None:
     """RFC 7505 3: a null MX; RFC 5321 5.1."""
-    story._sender._boundary = replace(
+    story._sender._transactions._preparing._boundary = replace(
         story.app.boundary, relay_is_loopback=False, base_url="https://news.acme.example", only_to=frozenset("*")
     )
     for domain in ("good", "null", "later"):
