@@ -21,7 +21,7 @@ from nurture.delivery.outcomes.store import put_back_unsaid
 from nurture.delivery.pacing import actions as pacing
 from nurture.delivery.pacing.granting import Memory, PaceGrant
 from nurture.delivery.pacing.rules import Pacing
-from nurture.delivery.preparing import Preparing, Ready
+from nurture.delivery.preparing import NotCompiled, Preparing, Ready
 from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.relayed.store import note_ids
 from nurture.delivery.remembered import actions as remembered
@@ -66,11 +66,20 @@ class Transactions:
 
     def claim(self, at: datetime | None, only: Sequence[int] | None) -> Claim:
         """Take the next mails that are due, settle those that cannot be sent, and make the others ready."""
-        now = at or self._clock.now()
+        while True:
+            try:
+                return self._claim(at or self._clock.now(), only)
+            except NotCompiled as new:
+                # It takes a second to compile a mail; meanwhile others may write.
+                with self._database.reading() as session:
+                    self._preparing.compile(session, new.deliveries)
+
+    def _claim(self, now: datetime, only: Sequence[int] | None) -> Claim:
         with self._desk.writing() as session:
             lines = claim_lines(session, self._worker, CLAIM, now, only=only)
             if not lines:
                 return Claim([], is_last=True)
+            self._preparing.look_for_new(lines)
             self.has_claimed = True
             declared = self._declared(session)
             limits = self._limits_of(declared)
@@ -126,23 +135,29 @@ class Transactions:
             now = self._clock.now()
             if unsaid:
                 put_back_unsaid(session, self._worker, unsaid)
+            pacing.note(session, ended, now, self._memory)
+            kept = pacing.keep_back(session, [one.delivery for one in wanted], now, self._memory)
             coming = {one.delivery.contact_id or 0: one.issue_at for one in wanted if one.issue_at is not None}
             answers = exchange(
                 session,
                 self._worker,
                 ended,
-                [one.delivery for one in wanted],
+                [one.delivery for one in wanted if one.delivery.id not in kept],
                 limits,
                 now,
                 coming=coming,
                 granted=self._granted,
                 is_mailed_asked=not ended or self._interest.is_there(session),
             )
+            answers |= {i: Stop(Status.HELD, wait.because, wait.until) for i, wait in kept.items()}
+            if self._granted is not None:
+                for one in wanted:
+                    if one.delivery.id in kept:
+                        self._granted.let_go(one.delivery)
             begun = [one for one in wanted if answers[one.delivery.id] is None]
             hashes = {one.delivery.id: one.recipient.address_hash for one in begun}
             remembered.note_intents(session, [one.delivery for one in begun], hashes, now)
             remembered.note_outcomes(session, [(one.delivery, one.outcome) for one in ended], now)
-            pacing.note(session, ended, now, self._memory)
             if self._own_ids:
                 found = [(self._own_ids.read(one.outcome), one.delivery.id) for one in ended]
                 note_ids(session, [(relay_id, delivery) for relay_id, delivery in found if relay_id is not None])

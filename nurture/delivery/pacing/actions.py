@@ -12,7 +12,8 @@ from nurture.delivery.pacing import store
 from nurture.delivery.pacing.granting import Lease, Memory, PaceGrant, Place, good_until
 from nurture.delivery.pacing.journey import Journey
 from nurture.delivery.pacing.meeting import meet
-from nurture.delivery.pacing.rules import FREE, Asking, Pacing, share
+from nurture.delivery.pacing.providers import group_of
+from nurture.delivery.pacing.rules import FREE, Asking, Pacing, Wait, share
 from nurture.delivery.pacing.standing import fill_roads
 from nurture.delivery.resting import actions as resting
 from nurture.delivery.resting import store as rests
@@ -130,5 +131,21 @@ def note(session: Session, ended: Iterable[Ended], now: datetime, memory: Memory
     Nothing is asked of the database when no try was put off or refused.
     """
     refused = [(one.delivery, one.outcome) for one in ended if one.outcome.heard in {Heard.DEFERRED, Heard.REJECTED}]
-    if refused and resting.note(session, refused, now) and memory is not None:
+    begun = resting.note(session, refused, now) if refused else {}
+    if begun and memory is not None:
+        memory.resting.update(begun)
         memory.knows_no_rest_until = None
+
+
+def keep_back(session: Session, rows: Iterable[Row], now: datetime, memory: Memory) -> dict[int, Wait]:
+    """Hold those of these mails, which are in this worker's hands, whose domain began to rest since they were claimed."""
+    if not memory.resting:
+        return {}
+    memory.resting = {name: rest for name, rest in memory.resting.items() if not rest.is_over(now)}
+    kept = {
+        one.id: Wait(rest.because, rest.until)
+        for one in rows
+        if (rest := memory.resting.get(group_of(one.domain))) is not None
+    }
+    store.hold(session, kept)
+    return kept

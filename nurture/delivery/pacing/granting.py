@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from nurture.delivery.claimed import Row
 from nurture.delivery.pacing.rules import LATE, LEASE, Span, Wait
+from nurture.delivery.resting.rules import Rest
 
 
 class Place(NamedTuple):
@@ -41,6 +42,7 @@ class Memory:
 
     leases: dict[str, Lease] = field(default_factory=dict)
     looked_at: dict[str, datetime] = field(default_factory=dict)  # campaigns
+    resting: dict[str, Rest] = field(default_factory=dict)  # that began while mails for them were in hand
     knows_no_rest_until: tuple[datetime, float] | None = None  # when it asked, and an `elapsed()` second
 
 
