@@ -8,6 +8,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +31,7 @@ from nurture.delivery.pacing.granting import PaceGrant
 from nurture.delivery.urls import message_id
 from nurture.errors import NurtureError
 from nurture.rendering.compiling import CompiledMail
+from nurture.rendering.wire import compile_wire
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,13 @@ class Ready:
     pace: PaceGrant = field(default_factory=lambda: _FREE)  # of its claim
 
 
+class NotCompiled(Exception):
+    """A claim holds mails that have to be compiled first, which nobody should wait for."""
+
+    def __init__(self, deliveries: Sequence[Claimed]) -> None:
+        self.deliveries = deliveries
+
+
 @dataclass(frozen=True)
 class _Around:
     """What is the same for all mails of one claim."""
@@ -83,7 +92,23 @@ class Preparing:
         self._plans: dict[tuple[int, str, str, str, str], Plan] = {}
         self._senders: dict[str, Sender] = {}
         self._planned_for: Declared | None = None
+        self._compiled: set[tuple[int, str]] = set()
         self._asked: set[str] = set()  # domains the name servers were heard about
+
+    def look_for_new(self, lines: Sequence[Line]) -> None:
+        """Raise `NotCompiled` if some of these mails are of a version that this process has not sent yet."""
+        mails = {(line.claimed.version_id, line.claimed.mail): line.claimed for line in lines}
+        if new := [one for key, one in mails.items() if key not in self._compiled]:
+            raise NotCompiled(new)
+
+    def compile(self, session: Session, deliveries: Sequence[Claimed]) -> None:
+        """Compile their mails; one that cannot be compiled fails when it is prepared."""
+        if len(self._compiled) >= _MOST_PLANS:
+            self._compiled.clear()
+        for one in deliveries:
+            self._compiled.add((one.version_id, one.mail))
+            with suppress(NurtureError, KeyError, ValueError):
+                compile_wire(composing.get_mail(session, one))
 
     def prepare(
         self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime
@@ -119,9 +144,7 @@ class Preparing:
     def _look_around(self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime) -> _Around:
         people = [line.person.id for line in lines if line.person is not None]
         asking = [
-            line.person.id
-            for line in lines
-            if line.person is not None and self._plan(session, line.claimed, declared).asks
+            line.person.id for line in lines if line.person is not None and self._asks(session, line.claimed, declared)
         ]
         return _Around(
             declared,
@@ -131,6 +154,11 @@ class Preparing:
             self._answered(session, asking) if asking else {},
             now,
         )
+
+    def _asks(self, session: Session, delivery: Claimed, declared: Declared) -> bool:
+        with suppress(NurtureError, KeyError, ValueError):
+            return self._plan(session, delivery, declared).asks
+        return False
 
     def _plan(self, session: Session, delivery: Claimed, declared: Declared) -> Plan:
         key = (delivery.version_id, delivery.mail, delivery.purpose, delivery.campaign, delivery.topic)

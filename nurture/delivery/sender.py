@@ -119,9 +119,11 @@ class Sender:
                 if self._supply.is_used_up or not self._send_another_way():
                     break
         finally:
-            await self._supply.end()
+            failure = await self._supply.end()
             if self._transactions.has_claimed:
                 await self._thread.run(self._transactions.give_back)
+        if failure is not None:
+            raise failure
         return self._counts, "; ".join(dict.fromkeys(self._down.values())) if self._supply.has_left else ""
 
     async def close(self) -> None:

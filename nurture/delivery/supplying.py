@@ -51,13 +51,11 @@ class Supply:
         self._failure = None
         self._settled = counts
 
-    async def end(self) -> None:
-        """Wait for a claim that is on its way: what it took is given back with the rest."""
+    async def end(self) -> BaseException | None:
+        """Wait for a claim that is on its way, for what it took is given back with the rest; why one failed, if it did."""
         if self._claiming is not None:
             await asyncio.wait([self._claiming])
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
+        return self._failure
 
     def give_up(self) -> None:
         """Hand out no more in this run."""
