@@ -158,6 +158,34 @@ def test_what_the_house_does_not_remember_it_sends_twice(house: App, sink: Count
     assert max(sink.counts.values()) > 1
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_prefers_a_mail_twice_to_a_mail_missed_gets_the_same_message_id_both_times(
+    house: App, sink: CountingSink
+) -> None:
+    is_busy = threading.Event()
+    sink.is_silent = True
+    sink.on_read = lambda _: is_busy.set()
+    process = commands_of(house, sink).start("run", "--once")
+    assert is_busy.wait(WAIT_SECONDS)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    sink.speak()
+    resending = open_house(
+        house.folder,
+        house.database.url,
+        relay_port=sink.port,
+        NURTURE_SENDING__FIRST_WAVE="0",
+        NURTURE_SENDING__ON_UNCERTAIN="resend",
+    )
+    run_once(resending.workshop(), resending.clock.now())
+    resending.close()
+    assert set(statuses(house).values()) == {"sent"}
+    twice = {email for email, count in sink.counts.items() if count > 1}
+    assert twice
+    names = {(one.rcpt_to, one.message_id) for one in sink.taken}
+    assert len(names) == PEOPLE  # one for each, however often it came
+
+
 # `nurture run --workers N`, as a process tree.
 
 
