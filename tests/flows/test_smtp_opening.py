@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ssl
 from typing import Any
 
 import pytest
@@ -64,6 +65,13 @@ def test_loopback_needs_no_tls_unless_it_is_asked_for() -> None:
     assert hand_over().outcome.heard is Heard.ACCEPTED
     because = refused_at_the_door(tls="starttls")
     assert because == "the relay offers no STARTTLS, and mail never leaves this machine unencrypted"
+
+
+def test_tls_is_1_2_at_least_and_names_are_verified() -> None:
+    """STANDARDS 16."""
+    context = Relay("relay.example", 587).tls_context
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
 
 
 OFFERS_TLS: Script = {"EHLO": "250-relay.example\n250-STARTTLS\n250 AUTH PLAIN"}
