@@ -216,7 +216,7 @@ def play(setup: Setup, databases: Databases) -> Verdict:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="nurture-chaos-")))
         url = ends.enter_context(_url(setup.database, databases, folder))
         sink = ends.enter_context(
-            running_counter(delay=lambda: patience.uniform(0.005, 0.06), can_pipeline=setup.can_pipeline)
+            running_counter(delay=lambda: patience.uniform(0.01, 0.15), can_pipeline=setup.can_pipeline)
         )
         scene = Scene(folder, url, sink, setup)
         ends.callback(scene.close)
@@ -243,9 +243,10 @@ def _strike(scene: Scene, sink: CountingSink, chance: random.Random, verdict: Ve
     victim = chance.choice(sorted(senders))
     if victim != scene.main_pid and chance.random() < 0.05:
         victim = scene.main_pid
-    elif chance.random() < 0.5:
+    elif chance.random() < 0.6:
         _wait_for_unanswered(victim, sink)
-    time.sleep(chance.uniform(0, 0.03))
+    else:
+        time.sleep(chance.uniform(0, 0.1))
     ports = ports_of(victim, ports_to(sink.port))
     unanswered = sum(port in sink.unanswered for port in ports)
     if not Path(f"/proc/{victim}").exists():
@@ -259,11 +260,11 @@ def _strike(scene: Scene, sink: CountingSink, chance: random.Random, verdict: Ve
 
 
 def _wait_for_unanswered(pid: int, sink: CountingSink) -> None:
+    """Until half of what it has open waits for an answer."""
     give_up_at = time.monotonic() + 2
-    while time.monotonic() < give_up_at and not any(
-        port in sink.unanswered for port in ports_of(pid, ports_to(sink.port))
-    ):
-        time.sleep(0.002)
+    ports = ports_of(pid, ports_to(sink.port))
+    while time.monotonic() < give_up_at and 2 * sum(port in sink.unanswered for port in ports) < len(ports):
+        time.sleep(0.001)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -27,6 +27,7 @@ from nurture.database.statements import ask_together
 from nurture.delivery import actions as delivery
 from nurture.delivery import store as deliveries
 from nurture.delivery.holds import follow_holds
+from nurture.delivery.pausing import store as pausing
 from nurture.forms import store as sign_ups
 from nurture.forms.actions import Desk, look_after
 from nurture.handoff import actions as handoff
@@ -93,6 +94,7 @@ class Job:
 _QUESTIONS = sa.select(
     holds.next_hold_end_at().label("hold"),
     deliveries.next_release_at().label("release"),
+    pausing.to_set_aside_at().label("set_aside"),
     activities.oldest_unsettled_at().label("unsettled"),
     hand_offs.next_recycle_at().label("recycle"),
     scores.oldest_scored_at().label("scored"),
@@ -244,8 +246,8 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(
         "release",
-        lambda session, bench, now: delivery.release_held(session, now),
-        lambda session, bench, answers, now: answers["release"],
+        lambda session, bench, now: pausing.set_some_aside(session) + delivery.release_held(session, now),
+        lambda session, bench, answers, now: answers["set_aside"] or answers["release"],
     ),
     Job(
         "settle",

@@ -3,12 +3,14 @@
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nurture.consent.suppressions.actions import opt_out
 from nurture.database.claiming import end_worker, register_worker
 from nurture.database.engine import Database, Session
+from nurture.database.statements import ask_together
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claiming.store import claim_due
@@ -172,3 +174,19 @@ def test_a_paused_campaign_goes_on_where_it_stood(house: Database, hasher: Addre
     with house.writing() as session:
         assert actions.release_held(session, NOW) == 3
         assert len(claim_due(session, worker, 10, NOW)) == 3
+
+
+def test_what_is_queued_for_a_campaign_that_stands_still_is_set_aside_by_the_house_itself(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        assert ask_together(session, sa.select(paused.to_set_aside_at().label("at")))["at"] is None
+        paused.pause(session, CAMPAIGN, "3 of 40 addresses do not exist", "nurture", NOW)
+        assert ask_together(session, sa.select(paused.to_set_aside_at().label("at")))["at"] is None
+        mail = queue(session, hasher)
+        queue(session, hasher, "ben@reader.example", campaign="sequence:another")
+        assert ask_together(session, sa.select(paused.to_set_aside_at().label("at")))["at"] < NOW
+        assert paused.set_some_aside(session) == 1
+        session.expire_all()
+        assert store.get_delivery(session, mail.id).because == "campaign paused"
+        assert ask_together(session, sa.select(paused.to_set_aside_at().label("at")))["at"] is None

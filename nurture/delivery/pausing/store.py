@@ -5,7 +5,7 @@ Setting aside what was queued is only tidying up: it goes in chunks, so that nob
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.consent.rules import Purpose
-from nurture.database.columns import KEY_IS_THE_ROW, instant_column
+from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, insert
 from nurture.delivery.rules import STOPPABLE, HeldBecause, Status
@@ -57,6 +57,7 @@ def go_on(session: Session, campaign: str) -> bool:
     return changed_rows(session, sa.delete(PausedCampaign).where(col(PausedCampaign.campaign) == campaign)) == 1
 
 
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _OF_CAMPAIGN = sa.and_(col(Delivery.campaign) == sa.bindparam("of_campaign"), col(Delivery.purpose) == Purpose.CAMPAIGN)
 # As the partial indexes say it, word for word.
 _QUEUED = col(Delivery.status) == sa.literal_column("'queued'")
@@ -70,6 +71,19 @@ def set_aside(session: Session, campaign: str, limit: int) -> int:
     held = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.QUEUED)
     values: dict[str, Any] = {"status": Status.HELD, "because": HeldBecause.CAMPAIGN, "held_until": None}
     return changed_rows(session, held.values(**values)) if ids else 0
+
+
+def set_some_aside(session: Session, limit: int = 500) -> int:
+    """The same for every campaign that stands still, whoever paused it and whatever was queued since; how many."""
+    return sum(set_aside(session, one.campaign, limit) for one in list_paused(session))
+
+
+def to_set_aside_at() -> ColumnElement[Any]:
+    """Question: the dawn of time if something of a paused campaign is queued, else nothing."""
+    queued = sa.select(sa.literal(1)).where(
+        col(Delivery.campaign) == col(PausedCampaign.campaign), col(Delivery.purpose) == Purpose.CAMPAIGN, _QUEUED
+    )
+    return sa.case((queued.exists(), sa.literal(_LONG_AGO, Instant)))
 
 
 def bring_forward(session: Session, campaign: str, now: datetime, limit: int) -> int:
