@@ -300,6 +300,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--without-intent", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing it started outlives it
     print(
         f"{'':24}{'kills':>7}{'unanswered':>12}{'mails':>8}{'lost':>6}{'twice':>7}{'uncertain':>11}{'bound':>7}",
         flush=True,
