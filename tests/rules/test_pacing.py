@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from nurture.delivery.pacing.providers import group_of
 from nurture.delivery.pacing.rules import (
     FREE,
+    LATE,
+    LEASE,
     MOMENT,
     MOST_WORKERS,
     Asking,
@@ -108,10 +110,14 @@ limits = st.builds(
 )
 
 
+#: Most of what can go wrong goes wrong where a bucket, an hour or a day ends.
+gaps = st.one_of(st.sampled_from([0.5, 59, 61, 299, 3541, 3605, 3661, 3701, 86_341, 86_461]), st.floats(0, 3000))
+
+
 @given(
     limits,
     st.lists(
-        st.tuples(st.integers(1, 15), st.floats(0, 3000), st.floats(0, 119), st.booleans()), min_size=2, max_size=60
+        st.tuples(st.integers(1, 15), gaps, st.sampled_from([0, 1, 60, 119]), st.booleans()), min_size=2, max_size=60
     ),
 )
 @settings(max_examples=300, deadline=None)
@@ -244,3 +250,15 @@ def test_what_all_workers_took_in_advance_fits_into_a_second_with_what_is_given_
     limit = Limit(per_second=per_second, per_hour=per_hour, per_day=per_day)
     assert limit.rate + MOST_WORKERS * limit.ahead <= per_second + 1e-6
     assert not per_hour or limit.ahead * 50 <= per_hour
+
+
+@given(
+    st.sampled_from([Span.HOUR, Span.DAY]), st.timedeltas(timedelta(0), DAY), st.timedeltas(timedelta(0), LEASE + LATE)
+)
+def test_a_mail_counts_until_its_departure_lies_back_whole(span: Span, after: timedelta, late: timedelta) -> None:
+    """However late in its bucket it was granted, and however late it then left."""
+    granted_at = NOW + after
+    counts_from = bucket(span, granted_at)
+    still_counts_at = granted_at + late + {Span.HOUR: HOUR, Span.DAY: DAY}[span] - timedelta(microseconds=1)
+    assert counts_from > counted_after(span, still_counts_at)
+    assert not counts_from > counted_after(span, free_at(span, counts_from))
