@@ -30,6 +30,7 @@ from benchmarks.sending.scene import Scene, Sent
 from benchmarks.sending.sinks import Generated, Missing, Sink, generate, null_sink, postfix_sink
 from benchmarks.sending.stages import print_stages
 from benchmarks.sending.usage import Foreign, watching
+from benchmarks.sending.worker import CLOCKS
 
 Done = TypeVar("Done", Sent, Generated)
 
@@ -229,11 +230,9 @@ def _first(bench: Bench) -> None:
 def _stages(bench: Bench) -> None:
     if "stages" in bench.parts:
         with null_sink(bench.folder) as sink:
-            profile = bench.folder / "profile"
-            sent = bench.scene.send("sqlite", sink, profile=str(profile))
-            plain = bench.scene.send("sqlite", sink)
-        found = [pstats.Stats(str(one)) for one in sorted(bench.folder.glob("profile.*"))]
-        print_stages(found, sent.messages, plain.processor)
+            clocked = bench.scene.send("sqlite", sink, profile=CLOCKS)
+            bench.scene.send("sqlite", sink, profile=str(bench.folder / "profile"))
+        print_stages(clocked, [pstats.Stats(str(one)) for one in sorted(bench.folder.glob("profile.*"))])
 
 
 def _measure_many(bench: Bench, many: int) -> None:

@@ -117,20 +117,20 @@ _LAYOUT = """\
       to all at {{ contact.company | fallback("your company") }}.{% endif %}</mj-text>
       {% block content %}{% endblock %}
     </mj-column></mj-section>
-    {% for number in range(1, ARTICLES) %}
-    <mj-section background-color="#ffffff" padding="16px"><mj-column>
-      <mj-text><h2>Nº {{ number }}: planning without overtime</h2>WORDS <a
-      href="https://acme.example/articles/{{ number }}">What they do</a></mj-text>
-      <mj-button href="https://acme.example/articles/{{ number }}/read?from=letter">Read on</mj-button>
-    </mj-column></mj-section>
-    {% endfor %}
-    <mj-section><mj-column>
+ARTICLES    <mj-section><mj-column>
       <mj-text>{{ contact.first_name | fallback("Well") }}, do write to us: what does {{ contact.company | fallback("your plant") }} plan by?</mj-text>
       <mj-text font-size="12px">{{ sender.name }}, {{ sender.postal_address }} · for {{ contact.job_title | fallback("you") }} {{ contact.last_name | fallback("") }} ·
       <a href="{{ leave_url }}">Leave</a> · <a href="{{ preferences_url }}">Choose</a> · <a href="{{ view_url }}">View</a></mj-text>
     </mj-column></mj-section>
   </mj-body>
 </mjml>
+"""
+_ARTICLE = """\
+    <mj-section background-color="#ffffff" padding="16px"><mj-column>
+      <mj-text><h2>Nº NUMBER: planning without overtime</h2>WORDS <a
+      href="https://acme.example/articles/NUMBER">What they do</a></mj-text>
+      <mj-button href="https://acme.example/articles/NUMBER/read?from=letter">Read on</mj-button>
+    </mj-column></mj-section>
 """
 _ISSUE = """\
 ---
@@ -154,7 +154,9 @@ def files(*, timezone: str = "sender", articles: int = 7) -> dict[str, str]:
         f"{folder}/newsletter.yaml": _YAML % timezone,
         f"{folder}/announcement.md": announcement,
         f"{folder}/one.md": _ISSUE,
-        "templates/layouts/letters.mjml": _LAYOUT.replace("ARTICLES", str(articles)).replace("WORDS", _WORDS),
+        "templates/layouts/letters.mjml": _LAYOUT.replace(
+            "ARTICLES", "".join(_ARTICLE.replace("NUMBER", str(number)) for number in range(1, articles))
+        ).replace("WORDS", _WORDS),
     }
 
 

@@ -10,9 +10,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Sent:
     processor: float  # of all of them
     memory: int  # of the largest, in MB
     first_after: float  # seconds from the word "go" to the first message at the sink, if it knows
+    stages: Mapping[str, float] = field(default_factory=dict)  # seconds of the processor, if they were asked for
 
     @property
     def memory_in_words(self) -> str:
@@ -126,6 +127,7 @@ class Scene:
             sum(one["processor"] for one in told),
             max(one["memory"] for one in told),
             sink.story().first_at - min(one["began"] for one in told),
+            told[0]["stages"],
         )
 
     def send_conventionally(self, sink: Sink, messages: int, connections: int = 20) -> Sent:

@@ -1,65 +1,32 @@
-"""Where a sender's time goes, by the rooms of the house that its profile names."""
+"""Where a sender's time goes: by the clocks around its stages, and by the functions its profile names."""
 
 import pstats
 from collections import Counter
 from collections.abc import Sequence
 
-#: The first of these that a file's path contains is its stage; what Python itself does counts for whoever called it.
-_STAGES = (
-    ("/delivery/claiming/", "claim and facts"),
-    ("/delivery/facts", "claim and facts"),
-    ("/delivery/supplying", "claim and facts"),
-    ("/delivery/pacing/", "claim and facts"),
-    ("/delivery/preparing", "claim and facts"),
-    ("/consent/", "claim and facts"),
-    ("/contacts/", "claim and facts"),
-    ("/rendering/", "render, headers, tokens"),
-    ("/delivery/composing", "render, headers, tokens"),
-    ("/delivery/headers", "render, headers, tokens"),
-    ("/delivery/urls", "render, headers, tokens"),
-    ("/nurture/tokens", "render, headers, tokens"),
-    ("/jinja2/", "render, headers, tokens"),
-    ("/adapters/smtp", "SMTP"),
-    ("/asyncio/", "SMTP"),
-    ("/selectors.py", "SMTP"),
-    ("/delivery/leaving/", "exchange"),
-    ("/delivery/outcomes/", "exchange"),
-    ("/delivery/commits", "exchange"),
-    ("/delivery/transactions", "exchange"),
-    ("/database/", "exchange"),
-    ("/sqlalchemy/", "exchange"),
-    ("/delivery/", "exchange"),
-)
-_REST = "everything else"
+from benchmarks.sending.scene import Sent
+
 _Place = tuple[str, int, str]
 
 
-def print_stages(found: Sequence[pstats.Stats], messages: int, processor: float) -> None:
-    """Shares of the profile, as µs of what a message takes when nobody profiles."""
-    own: Counter[str] = Counter()
-    places: Counter[str] = Counter()
-    for stats in found:
+def print_stages(clocked: Sent, profiled: Sequence[pstats.Stats]) -> None:
+    """µs of the processor for a message."""
+    print(f"\n{1e6 * clocked.processor / clocked.messages:.0f} µs of the processor for a message:")
+    for stage, seconds in sorted(clocked.stages.items(), key=lambda one: -one[1]):
+        print(f"  {stage:28}{1e6 * seconds / clocked.messages:>8.1f} µs")
+    costs: Counter[str] = Counter()
+    for stats in profiled:
         for place, (_, _, seconds, _, callers) in stats.stats.items():  # type: ignore[attr-defined]  # typeshed has none
-            if _stage(place) != _REST or not callers:
-                own[_stage(place)] += seconds
-                places[f"{_short(place)}"] += seconds
+            if "nurture" in place[0] or not callers:
+                costs[_short(place)] += seconds
                 continue
-            # Of C and of the standard library: for whoever called it.
+            # Of C, of the standard library and of SQLAlchemy: for whoever called it.
             for caller, (_, _, its_seconds, _) in callers.items():
-                own[_stage(caller)] += its_seconds
-                places[f"{_short(place)} for {_short(caller)}"] += its_seconds
-    total = sum(own.values()) or 1.0
-    microseconds = 1e6 * processor / messages
-    print(f"\n{microseconds:.0f} µs of the processor for a message, as the profile of both threads shares them out:")
-    for stage, seconds in own.most_common():
-        print(f"  {stage:28}{microseconds * seconds / total:>8.1f} µs")
-    print("the costliest functions:")
-    for place, seconds in places.most_common(15):
-        print(f"  {microseconds * seconds / total:>8.1f} µs  {place}")
-
-
-def _stage(place: _Place) -> str:
-    return next((stage for part, stage in _STAGES if part in place[0]), _REST)
+                costs[f"{_short(place)} for {_short(caller)}"] += its_seconds
+    total = sum(costs.values()) or 1.0
+    print("the costliest functions, in percent of what a profile of both threads saw:")
+    for place, seconds in costs.most_common(20):
+        print(f"  {100 * seconds / total:>5.1f} %  {place}")
 
 
 def _short(place: _Place) -> str:

@@ -1,7 +1,8 @@
 """A sender process, as `nurture run --workers N` has them, that begins when it is told to and says what it used.
 
 `python -m benchmarks.sending.worker FOLDER URL PORT CONNECTIONS` opens the house, prints "ready", waits for a line on
-stdin, sends until nothing is due, and prints a line of JSON. `--profile FILE` keeps what cProfile saw of both threads.
+stdin, sends until nothing is due, and prints a line of JSON. One word more is a file for what cProfile sees of both
+threads; or "clocks": what each stage took.
 """
 
 import asyncio
@@ -13,9 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.sending.clocks import Clocks
 from benchmarks.sending.house import open_house
 from benchmarks.sending.usage import peak_memory
 from nurture.engines.local import Heart
+
+CLOCKS = "clocks"
 
 
 def main(folder: str, url: str, port: str, connections: str, profile: str = "") -> None:
@@ -24,20 +28,22 @@ def main(folder: str, url: str, port: str, connections: str, profile: str = "") 
         sender = app.sender(heart.worker)
         print("ready", flush=True)
         sys.stdin.readline()
-        seen = _watch() if profile else []
+        seen = _watch() if profile and profile != CLOCKS else []
+        clocks = Clocks() if profile == CLOCKS else None
         began, used = time.monotonic(), time.process_time()
         counts, relay_down = asyncio.run(_send(sender))
         ended, used = time.monotonic(), time.process_time() - used
         for one in seen:
             one.disable()
-        if profile:
+        stages = clocks.read() if clocks else {}
+        if seen:
             _keep(seen, profile)
     app.close()
     print(
         json.dumps(
             {
                 "began": began, "ended": ended, "processor": used, "memory": peak_memory(), "counts": dict(counts),
-                "relay_down": relay_down,
+                "relay_down": relay_down, "stages": stages,
             }
         ),
         flush=True,
@@ -72,5 +78,4 @@ def _keep(seen: list[cProfile.Profile], path: str) -> None:
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "--profile"]
-    main(*words)
+    main(*sys.argv[1:])
