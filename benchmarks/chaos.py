@@ -2,8 +2,8 @@
 
 `python -m benchmarks.chaos [KILLS] [--workers 1,2,4] [--database sqlite,postgres] [--seed N] [--without-intent]`
 
-For each setup a workspace of the starter is made, its contacts imported and its announcement published, all by commands;
-then `nurture run` sends to a sink that reads every message to its final dot and takes its time over the answer. At random
+For each setup a small workspace is published and its contacts are imported, all by commands; then `nurture run` writes to
+everybody who comes in, and sends to a sink that reads every message to its final dot and takes its time over the answer. At random
 moments one of the processes is killed with SIGKILL: mostly one that sends, now and then the one that decides; half of the
 time the blow waits until a body is unanswered. `nurture run --workers N` replaces its senders; with 0 it sends by itself.
 It is started anew whenever it was killed. Contacts keep coming in while it lasts.
@@ -29,23 +29,27 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from nurture.clock import SystemClock
 from nurture.database.engine import sqlite_url
 from tests.support.commands import CommandLine
 from tests.support.counting import CountingSink, ports_of, ports_to, running_counter
 from tests.support.databases import Databases
 from tests.support.forgetting import forget_intents
+from tests.support.workspaces import small_workspace
 
-#: A Tuesday morning on which every window of the starter is open for long.
-BEGIN = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
-ADDRESS = "Acme, 12 Example Street, 10115 Berlin, Germany"
+SEQUENCE = """\
+format: 1
+sequence: evaluators
+topic: insights
+enroll: {when: in_list("everybody")}
+steps:
+  - {id: report, send: report, subject: "Your report, {{ contact.first_name | fallback('friend') }}"}
+"""
 
-_BATCH = 1500
+_BATCH = 1000
 _OPEN = ("queued", "claimed", "sending", "held")
 _PATIENCE_SECONDS = 900.0
 
@@ -96,22 +100,20 @@ class Scene:
         self._engine = sa.create_engine(sa.make_url(url))
         self._log = (folder / "log").open("a")
         self._main: subprocess.Popen[bytes] | None = None
-        offset = f"{round((BEGIN - SystemClock().now()).total_seconds())} seconds"
         environment = {
             "NURTURE_DATABASE__URL": url,
             "NURTURE_SMTP__PORT": str(sink.port),
             "NURTURE_SENDING__BLAST_GUARD": "0",
             "NURTURE_SENDING__FIRST_WAVE": "0",
-            "NURTURE_CLOCK__OFFSET": offset,
             "NURTURE_LOG__LEVEL": "warning",
         }
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("NURTURE_")}
         self._environment |= environment
-        self.commands = CommandLine(folder / "workspace", environment)
+        self.commands = CommandLine(folder / "workspace", environment, _PATIENCE_SECONDS)
 
     def prepare(self) -> None:
-        """A starter whose announcement goes to everybody who is imported."""
-        self.commands.run("init", str(self.commands.workspace), "--postal-address", ADDRESS)
+        """A sequence of one mail, for everybody who is imported."""
+        small_workspace(self.commands.workspace, **{"campaigns/sequences/evaluators.yaml": SEQUENCE})
         self.commands.run("publish")
         self.import_more()
         if self._setup.forgets:
@@ -121,11 +123,11 @@ class Scene:
         path = self._folder / f"contacts-{self._people}.csv"
         with path.open("w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(["Email", "First Name", "Country", "Timezone"])
+            rows.writerow(["Email", "First Name", "Country"])
             for number in range(self._people, self._people + _BATCH):
-                rows.writerow([f"reader{number}@company{number % 97}.example", f"Ana{number}", "US", "Europe/Berlin"])
+                rows.writerow([f"reader{number}@company{number % 97}.example", f"Ana{number}", "US"])
         self._people += _BATCH
-        self.commands.run("contacts", "import", str(path), "--consent", "opt-in", "--consent-on", "2026-01-31")
+        self.commands.run("contacts", "import", str(path), "--consent", "opt-in", "--list", "everybody")
 
     def counts(self) -> dict[str, int]:
         statement = "SELECT status, count(*) FROM delivery WHERE purpose = 'campaign' GROUP BY status"

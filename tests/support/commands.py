@@ -18,6 +18,7 @@ class CommandLine:
 
     workspace: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    patience_seconds: float = TIMEOUT_SECONDS
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """A process that the test talks to, or kills."""
@@ -34,7 +35,7 @@ class CommandLine:
     def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
         """What a command printed on stdout and stderr; it must exit with `code`."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        out, err = process.communicate(timeout=self.patience_seconds)
         assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         return out, err
 
