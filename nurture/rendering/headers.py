@@ -9,6 +9,7 @@ it holds anything that has a meaning in an address (RFC 5322, 3.2.3).
 import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Callable
+from functools import lru_cache
 
 _WIDTH = 78  # RFC 5322, 2.1.1
 _ROOM = 68 - len("=?utf-8?q??=")  # what one encoded word holds: 75 by RFC 2047, less the name on the first line
@@ -123,6 +124,7 @@ def _chunked(text: str, size: Callable[[str], int], room: int) -> list[str]:
     return [*chunks, text[begun:]]
 
 
+@lru_cache(maxsize=1024)
 def _size_of(character: str) -> int:
     return len(character.encode("utf-8", "replace"))
 
@@ -131,6 +133,7 @@ def _size_in_b(size: int) -> int:
     return (size + 2) // 3 * 4
 
 
+@lru_cache(maxsize=1024)
 def _size_in_q(character: str) -> int:
     return len(_q(character, character.encode("utf-8", "replace")))
 
