@@ -19,7 +19,10 @@ from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Begun, Kept, NotAh
 
 #: How a program reads our own addresses.
 ADDRESSES = {"leave_url": "urls.leave", "preferences_url": "urls.preferences", "view_url": "urls.view"}
+#: Which of a mail's `Urls` says what a reader may say.
+SAYINGS = {"wish_url": "wish", "answer_url": "answer", "form_url": "form", "share_url": "share"}
 _MOST_PLACES = 8
+_MOST_FILTERS = 2  # on one value; `WireMail` allows for so many
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Manner:
     #: The function for a value that (may be empty, may end with a blank), and for what Jinja has already rendered.
     value: Mapping[tuple[bool, bool], str]
     raw: Mapping[tuple[bool, bool], str]
+    lines: str = "lines_in_text"  # the function for `line_breaks`
 
 
 _EITHER = [(False, False), (False, True), (True, False), (True, True)]
@@ -49,7 +53,9 @@ _IN_TEXT = dict(zip(_EITHER, ("in_text", "in_text_or_trailing", "in_text_or_empt
 _IN_HTML = dict.fromkeys(_EITHER, "in_html")
 _IN_SUBJECT = dict.fromkeys(_EITHER, "in_subject")
 
-PAGE = Manner(html_environment, Begun(), fixed, quoted_printable, _IN_HTML, dict.fromkeys(_EITHER, "raw"))
+PAGE = Manner(
+    html_environment, Begun(), fixed, quoted_printable, _IN_HTML, dict.fromkeys(_EITHER, "raw"), "lines_in_html"
+)
 PLAIN = Manner(text_environment, Tidied(), fixed, quoted_printable, _IN_TEXT, _IN_TEXT)
 LINE = Manner(text_environment, Whole(), str, str, _IN_SUBJECT, _IN_SUBJECT)
 
@@ -80,8 +86,11 @@ class Plan:
     regions: list[Region] = field(default_factory=list)
     fixed: int = 0
     expressions: int = 0
+    has_dynamic_links: bool = False
 
     def run(self, tree: nodes.Template) -> None:
+        filters = (block.filter.name for block in tree.find_all(nodes.FilterBlock))
+        self.has_dynamic_links = "_link" in filters
         last = tree.body[-1] if tree.body else None
         is_closed = isinstance(last, nodes.Output) and isinstance(last.nodes[-1], nodes.TemplateData)
         body, closing = (tree.body[:-1], last) if is_closed else (tree.body, nodes.Output([]))
@@ -268,13 +277,31 @@ class Plan:
                 return "value", function, name[1:]
             case nodes.Name(name=name) if name in ADDRESSES:
                 return "value", function, ADDRESSES[name]
-            case nodes.Filter(name="fallback", args=[nodes.Const(value=str(instead))], kwargs=[], dyn_args=None):
-                if (found := root_field(child.node)) and child.dyn_kwargs is None:
-                    return "value", function, f"fallen_back(facts_{found[0]}[{found[1]!r}], {instead!r})"
-        if found := root_field(child):
-            return "value", function, f"facts_{found[0]}[{found[1]!r}]"
+        if (source := self._read(child)) is not None:
+            return "value", function, source
         left.append(child)
         return "node", function, len(left) - 1
+
+    def _read(self, node: nodes.Node | None, depth: int = 0) -> str | None:
+        """How the usual expressions are read without Jinja: a field, one or two plain filters, an address of ours."""
+        if found := root_field(node):
+            return f"facts_{found[0]}[{found[1]!r}]"
+        match node:
+            case nodes.Call(node=nodes.Name(name=name), args=[nodes.Const(value=said)], kwargs=[]) if name in SAYINGS:
+                # A link that depends on the reader has to know what was said: then Jinja keeps the record.
+                if node.dyn_args is None and node.dyn_kwargs is None and not self.has_dynamic_links:
+                    return f"urls.{SAYINGS[name]}({said!r})"
+            case nodes.Filter(name=name, kwargs=[], dyn_args=None, dyn_kwargs=None) if depth < _MOST_FILTERS:
+                inner = self._read(node.node, depth + 1)
+                match inner, name, node.args:
+                    case str(), "fallback" | "default" | "d", [nodes.Const(value=str(instead))]:
+                        function = "fallen_back" if name == "fallback" else "defaulted"
+                        return f"{function}({inner}, {instead!r})"
+                    case str(), "upper" | "lower" | "capitalize" | "trim", []:
+                        return f"{name}_of({inner})"
+                    case str(), "line_breaks", []:
+                        return f"{self.manner.lines}({inner})"
+        return None
 
     def _index(self, place: Place) -> int:
         if place not in self.places:

@@ -7,9 +7,10 @@ most of the time, so the usual value costs one look; everything else takes the g
 
 import re
 from binascii import b2a_qp
+from functools import lru_cache
 
 import jinja2
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from nurture.rendering.bounds import EmptyValue
 from nurture.rendering.filters import PRINTED
@@ -28,6 +29,13 @@ _GUARDED = re.compile(rb"^(?:\.|From )", re.MULTILINE).search
 #: What was quoted last: a name stands in both parts of a mail, and more than once.
 _LATELY: dict[str, str] = {}
 _MOST = 256
+_SHORT = 10_000
+
+#: What programs call.
+WRITERS = (
+    "in_html", "in_text", "in_text_or_empty", "in_text_or_trailing", "in_line", "in_subject", "raw", "fallen_back",
+    "defaulted", "upper_of", "lower_of", "capitalize_of", "trim_of", "lines_in_html", "lines_in_text",
+)  # fmt: skip
 
 
 def is_plain(text: str, more: int) -> bool:
@@ -140,10 +148,55 @@ def raw(value: object) -> str:
     return quote(str(value))
 
 
+# Filters, for a value that is short text, as most are; everything else is Jinja's to judge.
+
+
 def fallen_back(value: object, instead: str) -> object:
-    """`fallback` with a text: what is printed."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    """`fallback` with a text."""
+    if value is None or (isinstance(value, str) and not _short(value).strip()):
         return instead
+    return value
+
+
+def defaulted(value: object, instead: str) -> object:
+    """`default` with a text."""
+    return instead if value is None else value
+
+
+def upper_of(value: object) -> str:
+    return _short(value).upper()
+
+
+def lower_of(value: object) -> str:
+    return _short(value).lower()
+
+
+def capitalize_of(value: object) -> str:
+    return _short(value).capitalize()
+
+
+def trim_of(value: object) -> str:
+    return _short(value).strip()
+
+
+def lines_in_html(value: object) -> Markup:
+    """`line_breaks` in the page."""
+    return _lines_in_html(_short(value))
+
+
+@lru_cache(maxsize=64)  # the signature of whoever writes
+def _lines_in_html(text: str) -> Markup:
+    return Markup("<br />").join(line.strip() for line in text.splitlines())
+
+
+def lines_in_text(value: object) -> str:
+    """`line_breaks` in the text."""
+    return "\n".join([line.strip() for line in _short(value).splitlines()])
+
+
+def _short(value: object) -> str:
+    if type(value) is not str or len(value) > _SHORT:
+        raise NotAhead
     return value
 
 

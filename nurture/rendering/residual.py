@@ -68,9 +68,7 @@ def compile_part(text: str, manner: Manner) -> Residual:
     names: dict[str, Any] = {
         "environment": environment,
         "field": _field(environment),
-        "raw": quoting.raw,
-        "fallen_back": quoting.fallen_back,
-        **{name: getattr(quoting, name) for name in _VALUES},
+        **{name: getattr(quoting, name) for name in quoting.WRITERS},
         **plan.tables,
     }
     source = generator.written.getvalue()
@@ -88,9 +86,6 @@ def compile_part(text: str, manner: Manner) -> Residual:
         plan.expressions,
         tuple(plan.regions),
     )
-
-
-_VALUES = ("in_html", "in_text", "in_text_or_empty", "in_text_or_trailing", "in_line", "in_subject")
 
 
 def _field(environment: MailEnvironment) -> Callable[[Mapping[str, Any], str, str], Any]:

@@ -17,13 +17,12 @@ from nurture.rendering.bounds import BUDGET, CALL, MAX_OUTPUT, Budget, Fields, S
 from nurture.rendering.compiling import CompiledMail, Urls, one_line, pixel_of
 from nurture.rendering.links import Clicks, Tag
 from nurture.rendering.message import Headers, Wire, boundary_of, opening, write_head, write_plainly
-from nurture.rendering.planning import LINE, PAGE, PLAIN, Region
+from nurture.rendering.planning import LINE, PAGE, PLAIN, SAYINGS, Region
 from nurture.rendering.quoting import SOFT, fixed, in_html, in_text, is_plain, quote
 from nurture.rendering.residual import Bare, Given, Reading, Residual, compile_part
 from nurture.rendering.rules import ROOTS
 from nurture.rendering.tidying import NotAhead
 
-_SAYINGS = {"wish_url": "wish", "answer_url": "answer", "form_url": "form", "share_url": "share"}
 _MOST_TAGS = 64  # so many mailings with parameters of their own are remembered for each mail
 
 
@@ -136,7 +135,7 @@ class WireMail:
         for name in part.names:
             if name in ROOTS:
                 names[name] = Fields(name, reader.context.get(name) or {})
-            elif name in _SAYINGS:
+            elif name in SAYINGS:
                 names[name] = self._saying(name, reader)
             elif name in part.environment.globals:
                 names[name] = part.environment.globals[name]
@@ -150,12 +149,12 @@ class WireMail:
 
     def _saying(self, name: str, reader: _Reader) -> Sayings:
         if name not in reader.sayings:
-            reader.sayings[name] = Sayings(getattr(reader.urls, _SAYINGS[name]))
+            reader.sayings[name] = Sayings(getattr(reader.urls, SAYINGS[name]))
         return reader.sayings[name]
 
     def _check(self, size: int, pieces: int, budgets: list[Budget]) -> None:
         """Leave to the plain path what might have been too much for it: values read directly are not charged for."""
-        uncharged = 2 * (pieces * CALL + size) + self._spent
+        uncharged = 3 * (pieces * CALL + size) + self._spent  # printing, and two filters
         if size > MAX_OUTPUT // 2 or min([budget.left for budget in budgets], default=BUDGET) < min(uncharged, BUDGET):
             raise NotAhead
 
