@@ -1,5 +1,6 @@
 """What mail servers say about our mails: bounces at the return path, complaints at their own address. Real SMTP both ways."""
 
+import smtplib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -9,6 +10,7 @@ import pytest
 
 from nurture.database.engine import Database
 from nurture.delivery.urls import complaint_local_part, return_path
+from nurture.inbound.listener import Listener
 from nurture.sequences.entries import enroll
 from nurture.tokens import TokenKeys
 from tests.support.stories import REPLY_DOMAIN, Letter, Story, running_story
@@ -187,3 +189,22 @@ def test_a_complaint_about_a_test_or_a_forged_one_concerns_nobody(story: Story) 
     right = complaint_local_part(story.app.keys, delivery.id)
     story.hand_in(f"{right}@{REPLY_DOMAIN}", complaint("abuse"))
     assert suppressed(story) == []
+
+
+def test_mail_to_the_domain_of_the_return_path_is_taken_in_too_and_no_other() -> None:
+    taken: list[list[str]] = []
+    listener = Listener(
+        "127.0.0.1", 0, REPLY_DOMAIN, lambda to, *_: taken.append(to), return_path_domain="bounces.acme.example"
+    )
+    listener.start()
+    try:
+        with smtplib.SMTP("127.0.0.1", listener.port, timeout=30) as client:
+            client.sendmail("", ["b-token@bounces.acme.example"], bounce("failed", "5.1.1"))
+            client.sendmail("", [f"b-token@{REPLY_DOMAIN}"], bounce("failed", "5.1.1"))
+            with pytest.raises(smtplib.SMTPRecipientsRefused):
+                client.sendmail("", ["b-token@acme.example"], bounce("failed", "5.1.1"))
+            with pytest.raises(smtplib.SMTPRecipientsRefused):
+                client.sendmail("", ["dana@bounces.acme.example"], bounce("failed", "5.1.1"))
+    finally:
+        listener.stop()
+    assert taken == [["b-token@bounces.acme.example"], [f"b-token@{REPLY_DOMAIN}"]]
