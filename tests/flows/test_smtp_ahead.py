@@ -226,6 +226,29 @@ def test_a_body_is_never_written_for_an_envelope_that_is_not_its_own() -> None:
     converse(talk, PIPELINED)
 
 
+@pytest.mark.parametrize("script", [PIPELINED, STEP_BY_STEP])
+@pytest.mark.parametrize("is_abandoned", [False, True])
+def test_after_somebody_stopped_waiting_no_answer_is_taken_for_the_one_to_another_message(
+    script: Script, is_abandoned: bool
+) -> None:
+    """The envelope of one, accepted late, would get the mail of the other."""
+
+    async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
+        waiting = asyncio.create_task(connection.begin(envelope_to("ana")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        if is_abandoned:
+            await connection.abandon()
+            assert not connection.is_usable
+        outcome = await connection.begin(envelope_to("ben"))
+        assert outcome is not None
+        assert outcome.heard is Heard.LOST
+        assert "RCPT TO:<ben@reader.example>" not in relay.heard
+
+    converse(talk, script)
+
+
 def test_an_envelope_that_this_relay_cannot_take_is_not_sent_ahead() -> None:
     async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
         assert await connection.begin(envelope_to("ana")) is None

@@ -62,6 +62,9 @@ class SmtpConnection:
                 objection = self._find_objection(envelope)
                 if objection is not None:
                     return objection
+                if not self._talk.is_in_step:
+                    # Somebody stopped waiting for an answer: what comes now could be taken for the answer to this one.
+                    self._talk.end("an earlier answer is still owed")
                 if not self.can_pipeline:
                     return await self._offer_step_by_step(envelope)
                 self._talk.write(self._command_group(envelope), 3)
@@ -114,7 +117,7 @@ class SmtpConnection:
         return self._verdict(reply)
 
     async def abandon(self) -> None:
-        if self._waits_for_body or self._ahead is not None:
+        if self._waits_for_body or not self._talk.is_in_step:
             self._waits_for_body, self._ahead = False, None
             # A lone dot would deliver an empty mail, and QUIT would be taken for its first line.
             self._talk.end("the message was taken back")
