@@ -1,0 +1,121 @@
+"""A desk commits like everybody else, over a connection of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from nurture.contacts import actions, store
+from nurture.contacts.store import ContactTag
+from nurture.database.claiming import register_worker
+from nurture.database.desk import Desk
+from nurture.database.engine import Database
+from nurture.database.journal import Journal, Place, note, note_later
+from nurture.database.prepared import Prepared
+from nurture.tokens import AddressHasher
+from tests.conftest import NOW
+from tests.support.databases import Databases
+from tests.support.people import add_contact
+
+@pytest.fixture
+def postgres(databases: Databases) -> Iterator[Database]:
+    with databases.postgres() as made:
+        yield made
+
+
+_COUNT = Prepared(lambda **_: sa.select(sa.func.count()).select_from(ContactTag))
+_WRONG = Prepared(lambda **_: sa.text("SELECT * FROM nobody_made_this"))
+
+
+def test_what_a_desk_wrote_is_there_for_others_with_its_marks(database: Database, hasher: AddressHasher) -> None:
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW).id
+    with database.writing() as session:
+        session.execute(sa.text("DELETE FROM changed_contact"))
+    desk = Desk(database)
+    for tag in ("one", "two"):
+        with desk.writing() as session:
+            actions.tag_contact(session, ana, tag, NOW)
+    desk.close()
+    with database.reading() as session:
+        assert store.tags_of(session, [ana]) == {ana: frozenset({"one", "two"})}
+        assert store.list_changed(session, "scoring", 10) == {ana: 2}
+
+
+def test_nothing_of_a_transaction_that_failed_is_left_and_the_next_one_works(
+    database: Database, hasher: AddressHasher
+) -> None:
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW).id
+    desk = Desk(database)
+
+    def fail() -> None:
+        with desk.writing() as session:
+            actions.tag_contact(session, ana, "lost", NOW)
+            _WRONG.rows(session)
+
+    with pytest.raises(DBAPIError, match="nobody_made_this") as raised:
+        fail()
+    assert raised.value.detail, "it says which database"
+    with desk.writing() as session:
+        assert _COUNT.rows(session) == [(0,)]
+        actions.tag_contact(session, ana, "kept", NOW)
+    desk.close()
+    with database.reading() as session:
+        assert store.tags_of(session, [ana]) == {ana: frozenset({"kept"})}
+
+
+def test_a_connection_that_the_database_cut_is_replaced(postgres: Database) -> None:
+    desk = Desk(postgres)
+    with desk.writing() as session:
+        mine = session.scalar(sa.text("SELECT pg_backend_pid()"))
+    with postgres.writing() as session:
+        session.execute(sa.text("SELECT pg_terminate_backend(:mine)"), {"mine": mine})
+
+    def write() -> None:
+        with desk.writing() as session:
+            register_worker(session)
+
+    with pytest.raises(DBAPIError):
+        write()
+    write()
+    desk.close()
+
+
+def test_notes_are_written_around_the_commit_and_not_at_all_without_one(sqlite: Database, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    database = Database(sqlite.url, journal)
+    desk = Desk(database)
+
+    def write(name: str) -> None:
+        with desk.writing() as session:
+            note(session, f"{name} before", NOW)
+            note_later(session, f"{name} after", NOW)
+            if name == "second":
+                raise ZeroDivisionError
+
+    write("first")
+    with pytest.raises(ZeroDivisionError):
+        write("second")
+    write("third")
+    desk.close()
+    said = [entry["what"] for entry, _ in journal.entries(Place())]
+    assert said == ["first before", "first after", "third before", "third after"]
+    database.close()
+
+
+def test_two_desks_of_one_file_have_the_lock_in_turns(sqlite: Database) -> None:
+    """As two sender processes do: each `Database` queues only its own threads."""
+    other = Database(sqlite.url)
+    desks = (Desk(sqlite), Desk(other))
+    for _ in range(20):
+        for desk in desks:
+            with desk.writing() as session:
+                register_worker(session)
+    with sqlite.reading() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM worker")) == 40
+    for desk in desks:
+        desk.close()
+    other.close()
