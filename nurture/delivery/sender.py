@@ -11,10 +11,12 @@ connection is given up, for nothing may be said to a relay that waits for a body
 """
 
 import asyncio
+import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from nurture.campaigns.declared import Declared, get_declared
 from nurture.clock import Clock
@@ -107,6 +109,7 @@ class Sender:
 
         Returns counts, and why the relay could not be reached if it could not.
         """
+        _settle_memory()
         self._counts = Counter()
         self._down = {}
         self._due_at, self._only = now, only
@@ -263,6 +266,16 @@ class Sender:
         """Real seconds until the limits let it leave."""
         leaves_at = one.pace.leaves_at(one.delivery) if one.pace.leaves else 0.0
         return leaves_at - self._clock.elapsed() if leaves_at else 0.0
+
+
+@cache
+def _settle_memory() -> None:
+    """Keep what was loaded until now, once per process, out of the garbage collector's sight.
+
+    Each claim makes so many small objects that it would look through all modules again: a quarter of a claim's time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _envelope(composed: Composed) -> Envelope:
