@@ -54,10 +54,14 @@ per_second = 1000000
 first_wave = 0
 
 [[limits]]
-name = "everybody"
+name = "every domain"
 to = ["*"]
+per_hour = 100000
+
+[[limits]]
+name = "what we send"
+senders = ["*"]
 per_second = 100000
-per_hour = 10000000
 per_day = 100000000
 
 [smtp]
