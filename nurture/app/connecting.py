@@ -63,7 +63,7 @@ def wanted_of(settings: Settings, answers: Answers) -> Wanted:
         "scope": client.scope if client else None,
     }
     secrets = {
-        "password": answers.password if answers.sign_in == "password" and answers.username else None,
+        "password": answers.password or None if answers.sign_in == "password" and answers.username else None,
         "client_secret": client.client_secret or None if client else None,
         "refresh_token": answers.refresh_token or None,
     }

@@ -1,5 +1,6 @@
 """`nurture connect`: a relay is asked for, tried, and written into settings.toml."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,12 +121,14 @@ def connect(
 
 
 def _settings() -> "Settings":
+    """As the files have them: what the environment says of a relay that is not there yet is no mistake here."""
     from nurture.errors import NotFound
     from nurture.settings import SETTINGS_FILE, read_settings
+    from nurture.settings.places import OF_RELAYS
 
     if not (folder() / SETTINGS_FILE).exists():
         raise NotFound(f"{folder()}: there is no settings.toml here; `nurture init` makes a workspace.")
-    return read_settings(folder())
+    return read_settings(folder(), {key: value for key, value in os.environ.items() if not key.startswith(OF_RELAYS)})
 
 
 def _introduce(profile: "Profile") -> None:

@@ -1,5 +1,6 @@
 """The way into a relay: what `nurture connect` has to know, asked for where no option said it, and the sign-in itself."""
 
+import os
 import secrets
 import sys
 import time
@@ -16,6 +17,7 @@ from nurture.errors import BadInput, NotAllowed
 from nurture.relays.oauth import Client, Token
 from nurture.relays.profiles import Profile, SignIn
 from nurture.settings import Settings
+from nurture.settings.places import variable_of_relay
 from nurture.toml.editing import Value
 
 #: How long a page may stay open before somebody agrees.
@@ -70,7 +72,7 @@ def gather_answers(
     password, client, refresh_token = "", None, ""
     if sign_in == "oauth":
         client, refresh_token = _sign_in(profile, asked)
-    elif sign_in == "password" and username:
+    elif sign_in == "password" and username and variable_of_relay(name, "password") not in os.environ:
         password = ask_secret(profile.sign_in.password, "--password-file", asked.password_file)
     return Answers(
         profile, name, who, email, host, asked.port or server.port, server.tls, username, sign_in, password, client,

@@ -4,6 +4,8 @@ SETTINGS_FILE = "settings.toml"
 STATE_FOLDER = ".nurture"
 SECRETS_FILE = f"{STATE_FOLDER}/secrets"
 PREFIX = "NURTURE_"
+#: What the environment says of relays, each by its name, begins so.
+OF_RELAYS = f"{PREFIX}RELAYS__"
 
 
 def variable_of(key: str) -> str:

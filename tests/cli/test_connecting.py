@@ -88,6 +88,13 @@ def test_the_test_comes_back_to_where_the_others_will(terminal: Terminal, relay:
     assert any(line.startswith("MAIL FROM:<nurture-test@reply.acme.example>") for line in relay.heard)
 
 
+def test_a_password_of_the_environment_is_used_and_written_nowhere(terminal: Terminal, relay: ScriptedRelay) -> None:
+    terminal.set(NURTURE_RELAYS__OWN__PASSWORD=PASSWORD)
+    terminal.type(*_own(relay))
+    assert _signed_in_with(relay) == f"\0dana\0{PASSWORD}".encode()
+    assert all(PASSWORD.encode() not in content for content in _files(terminal.workspace).values())
+
+
 def test_run_again_it_changes_the_same_relay_and_leaves_what_its_owner_changed(
     terminal: Terminal, relay: ScriptedRelay
 ) -> None:
