@@ -60,6 +60,9 @@ class OwnLetterbox:
             self._listener = None  # a `nurture run` listens there and takes them in
 
     def take(self) -> list[bytes]:
+        with self._house.database.reading() as session:
+            if not inbound.has_checks(session, self._run):
+                return []
         with self._house.database.writing() as session:
             return inbound.take_checks(session, self._run)
 

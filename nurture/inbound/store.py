@@ -34,13 +34,21 @@ def keep_check(session: Session, run: int, content: bytes, now: datetime) -> Inb
     return mail
 
 
+def has_checks(session: Session, run: int) -> bool:
+    """Whether a mail of that run has arrived."""
+    return session.scalar(sa.select(col(InboundMail.id)).where(_of_run(run)).limit(1)) is not None
+
+
 def take_checks(session: Session, run: int) -> list[bytes]:
     """The mails of one such run that have arrived, oldest first; they are no longer kept."""
-    mine = col(InboundMail.message_id).startswith(f"check:{run}:", autoescape=True)
-    found = list(session.scalars(sa.select(InboundMail).where(mine).order_by(col(InboundMail.id))))
+    found = list(session.scalars(sa.select(InboundMail).where(_of_run(run)).order_by(col(InboundMail.id))))
     for one in found:
         session.delete(one)
     return [one.text.encode("latin-1") for one in found]
+
+
+def _of_run(run: int) -> sa.ColumnElement[bool]:
+    return col(InboundMail.message_id).startswith(f"check:{run}:", autoescape=True)
 
 
 def is_known(session: Session, message_id: str) -> bool:
