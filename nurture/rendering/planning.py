@@ -287,16 +287,21 @@ class Plan:
         if found := root_field(node):
             return f"facts_{found[0]}[{found[1]!r}]"
         match node:
-            case nodes.Call(node=nodes.Name(name=name), args=[nodes.Const(value=said)], kwargs=[]) if name in SAYINGS:
+            case nodes.Call(node=nodes.Name(name=name), args=[said], kwargs=[], dyn_args=None, dyn_kwargs=None) if (
+                name in SAYINGS and not self.has_dynamic_links
+            ):
                 # A link that depends on the reader has to know what was said: then Jinja keeps the record.
-                if node.dyn_args is None and node.dyn_kwargs is None and not self.has_dynamic_links:
-                    return f"urls.{SAYINGS[name]}({said!r})"
+                if isinstance(said, nodes.Const):
+                    return f"urls.{SAYINGS[name]}({said.value!r})"
+                if inner := self._read(said):
+                    return f"urls.{SAYINGS[name]}(short({inner}))"
             case nodes.Filter(name=name, kwargs=[], dyn_args=None, dyn_kwargs=None) if depth < _MOST_FILTERS:
                 inner = self._read(node.node, depth + 1)
                 match inner, name, node.args:
-                    case str(), "fallback" | "default" | "d", [nodes.Const(value=str(instead))]:
-                        function = "fallen_back" if name == "fallback" else "defaulted"
-                        return f"{function}({inner}, {instead!r})"
+                    case str(), "fallback", [nodes.Const(value=str(instead))]:
+                        return f"fallen_back({inner}, {instead!r})"
+                    case str(), "default" | "d", [nodes.Const(value=str(instead))] if found := root_field(node.node):
+                        return f"defaulted(facts_{found[0]}.get({found[1]!r}), {instead!r})"
                     case str(), "upper" | "lower" | "capitalize" | "trim", []:
                         return f"{name}_of({inner})"
                     case str(), "line_breaks", []:

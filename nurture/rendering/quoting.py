@@ -35,6 +35,7 @@ _SHORT = 10_000
 WRITERS = (
     "in_html", "in_text", "in_text_or_empty", "in_text_or_trailing", "in_line", "in_subject", "raw", "fallen_back",
     "defaulted", "upper_of", "lower_of", "capitalize_of", "trim_of", "lines_in_html", "lines_in_text",
+    "short",
 )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def raw(value: object) -> str:
 
 def fallen_back(value: object, instead: str) -> object:
     """`fallback` with a text."""
-    if value is None or (isinstance(value, str) and not _short(value).strip()):
+    if value is None or (isinstance(value, str) and not short(value).strip()):
         return instead
     return value
 
@@ -164,24 +165,24 @@ def defaulted(value: object, instead: str) -> object:
 
 
 def upper_of(value: object) -> str:
-    return _short(value).upper()
+    return short(value).upper()
 
 
 def lower_of(value: object) -> str:
-    return _short(value).lower()
+    return short(value).lower()
 
 
 def capitalize_of(value: object) -> str:
-    return _short(value).capitalize()
+    return short(value).capitalize()
 
 
 def trim_of(value: object) -> str:
-    return _short(value).strip()
+    return short(value).strip()
 
 
 def lines_in_html(value: object) -> Markup:
     """`line_breaks` in the page."""
-    return _lines_in_html(_short(value))
+    return _lines_in_html(short(value))
 
 
 @lru_cache(maxsize=64)  # the signature of whoever writes
@@ -191,10 +192,11 @@ def _lines_in_html(text: str) -> Markup:
 
 def lines_in_text(value: object) -> str:
     """`line_breaks` in the text."""
-    return "\n".join([line.strip() for line in _short(value).splitlines()])
+    return "\n".join([line.strip() for line in short(value).splitlines()])
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """The value, if it is such a text."""
     if type(value) is not str or len(value) > _SHORT:
         raise NotAhead
     return value
