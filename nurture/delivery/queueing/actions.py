@@ -60,37 +60,44 @@ def queue_mail(session: Session, people: Sequence[Judged], mail: Mail, now: date
     some = mail.at((None, None))
     had = store.had_before(session, [one[0] for one in meant], some.campaign, some.mail)
     allowed = [one for one in meant if one[1] == Verdict.MAY_BE_MAILED and one[0] not in had]
-    alike = _Alike(mail)
-    # Identifiers go by the order of the people, whichever statement makes their rows.
-    for delivery_id, (contact, _, timezone, country) in zip(
-        new_ids(len(allowed)) if allowed else (), allowed, strict=True
-    ):
-        alike.add((delivery_id, contact), (timezone, country))
-    for row, pairs in alike.groups:
-        store.insert_alike(session, row, pairs)
+    if allowed:
+        _put(session, allowed, mail)
     if len(allowed) == len(meant):
         return []
     rest = [one for one in meant if one[1] != Verdict.MAY_BE_MAILED or one[0] in had]
     return _refuse(session, rest, had, mail, now)
 
 
+def _put(session: Session, people: Sequence[Judged], mail: Mail) -> None:
+    """Queue it for these. Identifiers and rows go by their order, whichever statement makes them.
+
+    A loop over a million: it makes nothing but the text that goes to the database.
+    """
+    alike = _Alike(mail)
+    written: dict[_Place, list[str]] = {}
+    for delivery_id, (contact, _, timezone, country) in zip(new_ids(len(people)), people, strict=True):
+        place = timezone, country
+        if place not in written:
+            written[place] = alike.people(place)
+        written[place].append(f'"{delivery_id}":{contact}')
+    for row, theirs in alike.groups:
+        store.insert_alike(session, row, theirs)
+
+
 class _Alike:
-    """People in their order, together with those whose rows are the same in all but whom they are for."""
+    """Those whose rows are the same in all but whom they are for, as the statement wants them."""
 
     def __init__(self, mail: Mail) -> None:
         self._mail = mail
-        self._by_row: dict[str, tuple[dict[str, Any], list[tuple[int, int]]]] = {}
-        self._lists: dict[tuple[_Place, _Reasons], list[tuple[int, int]]] = {}
+        self._by_row: dict[str, tuple[dict[str, Any], list[str]]] = {}
 
-    def add(self, pair: tuple[int, int], place: _Place, reasons: _Reasons = ()) -> None:
-        found = self._lists.get((place, reasons))
-        if found is None:
-            same, row = self._mail.row(place, reasons)
-            found = self._lists[place, reasons] = self._by_row.setdefault(same, (row, []))[1]
-        found.append(pair)
+    def people(self, place: _Place, reasons: _Reasons = ()) -> list[str]:
+        """Where to write those who live there and are suppressed for these reasons."""
+        same, row = self._mail.row(place, reasons)
+        return self._by_row.setdefault(same, (row, []))[1]
 
     @property
-    def groups(self) -> Iterable[tuple[dict[str, Any], list[tuple[int, int]]]]:
+    def groups(self) -> Iterable[tuple[dict[str, Any], list[str]]]:
         return self._by_row.values()
 
 
@@ -101,12 +108,13 @@ def _refuse(session: Session, people: Sequence[Judged], had: Collection[int], ma
     for delivery_id, one in zip(new_ids(len(people)), people, strict=True):
         contact, _, timezone, country = one
         if contact in suppressed:
-            alike.add((delivery_id, contact), (timezone, country), tuple(sorted(suppressed[contact].items())))
+            reasons = tuple(sorted(suppressed[contact].items()))
+            alike.people((timezone, country), reasons).append(f'"{delivery_id}":{contact}')
         else:
             others.append(one)
     refused = []
-    for row, pairs in alike.groups:
-        refused += store.insert_alike_and_say(session, row, pairs)
+    for row, theirs in alike.groups:
+        refused += store.insert_alike_and_say(session, row, theirs)
     return refused + (_queue_one_by_one(session, others, mail, now) if others else [])
 
 

@@ -21,22 +21,22 @@ _TABLE: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does 
 _OWN = ("id", "key", "contact_id", "domain")
 
 
-def insert_alike(session: Session, row: Mapping[str, Any], people: Iterable[tuple[int, int]]) -> None:
-    """A delivery for each of these (delivery, contact), like `row` in all but whom it is for.
+def insert_alike(session: Session, row: Mapping[str, Any], people: Iterable[str]) -> None:
+    """A delivery for each of these ("DELIVERY":CONTACT), like `row` in all but whom it is for.
 
     The key of each is that of the row with the contact behind it; who has a delivery of that key gets no other.
     """
     _run(session, row, people, is_answered=False)
 
 
-def insert_alike_and_say(session: Session, row: Mapping[str, Any], people: Iterable[tuple[int, int]]) -> list[int]:
+def insert_alike_and_say(session: Session, row: Mapping[str, Any], people: Iterable[str]) -> list[int]:
     """The same, and which contacts got one."""
     return [contact for (contact,) in _run(session, row, people, is_answered=True)]
 
 
-def _run(session: Session, row: Mapping[str, Any], people: Iterable[tuple[int, int]], *, is_answered: bool) -> Any:
+def _run(session: Session, row: Mapping[str, Any], people: Iterable[str], *, is_answered: bool) -> Any:
     shared = {name: value for name, value in row.items() if name not in _OWN}
-    given = ",".join([f'"{delivery}":{contact}' for delivery, contact in people])
+    given = ",".join(people)
     return _insert(tuple(shared), is_answered=is_answered).run(
         session, people=f"{{{given}}}", key_begins=row["key"], **shared
     )
