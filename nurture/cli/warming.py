@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def warm_up(
     people: Annotated[
-        int, typer.Option("--people", min=1, metavar="N", help="Say how many days a mailing to so many takes.")
+        int, typer.Option("--people", min=0, metavar="N", help="Say how many days a mailing to so many takes.")
     ] = 0,
     as_json: Json = False,
 ) -> None:

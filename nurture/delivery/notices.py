@@ -95,7 +95,8 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
         "reply": "4.7.28 Our system has detected an unusual rate of mail originating from your SPF domain.",
         "code": "4.7.28",
         "until": "2026-03-10 09:15 UTC",
-        "times": 1,
+        "times": "2",
+        "is_again": True,
     },
     "stopped": {
         "first_name": "Dana",

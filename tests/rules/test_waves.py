@@ -49,7 +49,7 @@ def test_the_longer_somebody_was_silent_the_later_they_stand_in_line() -> None:
     assert places[0] == timedelta(0)
     assert places[-1] == LINE_UP_WITHIN
     lined_up = Wave("sequence:s", lined_up_at=NOW)
-    assert lined_up.lines_up_until(90, NOW) == NOW + timedelta(seconds=90)
+    assert lined_up.lines_up_until(90, NOW) == NOW + timedelta(minutes=4)
     assert lined_up.lines_up_until(90, NOW + LINE_UP_WITHIN) is None
 
 

@@ -239,7 +239,7 @@ def test_people_never_mailed_before_are_met_in_waves_the_most_recently_in_touch_
     waiting = ids[::-1]
     for day, people in enumerate((2, 4, 8, 6)):
         met = []
-        for minute in range(12):
+        for minute in range(16):
             went, _ = each_post.ask(WAVES, now=NOW + day * DAY + minute * MINUTE)
             each_post.send(went, now=NOW + day * DAY)
             met += [one.contact_id for one in went]

@@ -43,7 +43,7 @@ def rest_now(session: Session, name: str, code: str, reply: str, now: datetime) 
         "rest",
         key=f"rest:{name}:{now:%Y%m%d%H%M%S}",
         facts={"domain": name, "reply": reply[:500], "code": code, "until": f"{rest.until:%Y-%m-%d %H:%M} UTC",
-               "times": rest.times},
+               "times": str(rest.times), "is_again": rest.times > 1},
         now=now,
     )  # fmt: skip
     return rest

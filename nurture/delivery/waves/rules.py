@@ -13,6 +13,7 @@ is judged by what happened since.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import isqrt
 
 from nurture.consent.silence.rules import UNDATED, wave_of
 from nurture.delivery.rules import HeldBecause
@@ -79,8 +80,11 @@ def size_of(number: int, first: int) -> int:
 
 
 def place_of(turn: int) -> timedelta:
-    """A place in the line: a second for each day of silence, the last one for whom no day is known."""
-    return LINE_UP_WITHIN if turn >= UNDATED else min(timedelta(seconds=turn), LINE_UP_WITHIN)
+    """A place in the line by days of silence, the last one for whom no day is known.
+
+    In whole minutes, which are closer together for the first weeks: a house on a stepped clock stops at each.
+    """
+    return LINE_UP_WITHIN if turn >= UNDATED else min(timedelta(minutes=isqrt(turn) // 2), LINE_UP_WITHIN)
 
 
 @dataclass(frozen=True)
