@@ -39,6 +39,7 @@ from nurture.delivery.transactions import Transactions
 log = logging.getLogger(__name__)
 
 _RELAY_CLOSES = 421
+_LOOK_UP_SECONDS = 0.25
 
 #: How a try is counted in what a run reports.
 _COUNTED = {
@@ -181,9 +182,10 @@ class Sender:
                 await self._store(ended)
                 ended = None
                 await connection.abandon()
-                await asyncio.sleep(pause)
+                await self._wait(pause)
                 connection = await self._connection(number)
                 if connection is None or self.is_stopping:
+                    self._supply.put_back(one)
                     break
             permission = self._commits.exchange(ended, one)
             ended = None
@@ -261,6 +263,12 @@ class Sender:
             self._down[relay] = str(error)
             self._pool[number] = None
         return self._pool[number]
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep, but not through a request to stop."""
+        until = self._clock.elapsed() + seconds
+        while not self.is_stopping and (left := until - self._clock.elapsed()) > 0:
+            await asyncio.sleep(min(left, _LOOK_UP_SECONDS))
 
     def _pause_before(self, one: Ready) -> float:
         """Real seconds until the limits let it leave."""
