@@ -53,9 +53,7 @@ class Conventional:
         environment = ImmutableSandboxedEnvironment(autoescape=True, undefined=jinja2.ChainableUndefined)
         environment.filters["fallback"] = lambda value, otherwise: value or otherwise
         opened = layout.replace("{% block content %}{% endblock %}", "<mj-text>Dear reader.</mj-text>")
-        loop_begins, loop_ends = opened.index("{% for"), opened.index("{% endfor %}") + len("{% endfor %}")
-        articles = environment.from_string(opened[loop_begins:loop_ends]).render()
-        html = mjml.mjml2html(opened[:loop_begins] + articles + opened[loop_ends:])
+        html = mjml.mjml2html(opened)
         self._html = environment.from_string(html)
         self._text = environment.from_string(_TEXT)
         self._subject = environment.from_string(
