@@ -267,7 +267,7 @@ class Sender:
     async def _wait(self, seconds: float) -> None:
         """Sleep, but not through a request to stop."""
         until = self._clock.elapsed() + seconds
-        while not self.is_stopping and (left := until - self._clock.elapsed()) > 0:
+        while not self.is_stopping and (left := until - self._clock.elapsed()) > 0:  # noqa: ASYNC110 — `stop` comes from other threads, where no asyncio.Event may be set
             await asyncio.sleep(min(left, _LOOK_UP_SECONDS))
 
     def _pause_before(self, one: Ready) -> float:

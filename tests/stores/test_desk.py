@@ -19,6 +19,7 @@ from tests.conftest import NOW
 from tests.support.databases import Databases
 from tests.support.people import add_contact
 
+
 @pytest.fixture
 def postgres(databases: Databases) -> Iterator[Database]:
     with databases.postgres() as made:
