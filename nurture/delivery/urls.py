@@ -8,8 +8,7 @@ says whether it stood in a header or in the body.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from nurture.rendering.compiling import Urls
