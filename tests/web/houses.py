@@ -29,8 +29,8 @@ from nurture.contacts.actions import mirror_operators, new_contact
 from nurture.contacts.addresses import read_address
 from nurture.contacts.store import Contact
 from nurture.delivery import composing
-from nurture.delivery.facts import gather_facts, gather_people
 from nurture.delivery.actions import Intention, queue_deliveries
+from nurture.delivery.facts import gather_facts, gather_people
 from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery, delivery_of_key
 from nurture.delivery.urls import Via, leave_url, make_urls
