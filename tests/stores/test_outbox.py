@@ -26,7 +26,7 @@ from nurture.database.installation import pause, settle_in
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
 from nurture.delivery.claiming.store import claim_due
-from nurture.delivery.leaving.actions import _circumstances, begin, exchange
+from nurture.delivery.leaving.actions import _circumstances, _permissions, begin, exchange
 from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.outcomes.store import list_attempts
 from nurture.delivery.pausing import store as pausing
@@ -449,6 +449,7 @@ def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
         mine = next(one for one in claimed if one.id == delivery.id)
         is_coming = known["is_issue_coming"] and mine.priority == Priority.SEQUENCE
         issue_at = now + HOUR if is_coming else None
-        stop = find_stop(_circumstances(session, mine, limits, now, issue_at=issue_at), now)
+        permission = _permissions(session, [mine], now)[mine.id]
+        stop = find_stop(_circumstances(session, mine, permission, limits, now, issue_at=issue_at), now)
         began = begin(session, worker, mine, limits, now, is_issue_coming=is_coming)
         assert began == (stop is None), stop

@@ -32,6 +32,8 @@ from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.pausing.store import find_pause
 from nurture.delivery.rules import Circumstances, Kind, Priority, Status, Stop, find_stop, not_counting
 
+_GONE = Permission(False, "gone", "nobody knows this person any more")
+
 
 def exchange(
     session: Session,
@@ -72,12 +74,14 @@ def exchange(
     if granted is not None:
         for one in wanted:
             granted.let_go(one)
+    permissions = _permissions(session, [one for one in wanted if one.id not in begun], now)
     return {
         one.id: None
         if one.id in begun
         else _stop(
             session,
             one,
+            permissions[one.id],
             limits,
             now,
             issue_at=_issue_at(one, coming),
@@ -187,9 +191,27 @@ def _has_expired(delivery: Row, limits: Limits, now: datetime) -> bool:
     return expires_at is not None and expires_at <= now
 
 
+def _permissions(session: Session, stopped: Sequence[Row], now: datetime) -> dict[int, Permission]:
+    """Whether their readers may have them, asked about all at once: when many left, most stops are theirs."""
+    asked = [one for one in stopped if one.purpose in {Purpose.CAMPAIGN, Purpose.SERVICE} and one.contact_id]
+    by_topic: dict[str, list[int]] = {}
+    for one in asked:
+        by_topic.setdefault(one.topic, []).append(one.contact_id or 0)
+    standings = {topic: consents.standings(session, ids, topic) for topic, ids in by_topic.items()}
+    found = dict.fromkeys((one.id for one in stopped), ALLOWED)
+    for one in asked:
+        standing = standings[one.topic].get(one.contact_id or 0)
+        found[one.id] = may_send(Purpose(one.purpose), standing, now) if standing else _GONE
+    for one in stopped:
+        if one.newcomer_id is not None:
+            found[one.id] = actions.permission_of_newcomer(session, one.newcomer_id, Purpose(one.purpose), now)
+    return found
+
+
 def _stop(
     session: Session,
     delivery: Row,
+    permission: Permission,
     limits: Limits,
     now: datetime,
     *,
@@ -198,7 +220,7 @@ def _stop(
     full_until: datetime | None = None,
 ) -> Stop:
     """Find out why a row may not leave and move it where it belongs."""
-    circumstances = _circumstances(session, delivery, limits, now, issue_at=issue_at)
+    circumstances = _circumstances(session, delivery, permission, limits, now, issue_at=issue_at)
     guarded = guard_rules.because(delivery.campaign) if is_full else ""
     stop = find_stop(replace(circumstances, guard=guarded, full_until=full_until), now)
     if stop is None:
@@ -212,18 +234,16 @@ def _stop(
 
 
 def _circumstances(
-    session: Session, delivery: Row, limits: Limits, now: datetime, *, issue_at: datetime | None = None
+    session: Session,
+    delivery: Row,
+    permission: Permission,
+    limits: Limits,
+    now: datetime,
+    *,
+    issue_at: datetime | None = None,
 ) -> Circumstances:
-    permission = ALLOWED
-    if delivery.purpose in {Purpose.CAMPAIGN, Purpose.SERVICE} and delivery.contact_id is not None:
-        standing = consents.standings(session, [delivery.contact_id], delivery.topic).get(delivery.contact_id)
-        permission = (
-            may_send(Purpose(delivery.purpose), standing, now)
-            if standing
-            else Permission(False, "gone", "nobody knows this person any more")
-        )
-    if delivery.newcomer_id is not None:
-        permission = actions.permission_of_newcomer(session, delivery.newcomer_id, Purpose(delivery.purpose), now)
+    if not permission.is_allowed and permission.until is None:
+        return Circumstances(permission=permission)  # a no for good comes before everything else
     here = Circumstances(
         permission=permission,
         is_paused=get_pause(session) is not None,
