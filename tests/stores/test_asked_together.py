@@ -17,7 +17,7 @@ from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended
 from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.guard.granting import grant
-from nurture.delivery.leaving.actions import _circumstances, exchange
+from nurture.delivery.leaving.actions import _circumstances, _permissions, exchange
 from nurture.delivery.outcomes.store import list_attempts, put_back_unsaid
 from nurture.delivery.rules import Heard, Outcome, Priority, Status, find_stop
 from nurture.timing import Window, parse_days, parse_hours
@@ -67,7 +67,10 @@ def test_whoever_asks_together_hears_what_the_rule_says_of_each(
         for number, known in enumerate(crowd):
             if known["has_left"]:
                 opt_out(session, hasher.hash(f"p{number}@reader.example"), how="page", now=NOW)
-        expected = {one.id: find_stop(_circumstances(session, one, LIMITS, now), now) for one in claimed}
+        permissions = {one.id: _permissions(session, [one], now)[one.id] for one in claimed}
+        expected = {
+            one.id: find_stop(_circumstances(session, one, permissions[one.id], LIMITS, now), now) for one in claimed
+        }
         assert len(expected) == len(crowd)
         answers = exchange(session, worker, [], claimed, LIMITS, now)
         assert {i: stop is None for i, stop in answers.items()} == {i: stop is None for i, stop in expected.items()}
