@@ -191,10 +191,11 @@ def test_the_headers_of_each_purpose_are_those_of_the_table() -> None:
         return [name for name, _ in found]
 
     leave = ["List-Unsubscribe", "List-Unsubscribe-Post"]
-    assert names("campaign", "newsletter:weekly") == [*leave, "List-Id", "Precedence", "X-Auto-Response-Suppress"]
-    assert names("campaign", "sequence:evaluators") == leave
-    assert names("test", "sequence:evaluators") == leave
-    assert names("service", "service:confirmation") == ["Auto-Submitted", "X-Auto-Response-Suppress"]
+    newsletter = [*leave, "List-Id", "Precedence", "X-Auto-Response-Suppress", "Feedback-ID"]
+    assert names("campaign", "newsletter:weekly") == newsletter
+    assert names("campaign", "sequence:evaluators") == [*leave, "Feedback-ID"]
+    assert names("test", "sequence:evaluators") == [*leave, "Feedback-ID"]
+    assert names("service", "service:confirmation") == ["Auto-Submitted", "X-Auto-Response-Suppress", "Feedback-ID"]
     assert names("internal", "service:handoff") == ["Auto-Submitted"]
 
 

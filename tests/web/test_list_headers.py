@@ -161,7 +161,10 @@ def test_no_mail_reaches_whoever_left_although_a_thousand_were_queued(
     with (
         running_relay() as relay,
         running_house(
-            tmp_path / "house", sqlite.url, now, environment={"NURTURE_SMTP__PORT": str(relay.port)}
+            tmp_path / "house",
+            sqlite.url,
+            now,
+            environment={"NURTURE_SMTP__PORT": str(relay.port), "NURTURE_SENDING__FIRST_WAVE": "0"},
         ) as house,
     ):
         hashes = queue_for_many(house, now)
