@@ -12,7 +12,7 @@ SEQUENCE = "campaigns/sequences/evaluators.yaml"
 
 def test_check_says_in_one_line_that_all_is_well(terminal: Terminal) -> None:
     out, err = terminal.type("check")
-    assert (out, err) == ("No problems in 13 files.\n", "")
+    assert (out, err) == ("No problems in 15 files.\n", "")
     assert terminal.json("check") == {"errors": 0, "warnings": 0, "problems": [], "silenced": []}
 
 
@@ -24,7 +24,7 @@ def test_check_tells_every_problem_with_its_place_and_ends_with_their_number(ter
         f'{SEQUENCE}:3:8: topic: settings.toml declares no topic "insihgts". [NS205]\n'
         '    Did you mean "insights"?\n'
         f'{SEQUENCE}:4:9: sender: settings.toml declares no sender "sally". [NS206]\n'
-        "2 problems in 13 files. Explained at docs/checks.md#ns205, #ns206\n"
+        "2 problems in 15 files. Explained at docs/checks.md#ns205, #ns206\n"
     )
 
 
@@ -77,7 +77,7 @@ def test_what_is_silenced_is_counted_and_told_when_asked_for(terminal: Terminal)
     template.write_text(silence + template.read_text(encoding="utf-8"), encoding="utf-8")
     terminal.edit("templates/report.mjml", ' | fallback("there")', "")
     out, _ = terminal.type("check")
-    assert out == "No problems in 13 files.\n1 remark silenced; `--silenced` tells which and why.\n"
+    assert out == "No problems in 15 files.\n1 remark silenced; `--silenced` tells which and why.\n"
     out, _ = terminal.type("check", "--silenced")
     assert (
         "templates/report.mjml:5:19: contact.first_name is printed, and some contacts have none. [NT205, silenced]"

@@ -107,7 +107,7 @@ def test_help_fits_a_terminal_and_speaks_in_sentences(words: tuple[str, ...], te
         (["run", "--prot", "1"], 'nurture run: there is no option --prot. Did you mean "--port"? Type `nurture run --help`.'),
         (["enroll"], "nurture enroll: missing argument 'sequence'. Type `nurture enroll --help`."),
         (["send-test", "x"], "nurture send-test: missing option '--to'. Type `nurture send-test --help`."),
-        (["pause", "now"], "nurture pause: got unexpected extra argument(s) (now). Type `nurture pause --help`."),
+        (["pause", "weekly", "now"], "nurture pause: got unexpected extra argument(s) (now). Type `nurture pause --help`."),
         (["run", "--port", "eighty"], "nurture run: --port: write a whole number. Type `nurture run --help`."),
         (["run", "--port"], "nurture: option '--port' requires an argument. Type `nurture --help`."),
         (["contacts", "list", "--limit", "-1"], "nurture contacts list: --limit: write 0 or more. Type `nurture contacts list --help`."),

@@ -6,6 +6,7 @@ What rivals lose or repeat then stands in their trackers: listmonk#3022, mautic#
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -237,17 +238,33 @@ def at_each_beginning(database: Database, statement: Callable[[], str]) -> None:
 
 
 class PageLimit:
-    """The pages a SQLite file may have, as if the disk ended there."""
+    """The pages a SQLite file may have, as if the disk ended there, for every connection from now on."""
 
     def __init__(self, database: Database) -> None:
         self._most = 1_000_000
-        at_each_beginning(database, lambda: f"PRAGMA max_page_count = {self._most}")
+        self._connections: list[sqlite3.Connection] = []
+        database.engine.dispose()
+
+        @event.listens_for(database.engine, "connect")
+        def remember(connection: sqlite3.Connection, _record: object) -> None:
+            self._connections.append(connection)
+            self._limit(connection)
+
+    def _limit(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA max_page_count = {self._most}").close()
+
+    def _limit_all(self) -> None:
+        for connection in self._connections:
+            with suppress(sqlite3.ProgrammingError):  # it was closed
+                self._limit(connection)
 
     def fill_up(self) -> None:
         self._most = 1  # SQLite takes it for as many as there are
+        self._limit_all()
 
     def make(self) -> None:
         self._most = 1_000_000
+        self._limit_all()
 
 
 @on_sqlite

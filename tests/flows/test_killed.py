@@ -141,7 +141,8 @@ def test_senders_that_are_killed_lose_nobody_and_mail_nobody_twice(house: App, s
     """STANDARDS 14 and 121: kill -9 between the final dot and the commit, again and again."""
     slaughter = Slaughter(house, sink, BLOWS)
     slaughter.run()
-    run_once(house.workshop(), house.clock.now())
+    done = run_once(house.workshop(), house.clock.now())
+    assert not done.relay_down
     found, read = statuses(house), sink.counts
     uncertain = {email for email, status in found.items() if status == "uncertain"}
     assert {email: count for email, count in read.items() if count > 1} == {}

@@ -277,7 +277,7 @@ def test_what_is_simulated_is_what_happens(
     reality = Reality(story, known, opt_outs, email)
     reality.put_off(None)
     for one in out:
-        reality.expect(one.begins_at, *((reality.put_off, "451 4.7.1 later") if one.defers else (story.stop_relay,)))
+        reality.expect(one.begins_at, *((reality.put_off, "451 4.3.0 later") if one.defers else (story.stop_relay,)))
         reality.expect(one.ends_at, *((reality.put_off, None) if one.defers else (story.start_relay,)))
     reality.live_until(begins_at + LASTING)
     note("\n".join(f"{one.at:%a %m-%d %H:%M:%S} {one.step}: {one.what} ({one.why})" for one in told.timeline))

@@ -157,7 +157,7 @@ def test_a_relay_that_is_down_costs_nothing_but_time(commands: CommandLine, rela
 
 def test_one_mail_the_relay_refuses_stops_none_behind_it(commands: CommandLine, relay: SmtpRelay, house: App) -> None:
     relay.on_rcpt = lambda address: "550 5.1.1 no such user" if address == NAMES[0] else None
-    relay.on_data = lambda address: "451 4.7.1 try later" if address == NAMES[1] else None
+    relay.on_data = lambda address: "451 4.3.0 try later" if address == NAMES[1] else None
     enroll_quickly(house, *NAMES[:4])
     done = commands.json("run", "--once")
     assert (done["sent"], done["failed"], done["deferred"]) == (2, 1, 1)
