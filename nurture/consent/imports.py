@@ -1,8 +1,8 @@
 """The writing half of an import: contacts, their consent, suppressions and list, together in small transactions.
 
 Every chunk is whole by itself, so after a crash the same import, run again, finds what is there unchanged and does the
-rest. On SQLite a chunk aims to hold the write lock for 25 of the 50 ms it may, and the lock is free for a quarter as long
-in between, so that an opt-out posted meanwhile gets its turn. What one chunk does is in `consent.arrivals`.
+rest. On SQLite a chunk aims to hold the write lock for 25 of the 50 ms it may, and the lock is free for half as long in
+between, so that an opt-out posted meanwhile gets its turn. What one chunk does is in `consent.arrivals`.
 """
 
 import time
@@ -38,8 +38,8 @@ class Pace:
         self._began = self._ended = clock.elapsed()
 
     def rest(self) -> None:
-        """Leave the lock to others for a quarter as long as it was held; what was read meanwhile counts."""
-        time.sleep(max(0.0, self._held / 4 - (self._clock.elapsed() - self._ended)))
+        """Leave the lock to others for half as long as it was held; what was read meanwhile counts."""
+        time.sleep(max(0.0, self._held / 2 - (self._clock.elapsed() - self._ended)))
 
     def begin(self) -> None:
         """The lock is ours."""
@@ -56,7 +56,7 @@ class Pace:
 #: A file with fewer rows is read before a second process would have begun.
 _WORTH_A_PROCESS = 20_000
 #: What is written in bulk is made to survive a power cut this often, and at the end.
-_SETTLE_SECONDS = 2
+_SETTLE_SECONDS = 0.5
 
 
 def import_file(
@@ -99,7 +99,7 @@ def _import(
 ) -> Iterator[Summary]:
     """1. Read as many rows as the last chunks could write in time.
 
-    2. Leave the lock free for a quarter as long as it was held; reading counts.
+    2. Leave the lock free for half as long as it was held; reading counts.
     3. Write them in one transaction.
     """
     total, pace, settled_at = Summary(), Pace(clock), clock.elapsed()

@@ -174,9 +174,11 @@ def test_looking_twice_at_one_instant_adds_nothing(story: Story, happening: Trou
 def test_after_an_opt_out_nothing_is_decided_and_nothing_sent(
     lite: Story, before: Troubles, hours: int, door: str, afterwards: Troubles
 ) -> None:
-    go_on(lite.database, "sequence:evaluators", lite.now)  # after ten who left it stopped itself
     email = begin(lite)
     lite.live(hours=1)
+    if not lite.letters_to(email):  # ten have left in the examples before, so the campaign stopped itself
+        go_on(lite.database, "sequence:evaluators", lite.now)
+        lite.live(hours=1)
     [first] = lite.letters_to(email)
     live_through(lite, before)
     lite.sleep(hours=hours)  # what is due by now is not even queued yet
