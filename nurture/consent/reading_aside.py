@@ -1,8 +1,8 @@
 """Reads a long file in a second process, so that one core reads and checks while the other writes.
 
 The process knows the file and the hash key, and no database. What it read travels through a pipe that takes some
-thousand rows, so that it reads on while the other holds the lock, and memory stays flat. It ends with the import: when the last row was
-read, when the import stops, and when it is killed, for then nobody reads the pipe any more.
+thousand rows, so that it reads on while the other holds the lock, and memory stays flat. It ends with the import: when
+the last row was read, when the import stops, and when it is killed, for then nobody reads the pipe any more.
 """
 
 import fcntl

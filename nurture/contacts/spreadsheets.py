@@ -28,7 +28,7 @@ _PACKED_AT_MOST = 200
 _LARGE = 64 * 1024 * 1024
 
 _MIDNIGHT = time()
-_FORMULA = re.compile(rb"<f[ >/]")
+_FORMULA = re.compile(rb"[<:]f[ >/]")
 _PIECE = 1 << 20
 #: What Excel itself shows where it could not calculate.
 _NOT_CALCULATED = "#CALC!"

@@ -15,7 +15,6 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended
-from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.guard.granting import grant
 from nurture.delivery.leaving.actions import _circumstances, _permissions, exchange
 from nurture.delivery.outcomes.store import list_attempts, put_back_unsaid
@@ -24,6 +23,7 @@ from nurture.timing import Window, parse_days, parse_hours
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.stores.test_outbox import LIMITS, house, intention, queue
+from tests.support.claims import claim_due
 
 __all__ = ["house"]  # the fixture of the outbox
 

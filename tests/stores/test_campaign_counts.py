@@ -13,7 +13,6 @@ from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
-from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.doubts import store as doubts
 from nurture.delivery.doubts.actions import take_evidence
 from nurture.delivery.leaving.actions import exchange
@@ -25,6 +24,7 @@ from nurture.delivery.rules import STOPPABLE, Heard, Outcome, Status
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.stores.test_outbox import house, queue
+from tests.support.claims import claim_due
 
 __all__ = ["house"]  # the fixture of the outbox
 

@@ -29,7 +29,6 @@ from nurture.contacts.store import READERS, ChangedContact, Contact
 from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery.actions import Ended, Intention, Limits, queue_deliveries
-from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.rules import Heard, Outcome, Priority
@@ -42,6 +41,7 @@ from nurture.tokens import AddressHasher
 from nurture.tracking.actions import Request, record_requests, record_words, settle_hits
 from nurture.tracking.rules import ActivityKind
 from tests.conftest import NOW
+from tests.support.claims import claim_due
 from tests.support.databases import Databases
 from tests.support.people import add_contact
 from tests.support.workspaces import open_house, small_workspace

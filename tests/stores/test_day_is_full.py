@@ -13,13 +13,13 @@ from nurture.database.engine import Database, Session
 from nurture.database.installation import settle_in
 from nurture.delivery import store
 from nurture.delivery.actions import Limits
-from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.daily.store import MailedHour
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.rules import Status
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.stores.test_outbox import queue
+from tests.support.claims import claim_due
 
 LIMITS = Limits(cap_per_day=1, cap_per_week=2, give_up_after=timedelta(days=4), most_per_day=3)
 HOUR = timedelta(hours=1)

@@ -15,8 +15,8 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
 from nurture.delivery import store
-from nurture.delivery.claiming.store import claim_due
 from nurture.engines import jobs
+from tests.support.claims import claim_due
 
 NOW = datetime.fromisoformat("2026-03-10T09:00:00+00:00")
 

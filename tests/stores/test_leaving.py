@@ -14,7 +14,6 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
-from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.guard import actions as saying_yes
 from nurture.delivery.guard import store as guard
 from nurture.delivery.guard.granting import give_back, grant
@@ -31,6 +30,7 @@ from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.rules.test_timing import closing_windows, instants, patient, spans, zones
 from tests.stores.test_outbox import LIMITS, a_version, house, intention, queue
+from tests.support.claims import claim_due
 
 __all__ = ["house"]  # the fixture of the outbox
 

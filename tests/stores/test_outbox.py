@@ -25,8 +25,7 @@ from nurture.database.engine import Database, Session
 from nurture.database.installation import pause, settle_in
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
-from nurture.delivery.claiming.store import claim_due
-from nurture.delivery.leaving.actions import _circumstances, _permissions, begin, exchange
+from nurture.delivery.leaving.actions import _circumstances, _permissions, exchange
 from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.outcomes.store import list_attempts
 from nurture.delivery.pausing import store as pausing
@@ -37,6 +36,7 @@ from nurture.errors import BadInput
 from nurture.timing import DaySpan, Window, parse_days, parse_hours
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
+from tests.support.claims import claim_due
 from tests.support.people import TABLE, add_contact
 
 LIMITS = Limits(cap_per_day=1, cap_per_week=2, give_up_after=timedelta(days=4))
@@ -290,7 +290,7 @@ def test_a_worker_that_was_declared_dead_writes_no_further_body(house: Database,
         [claimed] = claim_due(session, worker, 10, NOW)
         session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(ended_at=1.0))
         assert not beat(session, worker)
-        assert not begin(session, worker, claimed, LIMITS, NOW)
+        assert exchange(session, worker, [], [claimed], LIMITS, NOW)[claimed.id] is not None
         assert claim_due(session, worker, 10, NOW) == []
 
 
@@ -451,5 +451,6 @@ def test_the_statement_that_begins_sending_permits_exactly_what_the_rule_does(
         issue_at = now + HOUR if is_coming else None
         permission = _permissions(session, [mine], now)[mine.id]
         stop = find_stop(_circumstances(session, mine, permission, limits, now, issue_at=issue_at), now)
-        began = begin(session, worker, mine, limits, now, is_issue_coming=is_coming)
-        assert began == (stop is None), stop
+        assert mine.contact_id is not None
+        coming = {mine.contact_id: issue_at} if issue_at is not None else {}
+        assert exchange(session, worker, [], [mine], limits, now, coming=coming) == {mine.id: stop}

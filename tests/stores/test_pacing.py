@@ -21,7 +21,6 @@ from nurture.database.installation import settle_in
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Intention, queue_deliveries
 from nurture.delivery.claimed import Claimed
-from nurture.delivery.claiming.store import claim_due
 from nurture.delivery.pacing.actions import give_back, grant, note
 from nurture.delivery.pacing.granting import PaceGrant
 from nurture.delivery.pacing.rules import Limit, Pacing, Rule, Wait
@@ -33,6 +32,7 @@ from nurture.delivery.store import Delivery
 from nurture.delivery.waves.rules import LOOK_EVERY
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
+from tests.support.claims import claim_due
 from tests.support.people import add_contact
 
 HOUR, DAY, MINUTE = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)

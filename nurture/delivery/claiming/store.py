@@ -90,17 +90,10 @@ class Line(NamedTuple):
     given_on: date | None
 
 
-def claim_due(
-    session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
-) -> list[Claimed]:
-    """Take the most urgent deliveries for this worker, or those of `only`; none while sending is paused."""
-    return [line.claimed for line in claim_lines(session, worker, limit, now, only=only)]
-
-
 def claim_lines(
     session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
 ) -> list[Line]:
-    """The same with the contacts."""
+    """Take the most urgent deliveries for this worker, or those of `only`; none while sending is paused."""
     ids: list[int] = []
     # One priority after the other, so that what is queued for later in the first is not walked through for the next.
     for priority in Priority:

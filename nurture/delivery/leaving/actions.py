@@ -153,15 +153,6 @@ def _begin_alike(
     )
 
 
-def begin(
-    session: Session, worker: int, delivery: Row, limits: Limits, now: datetime, *, is_issue_coming: bool = False
-) -> bool:
-    """Move one claimed row to `sending` if everything permits it: first the calendar, which nobody changes meanwhile."""
-    if _is_too_late(delivery, limits, now):
-        return False
-    return bool(_begin_alike(session, worker, [delivery], limits, now, is_issue_coming=is_issue_coming))
-
-
 def _issue_at(delivery: Row, coming: Mapping[int, datetime]) -> datetime | None:
     return coming.get(delivery.contact_id or 0) if coming and delivery.priority == Priority.SEQUENCE else None
 

@@ -31,7 +31,7 @@ def note(session: Session, tries: Iterable[tuple[Row, Outcome]], now: datetime) 
 
 
 def rest_now(session: Session, name: str, code: str, reply: str, now: datetime) -> Rest | None:
-    """One domain, or a provider by its name, refused us; None if it rests already. Also for reports that come by mail."""
+    """One domain, or a provider by its name, refused us; None if it rests already."""
     # Two workers may hear the same at once: only the first begins a rest, and tells of it.
     wait_for_lock(session, _LOCK)
     rest = refuse(store.list_rests(session, now).get(name), name, code, reply[:500], now)

@@ -1,0 +1,12 @@
+"""What a sender would take in hand next, without what it reads about the people."""
+
+from datetime import datetime
+
+from nurture.database.engine import Session
+from nurture.delivery.claimed import Claimed
+from nurture.delivery.claiming.store import claim_lines
+
+
+def claim_due(session: Session, worker: int, limit: int, now: datetime) -> list[Claimed]:
+    """Claim what is due."""
+    return [line.claimed for line in claim_lines(session, worker, limit, now)]
