@@ -6,7 +6,6 @@ stores of their own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,7 +20,6 @@ from nurture.consent.recording.rules import STATES, Mode, Recording, Word, last_
 from nurture.consent.recording.store import get_recording
 from nurture.consent.rules import (
     ConsentPurpose,
-    HandsOff,
     Pile,
     Proof,
     Purpose,
@@ -40,6 +38,7 @@ from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared, instant_of, is_among
 from nurture.database.statements import changed_rows, in_list_of, insert
 
 #: In the topic column: all topics.
@@ -128,9 +127,23 @@ def save_consents(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 _CONSENTS = sa.select(Consent).where(
     in_list_of(Consent.contact_id, "ids"), col(Consent.purpose) == sa.bindparam("about")
 )
-_ADDRESSES = sa.select(col(Contact.id), col(Contact.address_hash), col(Contact.domain)).where(
-    in_list_of(Contact.id, "ids")
-)
+
+
+def _addresses(*, is_sqlite: bool) -> Any:
+    columns = (col(Contact.id), col(Contact.address_hash), col(Contact.domain))
+    return sa.select(*columns).where(is_among(col(Contact.id), "ids", is_sqlite=is_sqlite))
+
+
+def _words_on_mail(*, is_sqlite: bool) -> Any:
+    names = ("contact_id", "topic", "state", "basis", "pile", "expires_at", "afterwards", "law")
+    theirs = is_among(col(Consent.contact_id), "ids", is_sqlite=is_sqlite)
+    return sa.select(*(getattr(Consent, name) for name in names)).where(
+        theirs, col(Consent.purpose) == ConsentPurpose.MAIL
+    )
+
+
+#: Asked while mails leave, of everybody whose mail is stopped at the last moment.
+_ADDRESSES, _WORDS_ON_MAIL = Prepared(_addresses), Prepared(_words_on_mail)
 
 
 def consents_of(
@@ -157,39 +170,43 @@ def all_standings(
         kept_back(session, contact_ids),
     )
 
-    def stand(contact_id: int, consent: Consent | None) -> Standing:
-        standing = _standing(reasons[contact_id], consent, held.get(contact_id))
-        if contact_id not in unreached and contact_id not in back:
-            return standing
+    def stand(contact_id: int, word: Sequence[Any] = ()) -> Standing:
         reason, last_sign_on = back.get(contact_id, (None, None))
-        return replace(standing, mailbox=unreached.get(contact_id), kept_back=reason, last_sign_on=last_sign_on)
+        mailbox = unreached.get(contact_id)
+        state, basis, pile, expires_at, afterwards, law = word or _NOT_A_WORD
+        return Standing(
+            reasons[contact_id], state, basis, pile, instant_of(expires_at), afterwards, law,
+            held.get(contact_id), mailbox, reason, last_sign_on,
+        )  # fmt: skip
 
-    found = {contact_id: {topic: stand(contact_id, None) for topic in topics} for contact_id in reasons}
-    for (contact_id, topic), consent in consents_of(session, contact_ids).items():
-        found[contact_id][topic] = stand(contact_id, consent)
+    found = {contact_id: {topic: stand(contact_id) for topic in topics} for contact_id in reasons}
+    for contact_id, topic, *word in _WORDS_ON_MAIL.rows(session, ids=list(contact_ids)):
+        found[contact_id][topic] = stand(contact_id, word)
     return found
 
 
-def _reasons_of(session: Session, contact_ids: Sequence[int]) -> dict[int, dict[str, datetime]]:
+#: Nobody ever asked them: what `Standing` says then of a topic.
+_NOT_A_WORD = (None, None, Pile.NEVER, None, Pile.NEVER, "")
+
+
+def _reasons_of(session: Session, contact_ids: Sequence[int]) -> dict[int, dict[str, date]]:
     """Why these contacts are never mailed, if they are not: for their address, or for where it is."""
-    addresses = session.execute(_ADDRESSES, {"ids": list(contact_ids)}).all()
+    addresses = _ADDRESSES.rows(session, ids=list(contact_ids))
     suppressed = suppressions_of(session, [address_hash for _, address_hash, _ in addresses])
     closed = suppressed_domains_of(session, [domain for _, _, domain in addresses])
     return {
-        contact_id: {
-            **suppressed.get(address_hash, {}),
-            **({SuppressionReason.DOMAIN: closed[domain]} if domain in closed else {}),
-        }
+        contact_id: _days_of(
+            {
+                **suppressed.get(address_hash, {}),
+                **({SuppressionReason.DOMAIN: closed[domain]} if domain in closed else {}),
+            }
+        )
         for contact_id, address_hash, domain in addresses
     }
 
 
-def _standing(suppressed: Mapping[str, datetime], consent: Consent | None, held: HandsOff | None) -> Standing:
-    reasons = {reason: created_at.date() for reason, created_at in suppressed.items()}
-    if consent is None:
-        return Standing(reasons, hands_off=held)
-    judged = (consent.pile, consent.expires_at, consent.afterwards, consent.law)
-    return Standing(reasons, consent.state, consent.basis, *judged, held)
+def _days_of(suppressed: Mapping[str, datetime]) -> dict[str, date]:
+    return {reason: created_at.date() for reason, created_at in suppressed.items()}
 
 
 def list_events(session: Session, address_hash: str, contact_id: int | None = None) -> list[ConsentEvent]:
@@ -228,7 +245,7 @@ def standing_of_newcomer(session: Session, newcomer_id: int) -> Standing | None:
     newcomer = find_newcomer(session, newcomer_id)
     if newcomer is None:
         return None
-    return _standing(suppressions_of(session, [newcomer.address_hash]).get(newcomer.address_hash, {}), None, None)
+    return Standing(_days_of(suppressions_of(session, [newcomer.address_hash]).get(newcomer.address_hash, {})))
 
 
 def newcomer_may_be_served() -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ as a `Prepared`, and hands over many rows at once: as a list of identifiers (`is
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -30,14 +30,18 @@ _Process = Callable[[Any], Any] | None
 
 
 class _Many(TypeDecorator[Any]):
-    """Many identifiers in one parameter."""
+    """Many values of one kind in one parameter."""
 
     impl = sa.Text
     cache_ok = True
 
+    def __init__(self, of: Any) -> None:
+        super().__init__()
+        self.of = of
+
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         is_sqlite = dialect.name == "sqlite"
-        return dialect.type_descriptor(sa.Text() if is_sqlite else ARRAY(sa.BigInteger()))
+        return dialect.type_descriptor(sa.Text() if is_sqlite else ARRAY(self.of()))
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
         return _as_text(value) if dialect.name == "sqlite" else value
@@ -53,9 +57,9 @@ class _Table(TypeDecorator[Any]):
         return _as_text(value)
 
 
-def is_among(column: Any, name: str, *, is_sqlite: bool) -> ColumnElement[bool]:
-    """Clause: the column is one of the identifiers that will be given as a list under this name."""
-    given = sa.bindparam(name, type_=_Many)
+def is_among(column: Any, name: str, *, is_sqlite: bool, of: Any = sa.BigInteger) -> ColumnElement[bool]:
+    """Clause: the column is one of the values, most often identifiers, that will be given as a list under this name."""
+    given = sa.bindparam(name, type_=_Many(of))
     if not is_sqlite:
         found: ColumnElement[bool] = column == sa.func.any(given)
         return found
@@ -230,6 +234,18 @@ def instant_of(value: Any) -> datetime | None:
         return _read_instant(value)
     found: datetime = value.astimezone(UTC)
     return found
+
+
+def sure_instant_of(value: Any) -> datetime:
+    """The same of a column that is never null."""
+    found = instant_of(value)
+    assert found is not None
+    return found
+
+
+def day_of(value: Any) -> date | None:
+    """A date as `Prepared.run` finds it: ISO text on SQLite."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=256)

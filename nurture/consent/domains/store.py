@@ -12,6 +12,7 @@ from nurture.consent.domains.rules import DEAD, Mailbox, Spelling
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, instant_column
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared, is_among
 from nurture.database.statements import changed_rows, in_list_of, insert
 
 _DEAD = ", ".join(f"'{verdict}'" for verdict in sorted(DEAD))
@@ -43,11 +44,18 @@ _IS_IN_THE_WAY = sa.or_(
     col(MailDomain.spelling) == sa.literal_column(f"'{Spelling.HELD}'"),
     col(MailDomain.verdict).in_([sa.literal_column(f"'{verdict}'") for verdict in sorted(DEAD)]),
 )
-_IN_THE_WAY = (
-    sa.select(col(Contact.id), MailDomain)
-    .join(MailDomain, col(MailDomain.domain) == col(Contact.domain))
-    .where(in_list_of(Contact.id, "ids"), _IS_IN_THE_WAY)
-)
+
+
+def _in_the_way(*, is_sqlite: bool) -> Any:
+    columns = (col(MailDomain.domain), col(MailDomain.verdict), col(MailDomain.spelling), col(MailDomain.meant))
+    return (
+        sa.select(col(Contact.id), *columns)
+        .join(MailDomain, col(MailDomain.domain) == col(Contact.domain))
+        .where(is_among(col(Contact.id), "ids", is_sqlite=is_sqlite), _IS_IN_THE_WAY)
+    )
+
+
+_IN_THE_WAY = Prepared(_in_the_way)
 
 
 def insert_domains(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -73,8 +81,10 @@ def known_domains(session: Session, domains: Iterable[str]) -> dict[str, Mailbox
 
 def in_the_way(session: Session, contact_ids: Iterable[int]) -> dict[int, Mailbox]:
     """What keeps mail from these contacts' domains, by contact; most are left out."""
-    found = session.execute(_IN_THE_WAY, {"ids": list(contact_ids)})
-    return {contact_id: mailbox_of(domain) for contact_id, domain in found}
+    found = _IN_THE_WAY.rows(session, ids=list(contact_ids))
+    return {
+        contact_id: Mailbox(domain, verdict, spelling, meant) for contact_id, domain, verdict, spelling, meant in found
+    }
 
 
 def mailbox_of(one: MailDomain) -> Mailbox:

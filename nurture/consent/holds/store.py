@@ -12,7 +12,7 @@ from nurture.consent.rules import HandsOff
 from nurture.contacts.store import Contact, Operator
 from nurture.database.columns import id_column, instant_column, reference
 from nurture.database.engine import Session
-from nurture.database.statements import in_list_of
+from nurture.database.prepared import Prepared, is_among, sure_instant_of
 
 _IS_OPEN = sa.text("followed_at IS NULL")
 
@@ -37,20 +37,26 @@ class Hold(SQLModel, table=True):
 
 
 _IS_MEANT = sa.or_(col(Hold.contact_id) == col(Contact.id), col(Hold.domain) == col(Contact.domain))
-_HANDS_OFF = (
-    sa.select(col(Contact.id), col(Hold.until), col(Hold.because), col(Operator.name))
-    .select_from(Hold)
-    .outerjoin(Operator, col(Operator.id) == col(Hold.operator_id))
-    .join(Contact, _IS_MEANT)
-    .where(in_list_of(Contact.id, "ids"), col(Hold.lifted_at).is_(None))
-    .order_by(col(Hold.until))
-)
+
+
+def _hands_off(*, is_sqlite: bool) -> Any:
+    return (
+        sa.select(col(Contact.id), col(Hold.until), col(Hold.because), col(Operator.name))
+        .select_from(Hold)
+        .outerjoin(Operator, col(Operator.id) == col(Hold.operator_id))
+        .join(Contact, _IS_MEANT)
+        .where(is_among(col(Contact.id), "ids", is_sqlite=is_sqlite), col(Hold.lifted_at).is_(None))
+        .order_by(col(Hold.until))
+    )
+
+
+_HANDS_OFF = Prepared(_hands_off)
 
 
 def hands_off(session: Session, contact_ids: Sequence[int]) -> dict[int, HandsOff]:
     """By contact, the hold that ends last of those nobody lifted; it may be over."""
-    rows = session.execute(_HANDS_OFF, {"ids": list(contact_ids)})
-    return {contact_id: HandsOff(until, because, by or "") for contact_id, until, because, by in rows}
+    rows = _HANDS_OFF.rows(session, ids=list(contact_ids))
+    return {contact_id: HandsOff(sure_instant_of(until), because, by or "") for contact_id, until, because, by in rows}
 
 
 def is_on_hold(now: Any) -> ColumnElement[bool]:

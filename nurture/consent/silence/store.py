@@ -15,6 +15,7 @@ from sqlmodel import Field, SQLModel, col
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared, day_of, is_among
 from nurture.database.statements import changed_rows, in_list_of, insert
 
 
@@ -38,9 +39,15 @@ class ContactPast(SQLModel, table=True):
 _KEPT = ("last_open_on", "last_click_on", "last_reply_on", "last_contact_on", "bounce_count", "last_sign_on", "told_on",
          "kept_back")  # fmt: skip
 _PASTS = sa.select(ContactPast).where(in_list_of(ContactPast.contact_id, "ids"))
-_KEPT_BACK = sa.select(col(ContactPast.contact_id), col(ContactPast.kept_back), col(ContactPast.last_sign_on)).where(
-    in_list_of(ContactPast.contact_id, "ids"), col(ContactPast.kept_back).is_not(None)
-)
+
+
+def _kept_back(*, is_sqlite: bool) -> Any:
+    columns = (col(ContactPast.contact_id), col(ContactPast.kept_back), col(ContactPast.last_sign_on))
+    theirs = is_among(col(ContactPast.contact_id), "ids", is_sqlite=is_sqlite)
+    return sa.select(*columns).where(theirs, col(ContactPast.kept_back).is_not(None))
+
+
+_KEPT_BACK = Prepared(_kept_back)
 
 
 def pasts_of(session: Session, contact_ids: Iterable[int]) -> dict[int, ContactPast]:
@@ -50,8 +57,8 @@ def pasts_of(session: Session, contact_ids: Iterable[int]) -> dict[int, ContactP
 
 def kept_back(session: Session, contact_ids: Iterable[int]) -> dict[int, tuple[str, date | None]]:
     """Who of these is kept back, why, and when they last showed that they are there."""
-    found = session.execute(_KEPT_BACK, {"ids": list(contact_ids)})
-    return {contact_id: (reason, day) for contact_id, reason, day in found}
+    found = _KEPT_BACK.rows(session, ids=list(contact_ids))
+    return {contact_id: (reason, day_of(day)) for contact_id, reason, day in found}
 
 
 def save_pasts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

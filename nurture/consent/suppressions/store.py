@@ -16,6 +16,7 @@ from nurture.consent.suppressions.rules import domains_above
 from nurture.contacts.store import Contact
 from nurture.database.columns import KEY_IS_THE_ROW, instant_column
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared, is_among, sure_instant_of
 from nurture.database.statements import changed_rows, in_list_of, insert
 
 _IS_ERASED = sa.text("reason = 'erased'")
@@ -67,16 +68,20 @@ def lift_suppression(session: Session, address_hash: str, reason: str, now: date
     return changed_rows(session, standing.values(lifted_at=now)) == 1
 
 
-_SUPPRESSIONS = sa.select(col(Suppression.address_hash), col(Suppression.reason), col(Suppression.created_at)).where(
-    in_list_of(Suppression.address_hash, "hashes"), col(Suppression.lifted_at).is_(None)
-)
+def _suppressions(*, is_sqlite: bool) -> Any:
+    columns = (col(Suppression.address_hash), col(Suppression.reason), col(Suppression.created_at))
+    theirs = is_among(col(Suppression.address_hash), "hashes", is_sqlite=is_sqlite, of=sa.Text)
+    return sa.select(*columns).where(theirs, col(Suppression.lifted_at).is_(None))
+
+
+_SUPPRESSIONS = Prepared(_suppressions)
 
 
 def suppressions_of(session: Session, hashes: Iterable[str]) -> dict[str, dict[str, datetime]]:
     """Reasons with their instants, by address hash."""
     found: dict[str, dict[str, datetime]] = {}
-    for address_hash, reason, created_at in session.execute(_SUPPRESSIONS, {"hashes": list(hashes)}):
-        found.setdefault(address_hash, {})[reason] = created_at
+    for address_hash, reason, created_at in _SUPPRESSIONS.rows(session, hashes=list(hashes)):
+        found.setdefault(address_hash, {})[reason] = sure_instant_of(created_at)
     return found
 
 
@@ -111,17 +116,20 @@ def find_domain(session: Session, domain: str) -> SuppressedDomain | None:
     return session.get(SuppressedDomain, domain)
 
 
-_DOMAINS = sa.select(col(SuppressedDomain.domain), col(SuppressedDomain.created_at)).where(
-    in_list_of(SuppressedDomain.domain, "domains"), col(SuppressedDomain.lifted_at).is_(None)
-)
+def _domains(*, is_sqlite: bool) -> Any:
+    columns = (col(SuppressedDomain.domain), col(SuppressedDomain.created_at))
+    theirs = is_among(col(SuppressedDomain.domain), "domains", is_sqlite=is_sqlite, of=sa.Text)
+    return sa.select(*columns).where(theirs, col(SuppressedDomain.lifted_at).is_(None))
+
+
+_DOMAINS = Prepared(_domains)
 
 
 def suppressed_domains_of(session: Session, domains: Iterable[str]) -> dict[str, datetime]:
     """Since when nobody is mailed at these domains, for those where it is so."""
     above = {domain: domains_above(domain) for domain in set(domains)}
-    listed = dict(
-        session.execute(_DOMAINS, {"domains": sorted({one for all_ in above.values() for one in all_})}).all()
-    )
+    names_above = sorted({one for all_ in above.values() for one in all_})
+    listed = {domain: sure_instant_of(created_at) for domain, created_at in _DOMAINS.rows(session, domains=names_above)}
     found = {domain: [listed[one] for one in names if one in listed] for domain, names in above.items()}
     return {domain: min(dates) for domain, dates in found.items() if dates}
 

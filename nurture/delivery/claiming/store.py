@@ -14,7 +14,7 @@ from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
-from nurture.database.prepared import Prepared, instant_of, is_among, json_of
+from nurture.database.prepared import Prepared, day_of, instant_of, is_among, json_of, sure_instant_of
 from nurture.delivery.claimed import Claimed, Person
 from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery
@@ -113,9 +113,7 @@ def words_about_recording(session: Session, contact_ids: Sequence[int]) -> dict[
     found: dict[tuple[int, str], tuple[str, datetime]] = {}
     said: Any = _WORDS.rows(session, ids=contact_ids)
     for contact_id, topic, state, changed_at in said:
-        at = instant_of(changed_at)
-        assert at is not None  # the column is never null
-        found[contact_id, topic] = (state, at)
+        found[contact_id, topic] = (state, sure_instant_of(changed_at))
     return found
 
 
@@ -146,7 +144,7 @@ def _line(row: Any) -> Line:
         Claimed._make(values[:_PERSON]),
         person,
         values[_BASIS],
-        date.fromisoformat(given_on) if isinstance(given_on, str) else given_on,
+        day_of(given_on),
     )
 
 

@@ -217,9 +217,8 @@ def _stop(
     if stop is None:
         # Cancelled, held for a recheck or taken back between the claim and now: it is not ours any more.
         return Stop(Status.CANCELLED, "no longer claimed by this worker")
-    if stop.status is Status.HELD:
-        deliveries.move(session, [delivery.id], Status.HELD, now=now, because=stop.because, held_until=stop.until)
-    elif deliveries.move(session, [delivery.id], stop.status, now=now, because=stop.because) and delivery.contact_id:
+    has_moved = store.put_aside(session, delivery.id, stop, now)
+    if has_moved and stop.status is not Status.HELD and delivery.contact_id:
         mark_changed(session, [delivery.contact_id], now)
     return stop
 

@@ -27,7 +27,16 @@ from nurture.database.installation import is_running
 from nurture.database.prepared import Prepared, is_among
 from nurture.delivery.claimed import Row
 from nurture.delivery.pausing.store import is_campaign_going
-from nurture.delivery.rules import ISSUE_GOES_FIRST, MAY_HAVE_ARRIVED, HeldBecause, Kind, Priority, Status
+from nurture.delivery.rules import (
+    ARROWS,
+    ISSUE_GOES_FIRST,
+    MAY_HAVE_ARRIVED,
+    HeldBecause,
+    Kind,
+    Priority,
+    Status,
+    Stop,
+)
 from nurture.delivery.store import Delivery
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -65,6 +74,12 @@ def begin_sending(
         is_issue_coming=is_issue_coming,
     )
     return {delivery for (delivery,) in begun}
+
+
+def put_aside(session: Session, delivery_id: int, stop: Stop, now: datetime) -> bool:
+    """Move a claimed row where its stop says, with why; False if it was nobody's any more."""
+    given = {"because": stop.because, "until": stop.until} if stop.status is Status.HELD else {"because": stop.because}
+    return bool(_PUT_ASIDE[stop.status].change(session, delivery=delivery_id, now=now, **given))
 
 
 class Sort(NamedTuple):
@@ -241,3 +256,20 @@ def _begin_sending(sort: Sort) -> Prepared:
 _BEGIN_SENDING = {
     sort: _begin_sending(sort) for sort in (Sort(*each) for each in product(Purpose, (False, True), (False, True)))
 }
+
+
+def _put_aside(to: Status) -> Prepared:
+    table: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    values: dict[str, Any] = {"status": to, "worker_id": None, "because": sa.bindparam("because", type_=sa.Text)}
+    if to is Status.HELD:
+        values["held_until"] = sa.bindparam("until", type_=Instant)
+    else:
+        values["settled_at"] = sa.bindparam("now", type_=Instant)
+    sources = [status for status, targets in ARROWS.items() if to in targets]
+    stopped = sa.update(table).where(
+        table.c.id == sa.bindparam("delivery", type_=sa.BigInteger), _among(table.c.status, sources)
+    )
+    return Prepared(lambda **_: stopped.values(**values))
+
+
+_PUT_ASIDE = {to: _put_aside(to) for to in (Status.HELD, Status.REFUSED, Status.CANCELLED, Status.EXPIRED)}
