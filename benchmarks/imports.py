@@ -128,9 +128,9 @@ class MeasuredPace(imports.Pace):
 
     held: list[float] = []  # noqa: RUF012 — one list for the whole run is what is wanted
 
-    def end(self, rows: int) -> None:
-        super().end(rows)
-        self.held.append(self._held)
+    def end(self, rows: int) -> float:
+        self.held.append(super().end(rows))
+        return self.held[-1]
 
 
 def leave_again_and_again(url: str, is_over: Event, waits: "Queue[list[float]]") -> None:

@@ -1,11 +1,10 @@
 """The writing half of an import: contacts, their consent, suppressions and list, together in small transactions.
 
 Every chunk is whole by itself, so after a crash the same import, run again, finds what is there unchanged and does the
-rest. On SQLite a chunk aims to hold the write lock for 25 of the 50 ms it may, and the lock is free for half as long in
-between, so that an opt-out posted meanwhile gets its turn. What one chunk does is in `consent.arrivals`.
+rest. On SQLite a chunk aims to hold the write lock for 25 of the 50 ms it may; an opt-out posted meanwhile stands in the
+door (`database.door`) and comes next. What one chunk does is in `consent.arrivals`.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -29,28 +28,23 @@ _TRIES = 20
 
 
 class Pace:
-    """How many rows go into the next transaction, and how long the lock is left free before it."""
+    """How many rows go into the next transaction."""
 
     def __init__(self, clock: Clock) -> None:
         self.rows = _FIRST
         self._clock = clock
-        self._held = 0.0
-        self._began = self._ended = clock.elapsed()
-
-    def rest(self) -> None:
-        """Leave the lock to others for half as long as it was held; what was read meanwhile counts."""
-        time.sleep(max(0.0, self._held / 2 - (self._clock.elapsed() - self._ended)))
+        self._began = clock.elapsed()
 
     def begin(self) -> None:
         """The lock is ours."""
         self._began = self._clock.elapsed()
 
-    def end(self, rows: int) -> None:
-        """The lock is free again, after this many rows."""
-        self._ended = self._clock.elapsed()
-        self._held = self._ended - self._began
-        fitting = rows * _AIM_SECONDS / max(self._held, 1e-6)
+    def end(self, rows: int) -> float:
+        """The lock is free again, after this many rows; how long it was held."""
+        held = self._clock.elapsed() - self._began
+        fitting = rows * _AIM_SECONDS / max(held, 1e-6)
         self.rows = round(min(max(fitting, self.rows / 2, _FEWEST), self.rows * 2, _MOST))
+        return held
 
 
 #: A file with fewer rows is read before a second process would have begun.
@@ -99,8 +93,7 @@ def _import(
 ) -> Iterator[Summary]:
     """1. Read as many rows as the last chunks could write in time.
 
-    2. Leave the lock free for half as long as it was held; reading counts.
-    3. Write them in one transaction.
+    2. Write them in one transaction.
     """
     total, pace, settled_at = Summary(), Pace(clock), clock.elapsed()
     try:
@@ -134,7 +127,6 @@ def _next_chunk(batches: Iterator[Batch], rows: int) -> list[Batch]:
 def _write(database: Database, chunk: Sequence[Batch], around: Round, pace: Pace, *, is_rehearsal: bool) -> Summary:
     """One chunk. If somebody else made one of its contacts at the same moment, it starts over and finds them known."""
     for tries_left in reversed(range(_TRIES)):
-        pace.rest()
         try:
             with database.writing_in_bulk() as session:
                 session.connection()  # waits for the lock, which is none of this chunk's time

@@ -5,13 +5,11 @@ paid once. Like `Database.writing(durable=True)` otherwise: everything or nothin
 commit, marks of changed contacts last. Used by one thread at a time.
 """
 
-import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from nurture.database.engine import Database, Session
 from nurture.database.journal import notes_after, notes_before
@@ -36,7 +34,7 @@ class Desk:
                 session, driver = self._open()
                 keep_driver(session, driver)
                 if database.is_sqlite:
-                    _begin(driver)
+                    _begin(database, driver)
                 yield session
                 session.flush()  # what the database refuses was never to happen
                 if before := notes_before(session):
@@ -74,22 +72,7 @@ class Desk:
         return self._session, self._driver
 
 
-def _begin(driver: Driver) -> None:
-    """Take the write lock. Two senders have it in turns of a millisecond; SQLite itself would look up to a hundred
-    later, and find it taken again and again.
-    """
-    for _ in range(_MOST_LOOKS):
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
-                raise
-            _NOBODY_SETS_IT.wait(_LOOK_AGAIN_SECONDS)
-        else:
-            return
-    driver.execute("BEGIN IMMEDIATE")
-
-
-_LOOK_AGAIN_SECONDS = 0.001
-_MOST_LOOKS = 20_000
-_NOBODY_SETS_IT = threading.Event()
+def _begin(database: Database, driver: Driver) -> None:
+    """Take the write lock. Two senders have it in turns of a millisecond, so they look before they wait in line."""
+    if not database.door.begin(driver.execute, is_hurried=True):
+        driver.execute("BEGIN IMMEDIATE")

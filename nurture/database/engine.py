@@ -5,6 +5,7 @@ IMMEDIATE), so that it never fails half way for having read first; keep it under
 `writing(durable=True)` is for what must survive a power cut the moment it is promised: consent, and `sending`. Errors never show the values of a statement, which may be addresses.
 """
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,6 +20,7 @@ from sqlalchemy.exc import StatementError
 from sqlmodel import Session, SQLModel
 
 from nurture.database.columns import NAMING
+from nurture.database.door import Door
 from nurture.database.failing import place_of
 from nurture.database.journal import PASSING, Journal, drop_notes, notes_after, notes_before
 from nurture.errors import BadSettings
@@ -41,12 +43,14 @@ class Database:
         self.url = url
         self.journal = journal
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _open_sqlite(url) if self.is_sqlite else _open_postgres(url)
+        path = make_url(url).database if self.is_sqlite else None
+        #: Processes pass it one after the other; threads of one process queue for `turn`.
+        self.door = Door(Path(path) if path and path != ":memory:" else None)
+        self.engine = _open_sqlite(url, self.door) if self.is_sqlite else _open_postgres(url)
         _say_where(self.engine, place_of(url))
         self._writers = self.engine.execution_options(is_writing=True)
         self._durable_writers = self.engine.execution_options(is_writing=True, is_durable=True)
         self._bulk_writers = self.engine.execution_options(is_writing=True, is_bulk=True)
-        # Threads of one process queue for the write lock in order, instead of polling for it as SQLite would.
         self.turn = threading.Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
@@ -103,6 +107,7 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self.door.close()
         if self.journal is not None:
             self.journal.close()
 
@@ -126,7 +131,7 @@ def _say_where(engine: Engine, place: str) -> None:
             context.sqlalchemy_exception.add_detail(place)
 
 
-def _open_sqlite(url: str) -> Engine:
+def _open_sqlite(url: str, door: Door) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -156,11 +161,25 @@ def _open_sqlite(url: str) -> Engine:
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {0 if options.get('is_bulk') else _LOG_PAGES}")
             if options.get("is_bulk"):
                 connection.exec_driver_sql(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _begin(connection, door)
         else:
             connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin(connection: Connection, door: Door) -> None:
+    """Take the write lock."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        begun = door.begin(driver.execute)
+    except sqlite3.Error:
+        begun = False
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_SECONDS * 1000}")
+    if not begun:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is wrong comes as everybody expects it
 
 
 def _open_postgres(url: str) -> Engine:

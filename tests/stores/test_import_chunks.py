@@ -125,23 +125,6 @@ def test_chunks_shrink_by_half_and_grow_by_twice_until_they_fit() -> None:
     assert sizes == [80, 160, 250, 250, 250, 125, 62, 40, 40, 80, 125, 125]
 
 
-def test_the_lock_is_left_alone_for_half_as_long_as_it_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = CountedClock()
-    slept: list[float] = []
-    monkeypatch.setattr("nurture.consent.imports.time.sleep", slept.append)
-    pace = Pace(clock)
-    pace.rest()
-    pace.begin()
-    clock.seconds += 0.040
-    pace.end(100)
-    pace.rest()
-    clock.seconds += 0.015  # reading took this long
-    pace.rest()
-    clock.seconds += 0.015
-    pace.rest()
-    assert slept == pytest.approx([0, 0.020, 0.005, 0])
-
-
 ADDRESSES = st.sampled_from(["ana@reader.example", "Ana@READER.example", "bea@reader.example", "bücher@büro.example"])
 LINES = st.tuples(
     ADDRESSES,
