@@ -11,6 +11,9 @@ import hashlib
 import hmac
 from enum import StrEnum
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
 _MAC_BYTES = 10  # 80 bits: out of reach for guessing over HTTP, and short enough for a link in a text part
 
 
@@ -45,6 +48,8 @@ class TokenKeys:
         if not secrets:
             raise ValueError("at least one secret is needed")
         self._keys = [hashlib.blake2b(secret.encode(), digest_size=32).digest() for secret in secrets]
+        # Begun once: a mail carries five tokens, and setting a keyed hash up costs as much as the hash.
+        self._signing = {purpose: _begun(self._keys[0], purpose) for purpose in TokenPurpose}
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -53,7 +58,9 @@ class TokenKeys:
 
     def sign(self, purpose: TokenPurpose, payload: bytes) -> str:
         """URL-safe token for `payload`."""
-        return _spell(payload + _mac(self._keys[0], purpose, payload))
+        mac = self._signing[purpose].copy()
+        mac.update(payload)
+        return _spell(payload + mac.digest())
 
     def read(self, purpose: TokenPurpose, token: str) -> bytes | None:
         """The payload, or None for anything that was not signed here for this purpose."""
@@ -65,7 +72,9 @@ class TokenKeys:
 
     def sign_in_address(self, purpose: TokenPurpose, payload: bytes) -> str:
         """The same for the local part of an address, where some servers fold case: lower-case base32."""
-        return _spell_folded(payload + _mac(self._keys[0], purpose, payload))
+        mac = self._signing[purpose].copy()
+        mac.update(payload)
+        return _spell_folded(payload + mac.digest())
 
     def read_in_address(self, purpose: TokenPurpose, token: str) -> bytes | None:
         """The payload of a token made by `sign_in_address`."""
@@ -94,12 +103,18 @@ class AddressHasher:
         return hashlib.blake2b(address_key.encode(), key=self._key, digest_size=16).hexdigest()
 
 
+def _begun(key: bytes, purpose: TokenPurpose) -> hashlib.blake2b:
+    return hashlib.blake2b(key=key, digest_size=_MAC_BYTES, person=purpose.encode())
+
+
 def _mac(key: bytes, purpose: TokenPurpose, payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, key=key, digest_size=_MAC_BYTES, person=purpose.encode()).digest()
+    mac = _begun(key, purpose)
+    mac.update(payload)
+    return mac.digest()
 
 
 def _spell(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _unspell(token: str) -> bytes | None:
@@ -112,7 +127,11 @@ def _unspell(token: str) -> bytes | None:
 
 
 def _spell_folded(raw: bytes) -> str:
-    return base64.b32encode(raw).rstrip(b"=").decode().lower()
+    """Ten bits at a time, at half the time that `base64.b32encode` takes."""
+    count = -(-len(raw) * 8 // 10)  # pairs of characters; zeros fill the last one up
+    bits = int.from_bytes(raw) << (count * 10 - len(raw) * 8)
+    written = "".join([_PAIRS[bits >> shift & 1023] for shift in range(count * 10 - 10, -1, -10)])
+    return written[: -(-len(raw) * 8 // 5)]
 
 
 def _unspell_folded(token: str) -> bytes | None:

@@ -36,6 +36,8 @@ from nurture.rendering.source import MailSource
 from nurture.rendering.utm import Tagging, Utm
 from nurture.rendering.wire import compile_wire
 
+_LEFT_BY_A_CLICK = frozenset({Purpose.CAMPAIGN, Purpose.TEST})
+
 
 class Recipient(NamedTuple):
     """Who a delivery goes to, read anew each time."""
@@ -179,11 +181,22 @@ def compose(
     """The whole message, the same bytes every time; only where it comes back to depends on the `relay`."""
     facts: Mapping[str, Any] = delivery.facts or {}
     sender: Mapping[str, str] = facts["sender"]
-    from_email, domain = sender["email"], sender["email"].rpartition("@")[2].lower()
+    purpose, from_email = delivery.purpose, sender["email"]
+    domain = from_email.rpartition("@")[2].lower()
     context, urls = _given(delivery, house, recipient, email)
     one_click = None
-    if not house.is_by_mail_alone and delivery.purpose in {Purpose.CAMPAIGN, Purpose.TEST}:
+    if purpose in _LEFT_BY_A_CLICK and not house.is_by_mail_alone:
         one_click = leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash)
+    own, shared = headers.by_kind(
+        purpose,
+        delivery.campaign,
+        list_domain=domain,
+        list_title=facts["mail"].get("title", ""),
+        leave_url=one_click,
+        leave_mail=house.leave_mail(delivery.id, recipient.address_hash),
+        complain_to=house.complain_to(purpose, delivery.id),
+        mail=delivery.mail,
+    )
     wire = compile_wire(mail).write(
         context,
         urls,
@@ -192,23 +205,15 @@ def compose(
             from_email=from_email,
             to_name=facts.get("to_name", recipient.name),
             to_email=recipient.email,
-            mark="[Test] " if delivery.purpose == Purpose.TEST else "",
-            date=datetime.fromisoformat(facts["rendered_at"]),
+            mark="[Test] " if purpose == Purpose.TEST else "",
+            date=_instant(facts["rendered_at"]),
             message_id=delivery.message_id or message_id(house.keys, delivery.id, domain),
-            reply_to=house.reply_to(delivery.purpose, delivery.id),
-            extra=headers.by_kind(
-                delivery.purpose,
-                delivery.campaign,
-                list_domain=domain,
-                list_title=facts["mail"].get("title", ""),
-                leave_url=one_click,
-                leave_mail=house.leave_mail(delivery.id, recipient.address_hash),
-                complain_to=house.complain_to(delivery.purpose, delivery.id),
-                mail=delivery.mail,
-            ),
+            reply_to=house.reply_to(purpose, delivery.id),
+            extra=own,
+            shared=shared,
         ),
     )
-    mail_from = house.mail_from(delivery.purpose, delivery.id, from_email, relay)
+    mail_from = house.mail_from(purpose, delivery.id, from_email, relay)
     return Composed(
         mail_from,
         recipient.email,
@@ -217,3 +222,9 @@ def compose(
         wire,
         mail_from.partition("@")[0] if mail_from != from_email else "",
     )
+
+
+@lru_cache(maxsize=256)
+def _instant(written: str) -> datetime:
+    """The mails of one claim are rendered in the same moment."""
+    return datetime.fromisoformat(written)

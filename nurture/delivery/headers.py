@@ -3,6 +3,7 @@
 import hashlib
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from nurture.consent.rules import Purpose
 
@@ -13,6 +14,14 @@ _LONGEST_TITLE = 100
 #: Gmail reads so many characters of the identifier that names the sender (support.google.com/mail/answer/6254652).
 _SENDER_ID = range(5, 16)
 _LONGEST_IDENTIFIER = 40
+_NO_LIST = frozenset({Purpose.SERVICE, Purpose.INTERNAL})  # what nobody leaves
+
+
+class Further(NamedTuple):
+    """The headers beyond those every message has: what names its reader, and what is the same for all of a mail."""
+
+    own: tuple[tuple[str, str], ...]
+    shared: tuple[tuple[str, str], ...]
 
 
 def by_kind(
@@ -25,7 +34,7 @@ def by_kind(
     leave_mail: str | None,
     complain_to: str | None = None,
     mail: str = "",
-) -> tuple[tuple[str, str], ...]:
+) -> Further:
     """The headers beyond those every message has, in order.
 
     List-Unsubscribe is RFC 2369, its -Post RFC 8058, List-Id RFC 2919, Auto-Submitted RFC 3834. A sequence asks for no
@@ -33,27 +42,44 @@ def by_kind(
     which mailing it belongs to (Feedback-ID) and, given an address to `complain_to` below the sender's domain, where to
     report that it was called spam (RFC 9477); a colleague's mail says neither.
     """
-    kind, _, name = campaign.partition(":")
-    ways = [f"<{leave_url}>"] if leave_url else []
-    ways += [f"<mailto:{leave_mail}>"] if leave_mail else []
-    leave: tuple[tuple[str, str], ...] = (("List-Unsubscribe", ", ".join(ways)),) if ways else ()
-    # Only a page of ours can take one click.
-    leave += (("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),) if leave_url else ()
-    newsletter = (
-        ("List-Id", f"{_phrase(list_title)} <{name}.{list_domain}>".strip()),
-        ("Precedence", "bulk"),
-        ("X-Auto-Response-Suppress", "OOF, AutoReply"),
-    )
-    reports = (("Feedback-ID", feedback_id(kind, name, mail, list_domain)), *_complaints(complain_to, list_domain))
-    match purpose:
-        case Purpose.SERVICE:
-            return (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "AutoReply"), *reports)
-        case Purpose.INTERNAL:
-            return (("Auto-Submitted", "auto-generated"),)
-    return (*leave, *newsletter, *reports) if kind == "newsletter" else (*leave, *reports)
+    own: tuple[tuple[str, str], ...] = ()
+    if purpose in _NO_LIST:
+        leave_url = leave_mail = None
+    if leave_url or leave_mail:
+        ways = [f"<{leave_url}>"] if leave_url else []
+        ways += [f"<mailto:{leave_mail}>"] if leave_mail else []
+        own = (("List-Unsubscribe", ", ".join(ways)),)
+    if complain_to and purpose != Purpose.INTERNAL:
+        own += _complaints(complain_to, list_domain)
+    return Further(own, _shared(purpose, campaign, list_domain, list_title, mail, bool(leave_url)))
 
 
 @lru_cache(maxsize=1024)
+def _shared(
+    purpose: str,
+    campaign: str,
+    domain: str,
+    title: str,
+    mail: str,
+    takes_one_click: bool,  # noqa: FBT001  # cheaper so, and this is asked for every message
+) -> tuple[tuple[str, str], ...]:
+    kind, _, name = campaign.partition(":")
+    reports = ("Feedback-ID", feedback_id(kind, name, mail, domain))
+    match purpose:
+        case Purpose.SERVICE:
+            return (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "AutoReply"), reports)
+        case Purpose.INTERNAL:
+            return (("Auto-Submitted", "auto-generated"),)
+    # Only a page of ours can take one click.
+    leave = (("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),) if takes_one_click else ()
+    newsletter = (
+        ("List-Id", f"{_phrase(title)} <{name}.{domain}>".strip()),
+        ("Precedence", "bulk"),
+        ("X-Auto-Response-Suppress", "OOF, AutoReply"),
+    )
+    return (*leave, *newsletter, reports) if kind == "newsletter" else (*leave, reports)
+
+
 def feedback_id(kind: str, campaign: str, mail: str, domain: str) -> str:
     """`mail:campaign:kind:sender`, from the narrow to the wide, as Gmail adds complaints up from the right.
 
@@ -74,9 +100,9 @@ def _sender_id(domain: str) -> str:
     return word + hashlib.sha256(domain.lower().encode()).hexdigest()[: _SENDER_ID.start]
 
 
-def _complaints(complain_to: str | None, domain: str) -> tuple[tuple[str, str], ...]:
+def _complaints(complain_to: str, domain: str) -> tuple[tuple[str, str], ...]:
     """The complaint address, if DKIM of the sender's domain speaks for it: it is there or below (RFC 9477, 3.1)."""
-    local_part, _, at = (complain_to or "").rpartition("@")
+    local_part, _, at = complain_to.rpartition("@")
     if not local_part or not (at == domain or at.endswith(f".{domain}")):
         return ()
     return (
@@ -85,7 +111,6 @@ def _complaints(complain_to: str | None, domain: str) -> tuple[tuple[str, str], 
     )
 
 
-@lru_cache(maxsize=1024)
 def _phrase(title: str) -> str:
     """A title as a quoted phrase that needs no encoding: ASCII and short (RFC 2919: 255 octets in all), else none."""
     plain = " ".join(title.split())

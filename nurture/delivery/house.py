@@ -11,6 +11,8 @@ from nurture.delivery.urls import complaint_local_part, leave_local_part, reply_
 from nurture.rendering.dkim import Signer
 from nurture.tokens import TokenKeys
 
+_TO_READERS = frozenset({Purpose.CAMPAIGN, Purpose.SERVICE})
+
 
 @dataclass(frozen=True)
 class House:
@@ -34,7 +36,7 @@ class House:
 
     def mail_from(self, purpose: str, delivery_id: int, sender: str, relay: str = "") -> str:
         """Where a mail comes back to: a reader's to an address that names it, a colleague's to whoever wrote it."""
-        if not self.return_path_domain or purpose not in {Purpose.CAMPAIGN, Purpose.SERVICE}:
+        if not self.return_path_domain or purpose not in _TO_READERS:
             return sender
         if relay in self.only_as_sender:
             return sender

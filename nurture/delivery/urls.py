@@ -27,6 +27,9 @@ class Via(IntEnum):
     MAILTO = 3
 
 
+_VIA_BODY = bytes([Via.BODY])
+
+
 @dataclass(frozen=True)
 class WayOut:
     """What a leave token says."""
@@ -95,6 +98,11 @@ class _Once:
 class _OwnUrls(Urls):
     """Links to pages of ours, each signed when it is first printed: most mails print three of them."""
 
+    _keys: TokenKeys
+    _base: str
+    _delivery: bytes
+    _hash: str
+
     def __init__(
         self,
         keys: TokenKeys,
@@ -112,66 +120,57 @@ class _OwnUrls(Urls):
             is_tracked=is_tracked, has_pixel=is_tracked or has_pixel, tag=tag, others=others,
         )  # fmt: skip
 
-    def _page(self, page: str, purpose: TokenPurpose) -> str:
-        known = self.__dict__
-        return f"{known['_base']}/{page}/{known['_keys'].sign(purpose, known['_delivery'])}"
-
     @_Once
     def _track(self) -> str:
-        known = self.__dict__
-        token: str = known["_keys"].sign(TokenPurpose.TRACK, known["_delivery"])
-        return token
+        return self._keys.sign(TokenPurpose.TRACK, self._delivery)
 
     @_Once
     def open(self) -> str:
-        return f"{self.__dict__['_base']}/o/{self._track}.gif"
+        return f"{self._base}/o/{self._track}.gif"
 
     @_Once
     def click_prefix(self) -> str:
-        return f"{self.__dict__['_base']}/c/{self._track}/"
+        return f"{self._base}/c/{self._track}/"
 
     def click(self, number: int) -> str:
         return f"{self.click_prefix}{number}"
 
     @_Once
     def leave(self) -> str:
-        known = self.__dict__
-        delivery_id = int.from_bytes(known["_delivery"])
-        return leave_url(known["_keys"], known["_base"], Via.BODY, delivery_id, known["_hash"])
+        payload = _VIA_BODY + self._delivery + bytes.fromhex(self._hash)
+        return f"{self._base}/u/{self._keys.sign(TokenPurpose.LEAVE, payload)}"
 
     @_Once
     def preferences(self) -> str:
-        return self._page("preferences", TokenPurpose.PREFERENCES)
+        return f"{self._base}/preferences/{self._keys.sign(TokenPurpose.PREFERENCES, self._delivery)}"
 
     @_Once
     def view(self) -> str:
-        return self._page("view", TokenPurpose.VIEW)
+        return f"{self._base}/view/{self._keys.sign(TokenPurpose.VIEW, self._delivery)}"
 
     @_Once
     def _wish(self) -> str:
-        return self._page("wish", TokenPurpose.WISH)
+        return f"{self._base}/wish/{self._keys.sign(TokenPurpose.WISH, self._delivery)}"
 
     def wish(self, kind: str) -> str:
         return f"{self._wish}/{kind}"
 
     @_Once
     def _answer(self) -> str:
-        return self._page("answer", TokenPurpose.ANSWER)
+        return f"{self._base}/answer/{self._keys.sign(TokenPurpose.ANSWER, self._delivery)}"
 
     def answer(self, number: int) -> str:
         return f"{self._answer}/{number}"
 
     @_Once
     def _form(self) -> str:
-        known = self.__dict__
-        token: str = known["_keys"].sign(TokenPurpose.FORM, known["_delivery"])
-        return token
+        return self._keys.sign(TokenPurpose.FORM, self._delivery)
 
     def form(self, name: str) -> str:
-        return f"{self.__dict__['_base']}/subscribe/{name}/for/{self._form}"
+        return f"{self._base}/subscribe/{name}/for/{self._form}"
 
     def share(self, name: str) -> str:
-        return f"{self.__dict__['_base']}/subscribe/{name}?from=referral"
+        return f"{self._base}/subscribe/{name}?from=referral"
 
 
 def make_mail_urls(

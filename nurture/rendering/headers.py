@@ -8,17 +8,15 @@ it holds anything that has a meaning in an address (RFC 5322, 3.2.3).
 
 import re
 from binascii import b2a_base64, b2a_qp
-from collections.abc import Callable
-from functools import lru_cache
 
 _WIDTH = 78  # RFC 5322, 2.1.1
 _ROOM = 68 - len("=?utf-8?q??=")  # what one encoded word holds: 75 by RFC 2047, less the name on the first line
 _BYTES_IN_B = _ROOM // 4 * 3
-_TOO_LONG = "x" * _WIDTH
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ \x80-\U0010ffff-]*")  # RFC 5322 and, for UTF-8, RFC 6532
-_WORDS = re.compile(r"[A-Za-z0-9!*+/ \x80-\U0010ffff-]*")  # of what is below 0x80: what needs no encoding
-_MEANS_ITSELF = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")  # RFC 2047, 5 (3)
+_MEANS_ITSELF = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"  # RFC 2047, 5 (3)
+_ONE_IN_Q = _MEANS_ITSELF + b" "
+_OTHERS = bytes(byte for byte in range(0x80) if byte not in _ONE_IN_Q)
 _IN_Q = [chr(b) if b in _MEANS_ITSELF else "_" if b == 0x20 else f"={b:02X}" for b in range(256)]
 
 
@@ -32,13 +30,12 @@ def plain(text: str) -> str:
 def text_line(name: str, text: str, *, is_utf8: bool = False) -> str:
     """A header with free text, such as the subject."""
     shown = plain(text)
-    if text.isascii() and "=?" not in text and _fits(name, shown):
+    is_plain = text.isascii() and "=?" not in text
+    if is_plain and _fits(name, shown):
         return f"{name}: {shown}"
-    if not is_utf8 and _fits(name, word := _one_word(shown)):
-        return f"{name}: {word}"
-    words = shown.split(" ")
-    may_stay = is_utf8 or (text.isascii() and "=?" not in text)
-    return _folded(name, words if may_stay and _are_short(words) else _encoded_words(shown))
+    if (is_plain or is_utf8) and _are_short(words := shown.split(" ")):
+        return _folded(name, words)
+    return _folded(name, _encoded_words(shown))
 
 
 def token_line(name: str, text: str, *, is_utf8: bool = False) -> str:
@@ -54,19 +51,18 @@ def mailbox_line(name: str, display_name: str, address: str, *, is_utf8: bool = 
     """A header with one address, with or without a name."""
     address = plain(address).replace(" ", "")
     shown = plain(display_name)
-    if " " in shown or not shown.isprintable():
+    if "  " in shown or not shown.isprintable():
         shown = " ".join(shown.split())
     if not shown:
         return _folded(name, [address])
     is_plain = shown.isascii() and "=?" not in shown
-    if not is_plain and not is_utf8 and _fits(name, line := f"{_one_word(shown)} <{address}>"):
-        return f"{name}: {line}"
+    if not is_plain and not is_utf8:
+        return _folded(name, [*_encoded_words(shown), f"<{address}>"])
     quoted = shown if _ATOMS.fullmatch(shown) else '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if is_plain and _fits(name, line := f"{quoted} <{address}>"):
         return f"{name}: {line}"
     words = quoted.split(" ")
-    may_stay = is_utf8 or is_plain
-    return _folded(name, [*(words if may_stay and _are_short(words) else _encoded_words(shown)), f"<{address}>"])
+    return _folded(name, [*(words if _are_short(words) else _encoded_words(shown)), f"<{address}>"])
 
 
 def _fits(name: str, text: str) -> bool:
@@ -80,6 +76,9 @@ def _are_short(words: list[str]) -> bool:
 
 def _folded(name: str, words: list[str]) -> str:
     """`Name: word word`, continued on further lines where it grows too long."""
+    line = f"{name}: {' '.join(words)}"
+    if len(line) <= _WIDTH:
+        return line
     lines, used = [f"{name}:"], len(name) + 1
     for index, word in enumerate(words):
         # The first word stays on the first line: some programs take a header that begins empty for an empty one.
@@ -94,57 +93,42 @@ def _folded(name: str, words: list[str]) -> str:
 
 def _encoded_words(text: str) -> list[str]:
     """The text as encoded words, each of whole characters; readers join them without the spaces between."""
-    if (word := _one_word(text)) is not _TOO_LONG:
-        return [word]
-    in_b = [chunk.encode("utf-8", "replace") for chunk in _chunked(text, _size_of, _BYTES_IN_B)]
-    if len(_q(text, text.encode("utf-8", "replace"))) <= sum(_size_in_b(len(chunk)) for chunk in in_b):
-        in_q = [(chunk, chunk.encode("utf-8", "replace")) for chunk in _chunked(text, _size_in_q, _ROOM)]
-        return [f"=?utf-8?q?{_q(*chunk)}?=" for chunk in in_q]
-    return [f"=?utf-8?b?{_b(chunk)}?=" for chunk in in_b]
-
-
-def _one_word(text: str) -> str:
-    """The text as an encoded word, where it is short enough to be one; else what fits nowhere."""
     encoded = text.encode("utf-8", "replace")
-    if len(encoded) > _BYTES_IN_B:
-        return _TOO_LONG
-    in_q = _q(text, encoded)
-    return f"=?utf-8?q?{in_q}?=" if len(in_q) <= _size_in_b(len(encoded)) else f"=?utf-8?b?{_b(encoded)}?="
+    in_b = [encoded] if len(encoded) <= _BYTES_IN_B else _cut(encoded)
+    if len(encoded) + 2 * len(encoded.translate(None, _ONE_IN_Q)) <= sum([(len(chunk) + 2) // 3 * 4 for chunk in in_b]):
+        return [f"=?utf-8?q?{chunk}?=" for chunk in _cut_q(_q(encoded))]
+    return [f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode()}?=" for chunk in in_b]
 
 
-def _chunked(text: str, size: Callable[[str], int], room: int) -> list[str]:
-    chunks: list[str] = []
-    begun = used = 0
-    for index, character in enumerate(text):
-        taken = size(character)
-        if index > begun and used + taken > room:
-            chunks.append(text[begun:index])
-            begun, used = index, 0
-        used += taken
-    return [*chunks, text[begun:]]
+def _cut(encoded: bytes) -> list[bytes]:
+    """UTF-8 in pieces that make one word each, cut where a character begins."""
+    chunks, begun = [], 0
+    while len(encoded) - begun > _BYTES_IN_B:
+        end = begun + _BYTES_IN_B
+        while encoded[end] & 0xC0 == 0x80:  # a byte that goes on with a character
+            end -= 1
+        chunks.append(encoded[begun:end])
+        begun = end
+    return [*chunks, encoded[begun:]]
 
 
-@lru_cache(maxsize=1024)
-def _size_of(character: str) -> int:
-    return len(character.encode("utf-8", "replace"))
+def _cut_q(written: str) -> list[str]:
+    """The same for what is written in Q, where each byte of a character beyond ASCII is `=XX`."""
+    chunks, begun = [], 0
+    while len(written) - begun > _ROOM:
+        end = begun + _ROOM
+        end -= 1 if written[end - 1] == "=" else 2 if written[end - 2] == "=" else 0
+        while written[end] == "=" and written[end + 1] in "89AB":
+            end -= 3
+        chunks.append(written[begun:end])
+        begun = end
+    return [*chunks, written[begun:]]
 
 
-def _size_in_b(size: int) -> int:
-    return (size + 2) // 3 * 4
-
-
-@lru_cache(maxsize=1024)
-def _size_in_q(character: str) -> int:
-    return len(_q(character, character.encode("utf-8", "replace")))
-
-
-def _q(text: str, encoded: bytes) -> str:
-    if _WORDS.fullmatch(text):
+def _q(encoded: bytes) -> str:
+    if len(encoded.translate(None, _OTHERS)) == len(encoded):
+        # Of these, binascii encodes what has to be, unless it breaks the line.
         written = b2a_qp(encoded, header=True)
         if b"\n" not in written:
             return written.decode()
     return "".join([_IN_Q[byte] for byte in encoded])
-
-
-def _b(encoded: bytes) -> str:
-    return b2a_base64(encoded, newline=False).decode()

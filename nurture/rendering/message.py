@@ -18,14 +18,13 @@ from nurture.errors import BadInput
 from nurture.rendering.compiling import RenderedMail
 from nurture.rendering.headers import mailbox_line, text_line, token_line
 
-_ADDRESS = re.compile(r"[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+@[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+")
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
+_ADDRESS = re.compile(r"[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+@[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+").fullmatch
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>").fullmatch
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 _OURS = frozenset({
     "from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version", "content-type",
     "content-transfer-encoding",
 })  # fmt: skip
-_PER_READER = frozenset({"List-Unsubscribe", "CFBL-Address"})  # the others are the same for many
 _UNSAFE = re.compile(rb"[^ !-<>-~]")
 _WIDTH = 76  # RFC 2045, 6.7 (5)
 
@@ -33,7 +32,8 @@ _WIDTH = 76  # RFC 2045, 6.7 (5)
 class Headers(NamedTuple):
     """Who a message is from, to whom, and which it is.
 
-    `mark` stands in front of the subject. `extra` are further headers in their order.
+    `mark` stands in front of the subject. `extra` are further headers of this message in their order, `shared` those
+    behind them that many messages have in common.
     """
 
     from_name: str
@@ -45,6 +45,7 @@ class Headers(NamedTuple):
     reply_to: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
     mark: str = ""  # such as "[Test] "
+    shared: tuple[tuple[str, str], ...] = ()
 
 
 class Wire(NamedTuple):
@@ -74,15 +75,25 @@ def boundary_of(text: str) -> str:
 
 def write_head(subject: str, headers: Headers, boundary: str) -> bytes:
     """The header, without the empty line behind it; raises BadInput for one that no message may have."""
-    _check(headers)
-    lines = _header_lines(subject, headers)
-    lines.append(_about_parts(boundary))
-    return "\r\n".join(lines).encode()
-
-
-@lru_cache(maxsize=64)
-def _about_parts(boundary: str) -> str:
-    return f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+    from_name, from_email, to_name, to_email, date, message_id, reply_to, extra, mark, shared = headers
+    _check_address(to_email)
+    if not _MESSAGE_ID(message_id):
+        raise BadInput(f"{message_id!r} is no Message-ID; write one such as <1@sender.example>.")
+    # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
+    is_utf8 = not (from_email.isascii() and to_email.isascii() and (reply_to is None or reply_to.isascii()))
+    own = [token_line(name, value, is_utf8=is_utf8) for name, value in extra]
+    if reply_to:
+        _check_address(reply_to)
+        own.insert(0, mailbox_line("Reply-To", "", reply_to))
+    return "\r\n".join([
+        _from_line(from_name, from_email, is_utf8),
+        mailbox_line("To", to_name, to_email, is_utf8=is_utf8),
+        text_line("Subject", mark + subject, is_utf8=is_utf8),
+        _date_line(date, date.tzinfo, date.fold),
+        f"Message-ID: {message_id}",
+        *own,
+        _shared_lines(tuple([name for name, _ in extra]), shared, boundary, is_utf8),
+    ]).encode()  # fmt: skip
 
 
 def write_body(mail: RenderedMail, boundary: str) -> bytes:
@@ -105,69 +116,40 @@ def opening(kind: str, boundary: str) -> str:
     )
 
 
-def _header_lines(subject: str, headers: Headers) -> list[str]:
-    # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
-    is_utf8 = not (headers.from_email + headers.to_email + (headers.reply_to or "")).isascii()
-    date = headers.date
-    lines = [
-        _constant_mailbox("From", headers.from_name, headers.from_email, is_utf8),
-        mailbox_line("To", headers.to_name, headers.to_email, is_utf8=is_utf8),
-        text_line("Subject", headers.mark + subject, is_utf8=is_utf8),
-        _date_line(date, date.tzinfo, date.fold),
-        f"Message-ID: {headers.message_id}",
-    ]
-    if headers.reply_to:
-        lines.append(mailbox_line("Reply-To", "", headers.reply_to))
-    for name, value in headers.extra:
-        if name in _PER_READER:
-            lines.append(token_line(name, value, is_utf8=is_utf8))
-        else:
-            lines.append(_constant_token(name, value, is_utf8))
-    return lines
-
-
 @lru_cache(maxsize=64)
-def _constant_mailbox(name: str, display_name: str, address: str, is_utf8: bool) -> str:  # noqa: FBT001  # cheaper so
-    return mailbox_line(name, display_name, address, is_utf8=is_utf8)
-
-
-@lru_cache(maxsize=256)
-def _constant_token(name: str, value: str, is_utf8: bool) -> str:  # noqa: FBT001  # cheaper so
-    return token_line(name, value, is_utf8=is_utf8)
+def _from_line(name: str, address: str, is_utf8: bool) -> str:  # noqa: FBT001  # cheaper so
+    _check_address(address)
+    return mailbox_line("From", name, address, is_utf8=is_utf8)
 
 
 @lru_cache(maxsize=64)
 def _date_line(date: datetime, _zone: tzinfo | None, _fold: int) -> str:
     """The same for all that are rendered at once; equal instants of two zones are two lines."""
+    if date.tzinfo is None:
+        raise BadInput(f"the date {date} has no time zone; give one that is aware.")
     return f"Date: {format_datetime(date)}"
 
 
-def _check(headers: Headers) -> None:
-    _check_sender(headers.from_email)
-    _check_address(headers.to_email)
-    if headers.reply_to:
-        _check_address(headers.reply_to)
-    if not _MESSAGE_ID.fullmatch(headers.message_id):
-        raise BadInput(f"{headers.message_id!r} is no Message-ID; write one such as <1@sender.example>.")
-    if headers.date.tzinfo is None:
-        raise BadInput(f"the date {headers.date} has no time zone; give one that is aware.")
-    _check_names(tuple([name for name, _ in headers.extra]))
-
-
-def _check_address(address: str) -> None:
-    if not _ADDRESS.fullmatch(address):
-        raise BadInput(f"{address!r} is no address a message can carry; write one such as ana@reader.example.")
-
-
-_check_sender = lru_cache(maxsize=64)(_check_address)
-
-
 @lru_cache(maxsize=64)
-def _check_names(given: tuple[str, ...]) -> None:
-    names = [name.lower() for name in given]
+def _shared_lines(
+    others: tuple[str, ...],
+    shared: tuple[tuple[str, str], ...],
+    boundary: str,
+    is_utf8: bool,  # noqa: FBT001  # cheaper so
+) -> str:
+    """What messages of one kind have in common, with what is said of their parts; `others` are further headers of theirs."""
+    names = [name.lower() for name in (*others, *(name for name, _ in shared))]
     for name in names:
         if not _NAME.fullmatch(name) or name in _OURS or names.count(name) > 1:
             raise BadInput(f"the header {name!r} is already there or has no proper name; leave it out.")
+    lines = [token_line(name, value, is_utf8=is_utf8) for name, value in shared]
+    about = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+    return "\r\n".join([*lines, about])
+
+
+def _check_address(address: str) -> None:
+    if not _ADDRESS(address):
+        raise BadInput(f"{address!r} is no address a message can carry; write one such as ana@reader.example.")
 
 
 def quoted_printable(text: str) -> str:

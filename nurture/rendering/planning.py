@@ -6,14 +6,16 @@ it may have come to. Where there is more than one, the program keeps the place i
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
+from nurture.rendering import quoting
 from nurture.rendering.environment import MailEnvironment, html_environment, text_environment
-from nurture.rendering.message import quoted_printable
-from nurture.rendering.quoting import fixed
+from nurture.rendering.looking import IN_HTML, IN_TEXT, Addresses, Looks
+from nurture.rendering.quoting import fixed, last
 from nurture.rendering.rules import ROOTS
 from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Begun, Kept, NotAhead, Place, Tidied, Whole
 
@@ -40,12 +42,13 @@ class Manner:
 
     environment: Callable[[], MailEnvironment]
     kept: Kept
-    fixed: Callable[[str], str]
-    last: Callable[[str], str]
+    fixed: Callable[[str], Any]  # bytes, but for the subject
+    last: Callable[[str], Any]
     #: The function for a value that (may be empty, may end with a blank), and for what Jinja has already rendered.
     value: Mapping[tuple[bool, bool], str]
     raw: Mapping[tuple[bool, bool], str]
     lines: str = "lines_in_text"  # the function for `line_breaks`
+    column: int = IN_TEXT  # of what was looked at
 
 
 _EITHER = [(False, False), (False, True), (True, False), (True, True)]
@@ -53,10 +56,8 @@ _IN_TEXT = dict(zip(_EITHER, ("in_text", "in_text_or_trailing", "in_text_or_empt
 _IN_HTML = dict.fromkeys(_EITHER, "in_html")
 _IN_SUBJECT = dict.fromkeys(_EITHER, "in_subject")
 
-PAGE = Manner(
-    html_environment, Begun(), fixed, quoted_printable, _IN_HTML, dict.fromkeys(_EITHER, "raw"), "lines_in_html"
-)
-PLAIN = Manner(text_environment, Tidied(), fixed, quoted_printable, _IN_TEXT, _IN_TEXT)
+PAGE = Manner(html_environment, Begun(), fixed, last, _IN_HTML, dict.fromkeys(_EITHER, "raw"), "lines_in_html", IN_HTML)
+PLAIN = Manner(text_environment, Tidied(), fixed, last, _IN_TEXT, _IN_TEXT)
 LINE = Manner(text_environment, Whole(), str, str, _IN_SUBJECT, _IN_SUBJECT)
 
 
@@ -74,11 +75,17 @@ Step: TypeAlias = tuple[str, Any, Any]
 Places: TypeAlias = frozenset[Place]
 
 
+def looks_of_a_mail() -> dict[str, Looks]:
+    """What all parts of a mail share."""
+    return {root: Looks() for root in sorted(ROOTS)} | {"urls": Addresses()}
+
+
 @dataclass
 class Plan:
     """What each node that writes into the part does instead."""
 
     manner: Manner
+    looks: Mapping[str, Looks]
     steps: dict[int, list[Step]] = field(default_factory=dict)  # by the id of an Output
     wrapped: dict[int, str] = field(default_factory=dict)  # by the id of a block: the function for what it comes to
     tables: dict[str, dict[int, Any]] = field(default_factory=dict)
@@ -101,12 +108,13 @@ class Plan:
         for node in tree.find_all((nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.FilterBlock)):
             self._note(node)
 
-    def constant(self, tree: nodes.Template) -> str | None:
-        """What the part always comes to."""
+    def constant(self, tree: nodes.Template) -> Any:
+        """What the part always comes to, if it is the same for all."""
         if len(self.steps) > 1 or not all(isinstance(node, nodes.Output) for node in tree.body):
             return None
         steps = [step for node in tree.body for step in self.steps[id(node)]]
-        return "".join(first for _, first, _ in steps) if all(kind == "fixed" for kind, _, _ in steps) else None
+        is_fixed = all(kind == "fixed" for kind, _, _ in steps)
+        return self.manner.fixed("").join(first for _, first, _ in steps) if is_fixed else None
 
     def _note(self, node: nodes.Node) -> None:
         match node:
@@ -258,7 +266,7 @@ class Plan:
         self.steps[id(node)] = steps
         return frozenset(reached.values())
 
-    def _flushed(self, written: Mapping[Place, str], encode: Callable[[str], str]) -> list[Step]:
+    def _flushed(self, written: Mapping[Place, str], encode: Callable[[str], Any]) -> list[Step]:
         texts = set(written.values())
         self.fixed += max(map(len, texts), default=0)
         if texts <= {""}:
@@ -274,13 +282,31 @@ class Plan:
             case nodes.Name(name="_pixel") if function == "in_html":
                 return "raw", "pixel", None
             case nodes.Name(name="_subject" | "_preheader" as name):
-                return "value", function, name[1:]
+                return ("raw", f"{name[1:]}_in_html", None) if function == "in_html" else ("value", function, name[1:])
             case nodes.Name(name=name) if name in ADDRESSES:
-                return "value", function, ADDRESSES[name]
+                return "raw", self._looked_at(function, ADDRESSES[name], "urls", name.removesuffix("_url")), None
+            case nodes.Filter(name="fallback", node=node, args=[nodes.Const(value=str(instead))]) if (
+                found := root_field(node)
+            ):
+                return "raw", self._looked_at(function, f"facts_{found[0]}[{found[1]!r}]", *found, instead), None
+        if found := root_field(child):
+            return "raw", self._looked_at(function, f"facts_{found[0]}[{found[1]!r}]", *found), None
         if (source := self._read(child)) is not None:
             return "value", function, source
         left.append(child)
         return "node", function, len(left) - 1
+
+    def _looked_at(self, function: str, source: str, root: str, name: str, instead: str | None = None) -> str:
+        """How a field is printed, or a text instead of it: what was found when it was looked at, if that was plain."""
+        seen = f"seen_{root}[{self.looks[root].number(name)}][{self.manner.column}]"
+        plain = f"{source} if {seen} else" if function == "in_subject" else f"{seen} or"
+        if instead is None:
+            return f"({plain} {function}({source}))"
+        odd = f"{function}(fallen_back({source}, {instead!r}))"
+        with suppress(NotAhead):
+            piece = getattr(quoting, function)(instead)
+            return f"({plain} ({piece!r} if {seen} is None else {odd}))"
+        return f"({plain} {odd})"
 
     def _read(self, node: nodes.Node | None, depth: int = 0) -> str | None:
         """How the usual expressions are read without Jinja: a field, one or two plain filters, an address of ours."""

@@ -2,7 +2,7 @@
 
 A piece begins at the start of a line and ends with a line end, soft or hard; any two may stand behind one another. Lines
 have at most 76 characters and none begins with a dot or with "From ". What a contact puts into a mail is short and plain
-most of the time, so the usual value costs one look; everything else takes the general way, with the same meaning.
+most of the time, and `looking` has such a value ready; everything else takes the general way, with the same meaning.
 """
 
 import re
@@ -17,19 +17,14 @@ from nurture.rendering.filters import PRINTED
 from nurture.rendering.message import quoted_printable
 from nurture.rendering.tidying import NotAhead, without_gaps
 
-SOFT = "=\r\n"
+SOFT = b"=\r\n"
 
-#: What stands on a line as it is: in HTML without what would be escaped, in text without a blank at either end.
-_IN_HTML = re.compile(r"(?!From |\.)[ !#-%(-;?-~]+").fullmatch
-_IN_TEXT = re.compile(r"(?!From |\.)[!-<>-~](?:[ -<>-~]*[!-<>-~])?").fullmatch
-_SPECIAL = re.compile(r"[&<>\"']").search
+#: What stands on a line as it is, in HTML and in text: nothing to escape, and no blank at either end.
+PLAIN = re.compile(r"(?!From |\.| )[ !#-%(-;?-~]{1,75}(?<! )").fullmatch
+SPECIAL = re.compile(r"[&<>\"']").search
 _GUARDED = re.compile(rb"^(?:\.|From )", re.MULTILINE).search
 
-
-#: What was quoted last: a name stands in both parts of a mail, and more than once.
-_LATELY: dict[str, str] = {}
-_MOST = 256
-_SHORT = 10_000
+SHORT = 10_000
 
 #: What programs call.
 WRITERS = (
@@ -39,29 +34,19 @@ WRITERS = (
 )  # fmt: skip
 
 
-def is_plain(text: str, more: int) -> bool:
+def stands_alone(text: str, more: int) -> bool:
     """Whether it stands as it is on one line, in HTML as in text, with so many digits behind it."""
-    return len(text) + more < 76 and text[0] != " " and _IN_HTML(text) is not None
+    return len(text) + more < 76 and PLAIN(text) is not None
 
 
-def quote(text: str) -> str:
+def quote(text: str) -> bytes:
     """Any text as one piece."""
-    piece = _LATELY.get(text)
-    return _remembered(text) if piece is None else piece
-
-
-def _remembered(text: str) -> str:
-    if len(_LATELY) >= _MOST:
-        _LATELY.clear()
-    piece = _LATELY[text] = _quoted(text) if text else ""
-    return piece
-
-
-def _quoted(text: str) -> str:
+    if not text:
+        return b""
     if text.isprintable():  # no line end, no tab, nothing that cannot be encoded
         encoded = b2a_qp(text.encode())
         if len(encoded) < 76 and text[0] not in ".F":
-            return encoded.decode() + SOFT
+            return encoded + SOFT
     else:
         if "\r" in text:
             raise NotAhead  # half a line end, perhaps
@@ -69,71 +54,62 @@ def _quoted(text: str) -> str:
     behind = encoded.rfind(b"\n")
     if len(encoded) - behind > 76 or _GUARDED(encoded):
         return fixed(text)
-    written = encoded.replace(b"\n", b"\r\n").decode()
+    written = encoded.replace(b"\n", b"\r\n")
     return written + SOFT if behind + 1 < len(encoded) else written
 
 
-def fixed(text: str) -> str:
+def fixed(text: str) -> bytes:
     """The same for text that never changes; slower, and its lines are as full as they can be."""
-    written = quoted_printable(f"{text}x")[:-1]  # so that the last line leaves room for its soft end
-    return written + SOFT if written and not written.endswith("\n") else written
+    written = quoted_printable(f"{text}x")[:-1].encode()  # so that the last line leaves room for its soft end
+    return written + SOFT if written and not written.endswith(b"\n") else written
 
 
-def in_html(value: object) -> str:
+def last(text: str) -> bytes:
+    """The same for what nothing follows: it ends as it ends."""
+    return quoted_printable(text).encode()
+
+
+def in_html(value: object) -> bytes:
     """What `{{ }}` prints in HTML."""
     if type(value) is str:
-        if value.isascii() and _IN_HTML(value):
-            return value + SOFT if len(value) < 76 else quote(value)
-        if _SPECIAL(value):
-            return quote(_escaped(value))
-        return _LATELY.get(value) or _remembered(value)
+        if PLAIN(value):
+            return value.encode() + SOFT
+        return quote(escaped(value) if SPECIAL(value) else value)
     return quote(str(escape(_printed(value))))
 
 
-def _escaped(text: str) -> str:
-    """As markupsafe does it, at a third of the time."""
+def escaped(text: str) -> str:
+    """For HTML, as markupsafe does it, at a third of the time."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace("'", "&#39;").replace('"', "&#34;")
 
 
-def in_text(value: object) -> str:
+def in_text(value: object) -> bytes:
     """What `{{ }}` prints in the text part, where `tidying` has already decided on the lines around it."""
-    if type(value) is str:
-        if value.isascii() and _IN_TEXT(value):
-            return value + SOFT if len(value) < 76 else quote(value)
-        # Nothing printable is white space but the space itself.
-        if value.isprintable() and value and value[0] != " " != value[-1]:
-            return quote(value)
+    # Nothing printable is white space but the space itself.
+    if type(value) is str and value.isprintable() and value and value[0] != " " != value[-1]:
+        return quote(value)
     return _tidied(value, may_be_empty=False, may_trail=False)
 
 
-def in_line(value: object) -> str:
+def in_line(value: object) -> bytes:
     """The same within a line whose end is no end of a value: it may be empty, or end with a blank."""
-    if type(value) is str:
-        if value.isascii() and _IN_TEXT(value):
-            return value + SOFT if len(value) < 76 else quote(value)
-        if value.isprintable():
-            return quote(value)
+    if type(value) is str and value.isprintable():
+        return quote(value)
     return _tidied(value, may_be_empty=True, may_trail=True)
 
 
-def in_text_or_empty(value: object) -> str:
+def in_text_or_empty(value: object) -> bytes:
     """The same where something stands before it on its line, and maybe nothing behind."""
-    if type(value) is str:
-        if value.isascii() and _IN_TEXT(value):
-            return value + SOFT if len(value) < 76 else quote(value)
-        if value.isprintable() and value[-1:] != " ":
-            return quote(value)
+    if type(value) is str and value.isprintable() and value[-1:] != " ":
+        return quote(value)
     return _tidied(value, may_be_empty=True, may_trail=False)
 
 
-def in_text_or_trailing(value: object) -> str:
+def in_text_or_trailing(value: object) -> bytes:
     """The same where something stands behind it on its line, and maybe nothing before."""
-    if type(value) is str:
-        if value.isascii() and _IN_TEXT(value):
-            return value + SOFT if len(value) < 76 else quote(value)
-        if value.isprintable() and not (value.isspace() or not value):
-            return quote(value)
+    if type(value) is str and value.isprintable() and value and not value.isspace():
+        return quote(value)
     return _tidied(value, may_be_empty=False, may_trail=True)
 
 
@@ -142,7 +118,7 @@ def in_subject(value: object) -> str:
     return value if type(value) is str else str(_printed(value))
 
 
-def raw(value: object) -> str:
+def raw(value: object) -> bytes:
     """What a block came to, which is written as it is."""
     if not isinstance(value, str):
         raise NotAhead
@@ -197,7 +173,7 @@ def lines_in_text(value: object) -> str:
 
 def short(value: object) -> str:
     """The value, if it is such a text."""
-    if type(value) is not str or len(value) > _SHORT:
+    if type(value) is not str or len(value) > SHORT:
         raise NotAhead
     return value
 
@@ -210,7 +186,7 @@ def _printed(value: object) -> object:
     return value
 
 
-def _tidied(value: object, *, may_be_empty: bool, may_trail: bool) -> str:
+def _tidied(value: object, *, may_be_empty: bool, may_trail: bool) -> bytes:
     text = str(_printed(value))
     if "\n" in text:
         text = without_gaps(text)

@@ -7,12 +7,12 @@ detours. What has to be rendered as a whole before it can be encoded (macros, `c
 rendered by Jinja, as a `Region` that `nurture preview --explain` names.
 """
 
-import re
+import ast
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any, TypeAlias
+from typing import Any
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -21,46 +21,75 @@ from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 
 from nurture.rendering import quoting
-from nurture.rendering.bounds import Fields
+from nurture.rendering.bounds import Budget, Fields, Sayings
+from nurture.rendering.compiling import Urls
 from nurture.rendering.environment import MailEnvironment
-from nurture.rendering.planning import ADDRESSES, Manner, Plan, Region, Step, root_field
+from nurture.rendering.looking import Looks
+from nurture.rendering.planning import ADDRESSES, Manner, Plan, Region, Step, looks_of_a_mail, root_field
 from nurture.rendering.reducing import reduce
 
-Given: TypeAlias = tuple[
-    Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], Mapping[str, Any],
-    Sequence[str], Callable[[int], object] | None, Any, str, str, str,
-]  # fmt: skip
 
-#: What a program is given of a reader, in this order: fields by root, links as they are written, everything else as it is.
-_GIVEN = ("facts_contact", "facts_owner", "facts_sender", "facts_mail", "links", "address", "urls", "subject",
-          "preheader", "pixel")  # fmt: skip
+class Given:
+    """What the programs of a mail know of one reader, under the names by which they call it.
+
+    By root the fields, and what they came to when they were looked at; then what is written or asked in every part.
+    """
+
+    __slots__ = (
+        "address", "budgets", "context", "facts_contact", "facts_mail", "facts_owner", "facts_sender", "links", "pieces",
+        "pixel", "preheader", "preheader_in_html", "sayings", "seen_contact", "seen_mail", "seen_owner", "seen_sender",
+        "seen_urls", "subject", "subject_in_html", "urls",
+    )  # fmt: skip
+
+    def __init__(self, context: Mapping[str, Any], urls: Urls, looks: Mapping[str, Looks]) -> None:
+        self.context = context
+        self.urls = urls
+        self.facts_contact: Mapping[str, Any] = context.get("contact") or {}
+        self.facts_owner: Mapping[str, Any] = context.get("owner") or {}
+        self.facts_sender: Mapping[str, Any] = context.get("sender") or {}
+        self.facts_mail: Mapping[str, Any] = context.get("mail") or {}
+        self.seen_contact = looks["contact"].at(self.facts_contact)
+        self.seen_owner = looks["owner"].at(self.facts_owner)
+        self.seen_sender = looks["sender"].at(self.facts_sender)
+        self.seen_mail = looks["mail"].at(self.facts_mail)
+        self.seen_urls = looks["urls"].at(urls)
+        self.subject = self.preheader = ""
+        self.subject_in_html = self.preheader_in_html = self.pixel = b""
+        self.links: Sequence[bytes] = ()  # as they are written in this part
+        self.address: Callable[[int], object] | None = None  # of a link, as this part has it
+        self.pieces: list[Any] = []  # what is written of this part
+        self.sayings: dict[str, Sayings] = {}
+        self.budgets: list[Budget] = []
+
+
+_KNOWN = (*(name for name in Given.__slots__ if name not in {"budgets", "context", "pieces", "sayings"}),)
 
 
 @dataclass(frozen=True)
 class Residual:
     """A part of a mail as a program, with what `--explain` tells of it."""
 
-    program: Callable[["Reading | Bare"], object]
+    program: Callable[["Reading | Given"], object]
     environment: MailEnvironment
     eval_context: EvalContext
     names: frozenset[str]  # what it asks Jinja for
     is_bare: bool  # nothing is left to Jinja
     has_addresses: bool  # it asks for the address of a link, not only for how it is written
-    constant: str | None  # all of it, where nothing is left to do
+    constant: Any  # all of it, where nothing is left to do; else None
     spent: int  # what was worked out ahead would have cost each reader
     fixed: int  # characters that are written ahead
     expressions: int  # places where something of the reader's is printed
     regions: tuple[Region, ...]
 
 
-def compile_part(text: str, manner: Manner) -> Residual:
+def compile_part(text: str, manner: Manner, looks: Mapping[str, Looks] | None = None) -> Residual:
     """The program for a part whose rules were checked; raises NotAhead where only the plain path will do."""
     environment = manner.environment()
     tree = environment.parse(text)
     spent = reduce(tree, environment)
     tree.set_environment(environment)
     environment.bound(tree)
-    plan = Plan(manner)
+    plan = Plan(manner, looks or looks_of_a_mail())
     plan.run(tree)
     _Names().visit(tree)
     generator = _Writer(environment, plan)
@@ -71,21 +100,38 @@ def compile_part(text: str, manner: Manner) -> Residual:
         **{name: getattr(quoting, name) for name in quoting.WRITERS},
         **plan.tables,
     }
-    source = generator.written.getvalue()
+    source, used = _begun(generator.written.getvalue(), generator.kept.values())
     exec(compile(source, "<mail>", "exec"), names)  # noqa: S102  # Jinja's way to load a template
     return Residual(
         names["root"],
         environment,
         EvalContext(environment),
         frozenset(name.name for name in tree.find_all(nodes.Name)),
-        not re.search(r"\b(context|resolve)\b", source.partition(_BEGIN)[2].partition("\nblocks = ")[0]),
-        "address(" in source.partition(_BEGIN)[2],
+        "context" not in used,
+        "address" in used,
         plan.constant(tree),
         spent,
         plan.fixed,
         plan.expressions,
         tuple(plan.regions),
     )
+
+
+def _begun(source: str, kept: Iterable[str]) -> tuple[str, frozenset[str]]:
+    """The program with its first lines, which name no more than it asks for; and what that is."""
+    used = frozenset(node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name))
+    before, _, behind = source.partition(_BEGIN)
+    lines = []
+    if used & {"context", "resolve"}:
+        used |= {"context"}
+        lines += ["resolve = context.resolve_or_missing", "undefined = environment.undefined"]
+        lines += ["concat = environment.concat", "cond_expr_undefined = Undefined", "given = context.given"]
+    else:
+        lines.append("given = context")
+    lines += [f"{name} = given.{name}" for name in _KNOWN if name in used]
+    lines += [f"{name} = given.pieces.{name}" for name in ("append", "extend") if name in used]
+    lines.append("".join(f"{name} = " for name in kept) + "place = None")
+    return before + "\n    ".join(lines) + behind, used
 
 
 def _field(environment: MailEnvironment) -> Callable[[Mapping[str, Any], str, str], Any]:
@@ -145,7 +191,7 @@ class _Names(NodeTransformer):
         return self.generic_visit(node)
 
 
-_BEGIN = "place = None"
+_BEGIN = "begin"  # stands for the first lines of a program until it is known what it asks for
 
 
 class _Writer(CodeGenerator):
@@ -163,13 +209,7 @@ class _Writer(CodeGenerator):
         self.kept = {value: f"value_{index}" for index, value in enumerate(often)}
 
     def write_commons(self) -> None:
-        self.writeline("resolve = context.resolve_or_missing")
-        self.writeline("undefined = environment.undefined")
-        self.writeline("concat = environment.concat")
-        self.writeline("cond_expr_undefined = Undefined")
-        self.writeline(f"({', '.join(_GIVEN)}) = context.given")
-        self.writeline("append, extend = context.pieces.append, context.pieces.extend")
-        self.writeline("".join(f"{name} = " for name in self.kept.values()) + _BEGIN)
+        self.writeline(_BEGIN)
 
     def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802  # Jinja finds it by the node's name
         if frame.buffer is not None:
@@ -220,17 +260,6 @@ class _Writer(CodeGenerator):
             super().end_write(frame)
 
 
-class Bare:
-    """What a program reads that asks Jinja for nothing."""
-
-    __slots__ = ("given", "pieces")
-    resolve_or_missing = None
-
-    def __init__(self, given: Given) -> None:
-        self.given = given
-        self.pieces: list[str] = []
-
-
 class Reading(Context):
     """Jinja's context for one reader and one part, made without what mails never use."""
 
@@ -244,4 +273,3 @@ class Reading(Context):
         self.globals_keys = set()
         self.blocks = {}
         self.given = given
-        self.pieces: list[str] = []

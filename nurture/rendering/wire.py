@@ -17,12 +17,13 @@ from nurture.rendering.bounds import BUDGET, CALL, MAX_OUTPUT, Budget, Fields, S
 from nurture.rendering.compiling import CompiledMail, Urls, one_line, pixel_of
 from nurture.rendering.links import Clicks, Tag
 from nurture.rendering.message import Headers, Wire, boundary_of, opening, write_head, write_plainly
-from nurture.rendering.planning import LINE, PAGE, PLAIN, SAYINGS, Region
-from nurture.rendering.quoting import SOFT, fixed, in_html, in_text, is_plain, quote
-from nurture.rendering.residual import Bare, Given, Reading, Residual, compile_part
+from nurture.rendering.planning import LINE, PAGE, PLAIN, SAYINGS, Region, looks_of_a_mail
+from nurture.rendering.quoting import SOFT, fixed, in_html, in_text, quote, stands_alone
+from nurture.rendering.residual import Given, Reading, Residual, compile_part
 from nurture.rendering.rules import ROOTS
 from nurture.rendering.tidying import NotAhead
 
+_LARGE = MAX_OUTPUT // 2
 _MOST_TAGS = 64  # so many mailings with parameters of their own are remembered for each mail
 
 
@@ -41,18 +42,6 @@ class _Parts:
         return max(self.subject.spent, self.preheader.spent, self.plain.spent, self.page.spent)
 
 
-class _Reader:
-    """What the programs of one mail share while it is written."""
-
-    __slots__ = ("budgets", "context", "sayings", "urls")
-
-    def __init__(self, context: Mapping[str, Any], urls: Urls) -> None:
-        self.context = context
-        self.urls = urls
-        self.sayings: dict[str, Sayings] = {}
-        self.budgets: list[Budget] = []
-
-
 class WireMail:
     """A compiled mail that writes messages.
 
@@ -65,12 +54,13 @@ class WireMail:
         self.boundary = boundary_of(f"{mail.texts.page}\0{mail.texts.plain}")
         self.why_plain = ""
         self._parts: _Parts | None = None
+        self._looks = looks = looks_of_a_mail()
         try:
             self._parts = _Parts(
-                compile_part(mail.texts.subject, LINE),
-                compile_part(mail.texts.preheader, LINE),
-                compile_part(mail.texts.plain, PLAIN),
-                compile_part(mail.texts.page, PAGE),
+                compile_part(mail.texts.subject, LINE, looks),
+                compile_part(mail.texts.preheader, LINE, looks),
+                compile_part(mail.texts.plain, PLAIN, looks),
+                compile_part(mail.texts.page, PAGE, looks),
             )
         except NotAhead as reason:
             self.why_plain = str(reason) or "its white space depends on what a reader's values are"
@@ -78,13 +68,13 @@ class WireMail:
             self.why_plain = f"it cannot be compiled: {error}"
         self._spent = self._parts.spent if self._parts else 0
         self._is_dynamic = any(link.is_dynamic for link in mail.links)
-        self._before_plain = opening("plain", self.boundary)
-        self._before_page = "\r\n" + opening("html", self.boundary)
-        self._end = f"\r\n--{self.boundary}--\r\n"
-        self._numbers = [f"{link.number}{SOFT}" for link in mail.links]
+        self._before_plain = opening("plain", self.boundary).encode()
+        self._before_page = ("\r\n" + opening("html", self.boundary)).encode()
+        self._end = f"\r\n--{self.boundary}--\r\n".encode()
+        self._numbers = [b"%d" % link.number + SOFT for link in mail.links]
         self._digits = len(str(len(mail.links)))
         self._pixel = tuple(fixed(part) for part in str(pixel_of("@")).split("@"))
-        self._untracked: dict[Tag, tuple[list[str], list[str]]] = {}
+        self._untracked: dict[Tag, tuple[list[bytes], list[bytes]]] = {}
 
     def write(self, context: Mapping[str, Any], urls: Urls, headers: Headers) -> Wire:
         """The message for this contact; raises RenderError and BadInput as the plain path does."""
@@ -98,80 +88,86 @@ class WireMail:
         parts = self._parts
         if parts is None:
             raise NotAhead(self.why_plain)
-        reader = _Reader(context, urls)
-        facts = (
-            context.get("contact") or {},
-            context.get("owner") or {},
-            context.get("sender") or {},
-            context.get("mail") or {},
-        )
-        in_page, in_plain = self._links(urls)
-        subject = parts.subject.constant
-        if subject is None:
-            subject = "".join(self._run(parts.subject, (*facts, (), None, urls, "", "", ""), reader))
-        subject = one_line(subject)
+        given = Given(context, urls, self._looks)
+        subject = one_line(self._line(parts.subject, given))
         if not subject:
             raise NotAhead
-        preheader = parts.preheader.constant
-        if preheader is None:
-            preheader = "".join(self._run(parts.preheader, (*facts, (), None, urls, "", "", ""), reader))
-        pixel = in_html(urls.open).join(self._pixel) if urls.is_tracked or urls.has_pixel else ""
-        address = self._address_in_html(urls) if parts.page.has_addresses else None
-        page = self._run(parts.page, (*facts, in_page, address, urls, subject, one_line(preheader), pixel), reader)
-        address_in_text = self._address_in_text(urls) if parts.plain.has_addresses else None
-        plain = self._run(parts.plain, (*facts, in_plain, address_in_text, urls, subject, "", ""), reader)
-        body = "".join([self._before_plain, *plain, self._before_page, *page, self._end])
-        self._check(len(body), len(page) + len(plain), reader.budgets)
-        return Wire(write_head(subject, headers, self.boundary), body.encode("ascii"))
+        given.preheader = preheader = one_line(self._line(parts.preheader, given))
+        given.subject = subject
+        pieces = given.pieces = [self._before_plain]
+        in_page, given.links = self._links(urls)
+        if parts.plain.has_addresses:
+            given.address = self._address_in_text(urls)
+        self._run(parts.plain, given)
+        pieces.append(self._before_page)
+        given.links = in_page
+        if parts.page.has_addresses:
+            given.address = self._address_in_html(urls)
+        given.subject_in_html, given.preheader_in_html = in_html(subject), in_html(preheader)
+        if urls.is_tracked or urls.has_pixel:
+            given.pixel = in_html(urls.open).join(self._pixel)
+        self._run(parts.page, given)
+        pieces.append(self._end)
+        body = b"".join(pieces)
+        if given.budgets or len(body) > _LARGE:
+            self._check(len(body), len(pieces), given.budgets)
+        return Wire(write_head(subject, headers, self.boundary), body)
 
-    def _run(self, part: Residual, given: Given, reader: _Reader) -> list[str]:
+    def _line(self, part: Residual, given: Given) -> str:
+        """A part that is no part of the body."""
+        if part.constant is not None:
+            return str(part.constant)
+        given.pieces = []
+        self._run(part, given)
+        return "".join(given.pieces)
+
+    def _run(self, part: Residual, given: Given) -> None:
+        """Add the pieces of a part."""
         if part.is_bare:
-            bare = Bare(given)
-            part.program(bare)
-            return bare.pieces
+            part.program(given)
+            return
         budget = Budget()
-        reader.budgets.append(budget)
+        given.budgets.append(budget)
         names: dict[str, Any] = {"_budget": budget}
         for name in part.names:
             if name in ROOTS:
-                names[name] = Fields(name, reader.context.get(name) or {})
+                names[name] = Fields(name, given.context.get(name) or {})
             elif name in SAYINGS:
-                names[name] = self._saying(name, reader)
+                names[name] = self._saying(name, given)
             elif name in part.environment.globals:
                 names[name] = part.environment.globals[name]
         if self._is_dynamic:
-            urls = reader.urls
+            urls = given.urls
             click = urls.click if urls.is_tracked else None
-            names["_clicks"] = Clicks(len(self.mail.links), click, lambda: _own(reader), urls.tag)
-        reading = Reading(part, names, given)
-        part.program(reading)
-        return reading.pieces
+            names["_clicks"] = Clicks(len(self.mail.links), click, lambda: _own(given), urls.tag)
+        part.program(Reading(part, names, given))
 
-    def _saying(self, name: str, reader: _Reader) -> Sayings:
-        if name not in reader.sayings:
-            reader.sayings[name] = Sayings(getattr(reader.urls, SAYINGS[name]))
-        return reader.sayings[name]
+    def _saying(self, name: str, given: Given) -> Sayings:
+        if name not in given.sayings:
+            given.sayings[name] = Sayings(getattr(given.urls, SAYINGS[name]))
+        return given.sayings[name]
 
     def _check(self, size: int, pieces: int, budgets: list[Budget]) -> None:
         """Leave to the plain path what might have been too much for it: values read directly are not charged for."""
         uncharged = 3 * (pieces * CALL + size) + self._spent  # printing, and two filters
-        if size > MAX_OUTPUT // 2 or min([budget.left for budget in budgets], default=BUDGET) < min(uncharged, BUDGET):
+        if size > _LARGE or min(budget.left for budget in budgets) < min(uncharged, BUDGET):
             raise NotAhead
 
     # Links.
 
-    def _links(self, urls: Urls) -> tuple[list[str], list[str]]:
+    def _links(self, urls: Urls) -> tuple[list[bytes], list[bytes]]:
         """Each link as it is written in the page and in the text."""
         if not urls.is_tracked:
             return self._links_of(urls.tag)
         prefix = urls.click_prefix
-        if prefix and is_plain(prefix, self._digits):
-            links = [prefix + number for number in self._numbers]
+        if prefix and stands_alone(prefix, self._digits):
+            begun = prefix.encode()
+            links = [begun + number for number in self._numbers]
             return links, links
         led = [urls.click(link.number) for link in self.mail.links]
         return [in_html(one) for one in led], [in_text(one) for one in led]
 
-    def _links_of(self, tag: Tag) -> tuple[list[str], list[str]]:
+    def _links_of(self, tag: Tag) -> tuple[list[bytes], list[bytes]]:
         """The same where nothing is tracked: equal for all readers of a mailing."""
         links = self._untracked.get(tag)
         if links is None:
@@ -179,7 +175,7 @@ class WireMail:
                 self._untracked.clear()
             links = self._untracked[tag] = (
                 [quote(str(self._in_html(link.number, self._tagged(link.number, tag)))) for link in self.mail.links],
-                ["" if link.is_dynamic else in_text(self._tagged(link.number, tag)) for link in self.mail.links],
+                [b"" if link.is_dynamic else in_text(self._tagged(link.number, tag)) for link in self.mail.links],
             )
         return links
 
@@ -222,11 +218,11 @@ class WireMail:
         return (self._parts.page.fixed + self._parts.plain.fixed) / max(1, len(texts.page) + len(texts.plain))
 
 
-def _own(reader: _Reader) -> frozenset[str]:
+def _own(given: Given) -> frozenset[str]:
     """Our own addresses in this mail, as far as it has got: a click on one is not counted."""
-    urls = reader.urls
-    given = (saying.given for saying in reader.sayings.values())
-    return urls.others.union({urls.leave, urls.preferences, urls.view}, *given)
+    urls = given.urls
+    said = (saying.given for saying in given.sayings.values())
+    return urls.others.union({urls.leave, urls.preferences, urls.view}, *said)
 
 
 def compile_wire(mail: CompiledMail) -> WireMail:

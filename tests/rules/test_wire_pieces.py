@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
 from nurture.rendering.bounds import EmptyValue
+from nurture.rendering.looking import BLANK, ODD, Looks, look_at
 from nurture.rendering.planning import LINE, PAGE, PLAIN, Manner
-from nurture.rendering.quoting import fixed, in_html, in_line, in_text, quote
+from nurture.rendering.quoting import (
+    fixed,
+    in_html,
+    in_line,
+    in_text,
+    in_text_or_empty,
+    in_text_or_trailing,
+    quote,
+)
 from nurture.rendering.residual import compile_part
 from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, NotAhead, Tidied, tidy
 from tests.emails.workspace import unhurried
@@ -21,23 +30,48 @@ WRITTEN = st.one_of(
 )  # fmt: skip
 
 
-def read(piece: str) -> str:
+def read(piece: bytes) -> str:
     """What a mail program makes of it."""
-    return quopri.decodestring(piece.encode("ascii")).decode().replace("\r\n", "\n")
+    assert piece.isascii()
+    return quopri.decodestring(piece).decode().replace("\r\n", "\n")
 
 
 @unhurried
 @given(st.lists(st.tuples(WRITTEN, st.booleans()), max_size=6))
 def test_pieces_joined_decode_to_what_they_were_made_of(pieces: list[tuple[str, bool]]) -> None:
-    joined = "".join(fixed(text) if is_fixed else quote(text) for text, is_fixed in pieces)
-    assert quopri.decodestring(joined.encode("ascii")).decode().replace("\r\n", "\n") == "".join(
-        text for text, _ in pieces
-    )
-    assert not joined or joined.endswith("\r\n")
-    for line in joined.split("\r\n"):
+    joined = b"".join(fixed(text) if is_fixed else quote(text) for text, is_fixed in pieces)
+    assert read(joined) == "".join(text for text, _ in pieces)
+    assert not joined or joined.endswith(b"\r\n")
+    for line in joined.split(b"\r\n"):
         assert len(line) <= 76
-        assert not line.startswith((".", "From "))
-        assert not line.endswith((" ", "\t"))
+        assert not line.startswith((b".", b"From "))
+        assert not line.endswith((b" ", b"\t"))
+
+
+@unhurried
+@given(st.one_of(WRITTEN, st.none(), st.integers(), st.booleans(), st.builds(Markup, WRITTEN)))
+def test_a_value_that_is_looked_at_once_is_what_every_place_would_make_of_it(value: object) -> None:
+    """Whatever is ready for a program, the place itself would have written; a blank is what `fallback` steps in for."""
+    html, text = look_at(value)
+    if html:
+        assert html == in_html(value)
+    if text:
+        assert [text] * 4 == [write(value) for write in (in_text, in_line, in_text_or_empty, in_text_or_trailing)]
+    assert (html is None) is (text is None) is (value is None or (type(value) is str and not value.strip()))
+
+
+def test_equal_values_of_other_types_are_not_taken_for_one_another() -> None:
+    looks = Looks()
+    assert [looks.number(name) for name in ("a", "b", "a")] == [0, 1, 0]
+    for value, escaped in (("1", b"1=\r\n"), (1, b""), (True, b""), (1.0, b""), ("<b>", b"&lt;b&gt;=\r\n")):
+        assert [looks.at({"a": value, "b": None})[0][0] for _ in range(2)] == [escaped] * 2
+    assert looks.at({"a": Markup("<i>"), "b": None}) == [ODD, BLANK]
+
+
+def test_a_field_that_is_missing_is_left_to_where_it_is_printed() -> None:
+    looks = Looks()
+    looks.number("a"), looks.number("b")
+    assert looks.at({"b": "x"}) == [ODD, (b"x=\r\n", b"x=\r\n")]
 
 
 @unhurried
