@@ -37,7 +37,7 @@ def show(email: Email, as_json: Json = False) -> None:
 
     Example: nurture consent show ana@reader.example
     """
-    from nurture.consent.store import list_events
+    from nurture.consent.ledger.store import list_events
     from nurture.contacts.addresses import get_address
     from nurture.contacts.store import find_contact
 

@@ -21,6 +21,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
     """What is known about a contact: `topics` are those they may be mailed about, `refused_because` says why not others."""
     from nurture.consent import store as consents
     from nurture.consent.holds.store import hands_off
+    from nurture.consent.ledger.store import list_events
     from nurture.consent.rules import Purpose, may_send
     from nurture.contacts import store as contacts
     from nurture.contacts.fields import ABILITIES
@@ -82,7 +83,7 @@ def portrait_of(session: "Session", contact: "Contact", declared: Sequence[str],
                 "recorded_at": event.recorded_at, "what": event.what, "topic": event.topic or None,
                 "purpose": event.purpose, "basis": event.basis, "given_on": event.given_on, "how": event.how,
             }
-            for event in consents.list_events(session, contact.address_hash, contact.id)
+            for event in list_events(session, contact.address_hash, contact.id)
         ],
         "stage_moves": [
             {"moved_at": move.moved_at, "from": move.from_stage, "to": move.to_stage, "because": move.because}

@@ -118,7 +118,11 @@ def _put_back(session: Session, entry: Mapping[str, Any]) -> None:
 def _whose(session: Session, entry: Mapping[str, Any]) -> Contact | None:
     """Who said it: also somebody who had another address then than the restored database knows."""
     contact = contacts.find_by_any_hash(session, entry["hash"])
-    return contact or (session.get(Contact, entry["contact"]) if "contact" in entry else None)
+    if contact is None and "contact" in entry:
+        contact = session.get(Contact, entry["contact"])
+        if contact is not None:
+            contacts.save_former_addresses(session, contact.id, [entry["hash"]], at_of(entry))
+    return contact
 
 
 def _refuse(session: Session, contact: Contact | None, entry: Mapping[str, Any], at: datetime) -> None:

@@ -51,7 +51,7 @@ class Operator(SQLModel, table=True):
     is_declared: bool = Field(default=True, description="false once settings.toml no longer names them")
 
 
-_HAS_POINTS = sa.text("score != 0")
+_HAS_POINTS, _HAS_OWNER = sa.text("score != 0"), sa.text("owner_id IS NOT NULL")
 
 
 def _ability_column() -> Any:
@@ -64,6 +64,7 @@ class Contact(SQLModel, table=True):
 
     __table_args__ = (
         sa.Index("ix_contact_fading", "scored_at", sqlite_where=_HAS_POINTS, postgresql_where=_HAS_POINTS),
+        sa.Index("ix_contact_owned", "owner_id", sqlite_where=_HAS_OWNER, postgresql_where=_HAS_OWNER),
     )
 
     id: int = id_column()
@@ -83,7 +84,7 @@ class Contact(SQLModel, table=True):
     language: str | None = None
     timezone: str | None = None
     source: str | None = Field(default=None, description="lead source, from a closed list")
-    owner_id: int | None = reference("operator.id", nullable=True, index=True)
+    owner_id: int | None = reference("operator.id", nullable=True)
     owner_text: str | None = Field(default=None, description="an owner somebody wrote down who does not work here")
     fields: dict[str, Any] = json_column()
     links: dict[str, Any] = Field(

@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from nurture.consent.actions import Said, choose_pause, choose_topic, choose_tracking, give, judge_again, record
 from nurture.consent.definition import get_table
 from nurture.consent.identity.actions import change_address
+from nurture.consent.ledger.store import list_events
 from nurture.consent.rules import Basis, Pile
 from nurture.consent.store import list_to_judge
 from nurture.consent.suppressions.actions import lift, lift_domain, opt_out, suppress, suppress_domain
@@ -182,6 +183,16 @@ def test_a_no_said_under_a_later_address_finds_the_person_at_their_earlier_one(l
     restore(lite, backup)
 
     assert {row["contact_id"]: row["state"] for row in lite.rows("consent")}[one.id] == "withdrawn"
+    # The ledger tells it of both addresses, and whoever answers a mail to the later one is known again.
+    later = lite.app.hasher.hash("new@elsewhere.example")
+    with lite.database.reading() as session:
+        said = [
+            [event.what for event in list_events(session, *whose)] for whose in ((later,), (one.address_hash, one.id))
+        ]
+        assert [words[-1] for words in said] == ["withdrawn", "withdrawn"]
+        found = contacts.find_by_any_hash(session, later)
+        assert found is not None
+        assert found.id == one.id
 
 
 @pytest.mark.parametrize("comes_back", [False, True], ids=["a table and a file", "their own press"])

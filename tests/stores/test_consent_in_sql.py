@@ -14,6 +14,7 @@ from nurture.consent import store
 from nurture.consent.crowds import store as crowds
 from nurture.consent.definition import CLOSED_TABLE
 from nurture.consent.law.rules import ConsentTable
+from nurture.consent.ledger import store as ledger
 from nurture.consent.recording.rules import Mode, Recording, Word, is_tracked_for
 from nurture.consent.rules import (
     Basis,
@@ -64,8 +65,8 @@ def test_an_opt_out_is_for_the_address_known_or_not_and_counts_once(database: Da
         assert actions.opt_out(session, unknown, how="one-click", now=NOW)
         permission = may_send(Purpose.CAMPAIGN, store.standings(session, [contact.id], "insights")[contact.id], NOW)
         assert permission.reason == "opt_out"
-        assert [event.what for event in store.list_events(session, contact.address_hash)] == ["given", "opted_out"]
-        assert [event.what for event in store.list_events(session, unknown)] == ["opted_out"]
+        assert [event.what for event in ledger.list_events(session, contact.address_hash)] == ["given", "opted_out"]
+        assert [event.what for event in ledger.list_events(session, unknown)] == ["opted_out"]
 
 
 def test_an_opt_out_can_be_undone_for_thirty_days_and_lifts_nothing_else(

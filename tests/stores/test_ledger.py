@@ -12,9 +12,10 @@ from nurture.campaigns.store import Campaign, CampaignVersion, hash_of, write_co
 from nurture.consent.actions import Said, choose_topic, choose_tracking, record
 from nurture.consent.definition import FILE, KIND, NAME, ConsentDefinition, starter_table
 from nurture.consent.identity.actions import change_address
+from nurture.consent.ledger.store import list_events
 from nurture.consent.recording.rules import Mode
 from nurture.consent.rules import Basis, Pile, Proof, Purpose, may_send
-from nurture.consent.store import ConsentEvent, consents_of, list_events, standings
+from nurture.consent.store import ConsentEvent, consents_of, standings
 from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.addresses import read_address
 from nurture.contacts.history.rules import Author
@@ -193,3 +194,33 @@ def test_a_new_address_is_judged_anew_and_what_was_said_of_the_old_one_stays_in_
         assert consents_of(session, [ana.id])[ana.id, "insights"].pile == Pile.ASK
         assert [one.how for one in list_events(session, ana.address_hash)] == []
         assert [one.how for one in list_events(session, ana.address_hash, ana.id)] == ["a trade show"]
+
+
+def test_the_ledger_of_an_address_is_found_whoever_has_or_had_it(database: Database, hasher: AddressHasher) -> None:
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW, topic=None)
+        say(session, ana, Basis.MET, "a trade show")
+        earlier = ana.address_hash
+        change_address(session, ana, read_address("ana@elsewhere.example"), hasher, NOW, Author("page", ""))
+        bea = add_contact(session, hasher, "ana@reader.example", NOW, topic=None)
+        say(session, bea, Basis.CUSTOMER, "an order")
+        opt_out(session, "nobody", how="a page", now=NOW)
+        opt_out(session, ana.address_hash, how="a mail", now=NOW)
+    with database.reading() as session:
+        told = {
+            one: [event.how for event in list_events(session, *one)]
+            for one in [
+                (earlier, None),
+                (earlier, bea.id),
+                (ana.address_hash, None),
+                (ana.address_hash, ana.id),
+                ("nobody", None),
+            ]
+        }
+    assert told == {
+        (earlier, None): ["a trade show", "an order"],
+        (earlier, bea.id): ["a trade show", "an order"],
+        (ana.address_hash, None): ["a mail"],
+        (ana.address_hash, ana.id): ["a trade show", "a mail"],
+        ("nobody", None): ["a page"],
+    }

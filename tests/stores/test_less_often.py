@@ -7,9 +7,10 @@ import pytest
 from nurture.consent.actions import choose_frequency, choose_pause
 from nurture.consent.holds.actions import find_target, lift, place
 from nurture.consent.holds.store import list_ended_holds, list_holds
+from nurture.consent.ledger.store import list_events
 from nurture.consent.rhythms.rules import AtMost
 from nurture.consent.rules import Permission, Purpose, may_send
-from nurture.consent.store import list_events, standings
+from nurture.consent.store import standings
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Database, Session
 from nurture.delivery.rules import Circumstances, HeldBecause, Status, Stop, find_stop

@@ -1,4 +1,4 @@
-"""What the ledger is asked: whether it knows an entry, what was said since, and what was said of somebody who is not here.
+"""What the ledger is asked: what it says of an address, what was said since, and what was said of somebody not here.
 
 The ledger itself, and how it is written, is in `consent.store`.
 """
@@ -12,6 +12,7 @@ from sqlmodel import col
 from nurture.consent.echoes import is_no
 from nurture.consent.rules import ConsentPurpose
 from nurture.consent.store import ConsentEvent
+from nurture.contacts.store import Contact, FormerAddress
 from nurture.database.engine import Session
 from nurture.database.statements import in_list_of
 
@@ -36,11 +37,26 @@ def has_said_yes_since(session: Session, contact_id: int, topic: str, at: dateti
     return session.execute(statement.limit(1)).first() is not None
 
 
+def list_events(session: Session, address_hash: str, contact_id: int | None = None) -> list[ConsentEvent]:
+    """The ledger of one address, oldest first; with a contact also what was said of their earlier addresses."""
+    # An entry names a contact who has or had the address, or nobody; only so there is an index for each part.
+    of_address, whose = col(ConsentEvent.address_hash) == address_hash, col(ConsentEvent.contact_id)
+    people = sa.union_all(
+        sa.select(col(Contact.id)).where(col(Contact.address_hash) == address_hash),
+        sa.select(col(FormerAddress.contact_id)).where(col(FormerAddress.address_hash) == address_hash),
+    )
+    is_theirs = sa.or_(sa.and_(of_address, whose.is_(None)), sa.and_(of_address, whose.in_(people)))
+    if contact_id is not None:
+        is_theirs = sa.or_(is_theirs, whose == contact_id)
+    statement = sa.select(ConsentEvent).where(is_theirs)
+    return list(session.scalars(statement.order_by(col(ConsentEvent.id))))
+
+
 def left_through(session: Session, address_hash: str, left_at: datetime) -> set[int | None]:
     """The mails through which an address opted out, since the opt-out that stands; None: in another way."""
     statement = sa.select(col(ConsentEvent.delivery_id)).where(
         col(ConsentEvent.address_hash) == address_hash,
-        col(ConsentEvent.what) == "opted_out",
+        col(ConsentEvent.what) == sa.literal_column("'opted_out'"),  # as the index says it, or it is not used
         col(ConsentEvent.recorded_at) >= left_at,
     )
     return set(session.scalars(statement))
