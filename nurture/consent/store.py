@@ -47,7 +47,7 @@ _EMPTY = {"server_default": ""}
 
 
 def _only(where: str) -> dict[str, Any]:
-    """An index of only these rows."""
+    """An index of only these rows: hashes of addresses in no order cost an import a page for each it writes."""
     return {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
 
 
@@ -57,7 +57,6 @@ class ConsentEvent(SQLModel, table=True):
     __tablename__ = "consent_event"
     __table_args__ = (
         sa.Index("ix_consent_event_left", "delivery_id", **_only("what = 'opted_out'")),
-        # Of all hashes it would cost an import a page for each row; who is a contact is found by that.
         sa.Index("ix_consent_event_by_address", "address_hash", **_only("contact_id IS NULL OR what = 'opted_out'")),
     )
 
