@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -20,10 +21,10 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator
 
+from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.failing import place_of
-
-_as_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+from nurture.database.json_text import as_json
 
 #: How a value becomes what the driver takes; None: it is that already.
 _Process = Callable[[Any], Any] | None
@@ -44,7 +45,7 @@ class _Many(TypeDecorator[Any]):
         return dialect.type_descriptor(sa.Text() if is_sqlite else ARRAY(self.of()))
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
-        return _as_text(value) if dialect.name == "sqlite" else value
+        return as_json(value) if dialect.name == "sqlite" else value
 
 
 class _Table(TypeDecorator[Any]):
@@ -54,7 +55,7 @@ class _Table(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:
-        return _as_text(value)
+        return as_json(value)
 
 
 def is_among(column: Any, name: str, *, is_sqlite: bool, of: Any = sa.BigInteger) -> ColumnElement[bool]:
@@ -97,24 +98,37 @@ class _Spelled:
         state = compiled.construct_expanded_state(dict.fromkeys(given))
         self.text = state.statement
         #: The parameters in their order where they have no names.
-        self._names: list[str] | None = list(state.positiontup) if state.positiontup is not None else None
+        names = list(state.positiontup) if state.positiontup is not None else None
+        self._in_order = _picker(names) if names is not None else None
         self._given: list[tuple[str, _Process]] = []
         self._fixed: dict[str, Any] = {}
-        for name in dict.fromkeys(self._names or state.parameters):
+        for name in dict.fromkeys(names or state.parameters):
             bound = compiled.binds.get(name)
             kind = bound.type.dialect_impl(dialect) if bound is not None else None
             process: _Process = kind.bind_processor(dialect) if kind is not None else state.processors.get(name)
+            if process is not None and isinstance(kind, Instant):
+                process = lru_cache(maxsize=64)(process)  # most that is written at once is written at one instant
             if name in given:
                 self._given.append((name, process))
             else:
                 value = state.parameters[name]
                 self._fixed[name] = process(value) if process is not None else value
+        self._is_plain = not self._fixed and all(process is None for _, process in self._given)
 
     def fill(self, given: Mapping[str, Any]) -> Any:
-        ready = {name: process(given[name]) if process else given[name] for name, process in self._given}
-        if self._names is None:
-            return {**self._fixed, **ready}
-        return tuple([ready[name] if name in ready else self._fixed[name] for name in self._names])
+        if not self._is_plain:
+            ready = {name: process(given[name]) if process else given[name] for name, process in self._given}
+            given = {**self._fixed, **ready}
+        elif self._in_order is None:
+            return {name: given[name] for name, _ in self._given}
+        return self._in_order(given) if self._in_order is not None else given
+
+
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """The values under these names, in their order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: tuple([given[name] for name in names])
 
 
 def _write_out(bound: Any) -> None:

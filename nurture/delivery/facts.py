@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, TypeAlias
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from nurture.campaigns.declared import Declared, Sender
@@ -22,6 +23,7 @@ from nurture.contacts import store as contacts
 from nurture.contacts.store import Contact, Operator
 from nurture.contacts.zones import zone_at
 from nurture.database.engine import Session
+from nurture.database.json_text import as_json
 from nurture.delivery.asking import choose_for
 from nurture.delivery.claimed import Person, Row
 from nurture.delivery.offering import make_offer
@@ -97,8 +99,7 @@ def gather_facts(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """One person as a mail is written for them."""
 
     contact: Contact | Person | None
@@ -109,6 +110,13 @@ class Reader:
     answered: frozenset[str] = frozenset()
 
 
+class _Shared(NamedTuple):
+    """What many readers of a mail have in common, and the same as the inside of a JSON object; nobody changes it."""
+
+    facts: dict[str, Any]
+    text: str
+
+
 class Plan:
     """What is the same in the facts of one mail of a version, whoever gets it."""
 
@@ -116,8 +124,10 @@ class Plan:
         """Settle it for all that are like this `delivery` in version, mail, purpose, campaign and topic."""
         takes_all = "contact" in uses
         self._columns = tuple(name for name in COLUMNS if takes_all or f"contact.{name}" in uses)
+        self._values_of = _getter(self._columns)
         self._fields = frozenset(name.removeprefix("contact.") for name in uses if name.startswith("contact."))
         self._takes_all = takes_all
+        self._takes_fields = takes_all or len(self._fields) > len(self._columns)
         self._owner = tuple(
             name for name in ("name", "email", "signature") if "owner" in uses or f"owner.{name}" in uses
         )
@@ -131,7 +141,7 @@ class Plan:
         self._slots = content.get("meetings", {}).get(delivery.mail)
         self._questions = content.get("questions", {}).get(delivery.mail)
         self._language = content["mails"][delivery.mail]["language"] if self._questions else ""
-        self._shared: dict[tuple[Sender, Mode, str], dict[str, Any]] = {}
+        self._shared: dict[tuple[Sender, Mode, str], _Shared] = {}
 
     @property
     def asks(self) -> bool:
@@ -148,11 +158,10 @@ class Plan:
     ) -> dict[str, Any]:
         """The facts of one mail; `given` is what was said about it when it was queued."""
         contact, owner = reader.contact, reader.owner
-        reason = _reason(reader.basis, reader.given_on) if self._has_topic else ""
         facts = {
             "contact": self._contact_facts(contact),
-            "owner": {name: getattr(owner, name) if owner else "" for name in self._owner},
-            **self._same(sender, reader.mode, reason),
+            "owner": self._owner_facts(owner),
+            **self._same(sender, reader).facts,
             "rendered_at": now.isoformat(),
         }
         if given:
@@ -166,29 +175,66 @@ class Plan:
             facts["question"] = asked.to_json() if asked else None
         return facts
 
+    def write(
+        self,
+        reader: Reader,
+        sender: Sender,
+        operators: Mapping[int, Operator],
+        now: datetime,
+        given: Mapping[str, Any] | None,
+        to_name: str,
+    ) -> tuple[dict[str, Any], str]:
+        """The facts of one mail to somebody of this name, and their JSON, most of which was written before."""
+        if given or self._slots or self._questions:
+            facts = self.facts(reader, sender, operators, now, given)
+            facts["to_name"] = to_name
+            return facts, as_json(facts)
+        contact, owner = self._contact_facts(reader.contact), self._owner_facts(reader.owner)
+        same, text = self._same(sender, reader)
+        at = now.isoformat()
+        persons = f'"contact":{as_json(contact)},"owner":{as_json(owner) if owner else "{}"}'
+        return (
+            {"contact": contact, "owner": owner, **same, "rendered_at": at, "to_name": to_name},
+            f'{{{persons},{text},"rendered_at":"{at}","to_name":{as_json(to_name)}}}',
+        )
+
+    def _owner_facts(self, owner: Operator | None) -> dict[str, Any]:
+        return {name: getattr(owner, name) if owner else "" for name in self._owner} if self._owner else {}
+
     def _contact_facts(self, contact: Contact | Person | None) -> dict[str, Any]:
         if contact is None:
             return {}
-        found = {name: getattr(contact, name) for name in self._columns}
-        if self._takes_all or len(self._fields) > len(found):
+        found = dict(zip(self._columns, self._values_of(contact), strict=True))
+        if self._takes_fields:
             found |= {name: value for name, value in contact.fields.items() if self._takes_all or name in self._fields}
         return found
 
-    def _same(self, sender: Sender, mode: Mode, reason: str) -> dict[str, Any]:
-        """What many readers share; nobody changes it."""
-        key = (sender, mode, reason)
+    def _same(self, sender: Sender, reader: Reader) -> _Shared:
+        reason = _reason(reader.basis, reader.given_on) if self._has_topic else ""
+        key = (sender, reader.mode, reason)
         same = self._shared.get(key)
         if same is None:
             if len(self._shared) >= _MOST_SHARED:
                 self._shared.clear()
-            same = self._shared[key] = {
+            facts = {
                 "sender": asdict(sender),
                 "mail": {**self._about, "reason": reason},
-                "is_tracked": mode is Mode.FULL,
-                "has_pixel": mode is not Mode.NONE,
+                "is_tracked": reader.mode is Mode.FULL,
+                "has_pixel": reader.mode is not Mode.NONE,
                 "utm": self._utm,
             }
+            same = self._shared[key] = _Shared(facts, as_json(facts)[1:-1])
         return same
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """The values of these attributes, as many as there are."""
+    match names:
+        case ():
+            return lambda _: ()
+        case (name,):
+            return lambda found: (getattr(found, name),)
+    return attrgetter(*names)
 
 
 def choose_sender(wanted: str, owner: Operator | None, declared: Declared) -> Sender:

@@ -4,13 +4,13 @@ Called by the sender in the transaction of a claim, in the database thread. What
 house, is settled right there; it holds up nothing behind it.
 """
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from nurture.campaigns.declared import Declared, Sender
 from nurture.campaigns.store import get_content
@@ -42,6 +42,7 @@ _MOST_DOMAINS = 50_000
 Choose = Callable[[str, str, int], str | None]
 
 
+_NOTHING: frozenset[str] = frozenset()
 #: Of a mail that was not asked about.
 _FREE = PaceGrant()
 
@@ -59,6 +60,13 @@ class Ready:
     fresh_facts: str = ""  # as they are to be kept, for one that was prepared for the first time
     issue_at: datetime | None = None
     pace: PaceGrant = field(default_factory=lambda: _FREE)  # of its claim
+
+
+class _Manner(NamedTuple):
+    """What mails of one version, purpose and topic have in common."""
+
+    mail: CompiledMail
+    plan: Plan
 
 
 class NotCompiled(Exception):
@@ -89,7 +97,7 @@ class Preparing:
         self._boundary = boundary
         self._choose = choose
         self._answered = answered
-        self._plans: dict[tuple[int, str, str, str, str], Plan] = {}
+        self._manners: dict[tuple[int, str, str, str, str], _Manner] = {}
         self._senders: dict[str, Sender] = {}
         self._planned_for: Declared | None = None
         self._compiled: set[tuple[int, str]] = set()
@@ -115,7 +123,7 @@ class Preparing:
     ) -> tuple[list[Ready], Counter[str]]:
         """The mails that can be sent, and a count of what became of the others."""
         if declared is not self._planned_for:
-            self._plans.clear()
+            self._manners.clear()
             self._senders.clear()
             self._planned_for = declared
         around = self._look_around(session, lines, declared, now)
@@ -143,9 +151,14 @@ class Preparing:
 
     def _look_around(self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime) -> _Around:
         people = [line.person.id for line in lines if line.person is not None]
-        asking = [
-            line.person.id for line in lines if line.person is not None and self._asks(session, line.claimed, declared)
-        ]
+        asks: dict[tuple[int, str], bool] = {}  # of the mails that are being claimed
+        asking = []
+        for line in lines:
+            mail = (line.claimed.version_id, line.claimed.mail)
+            if mail not in asks:
+                asks[mail] = self._asks(session, line.claimed, declared)
+            if asks[mail] and line.person is not None:
+                asking.append(line.person.id)
         return _Around(
             declared,
             list_operators(session),
@@ -157,19 +170,19 @@ class Preparing:
 
     def _asks(self, session: Session, delivery: Claimed, declared: Declared) -> bool:
         with suppress(NurtureError, KeyError, ValueError):
-            return self._plan(session, delivery, declared).asks
+            return self._manner(session, delivery, declared).plan.asks
         return False
 
-    def _plan(self, session: Session, delivery: Claimed, declared: Declared) -> Plan:
+    def _manner(self, session: Session, delivery: Claimed, declared: Declared) -> _Manner:
         key = (delivery.version_id, delivery.mail, delivery.purpose, delivery.campaign, delivery.topic)
-        plan = self._plans.get(key)
-        if plan is None:
-            if len(self._plans) >= _MOST_PLANS:
-                self._plans.clear()
+        manner = self._manners.get(key)
+        if manner is None:
+            if len(self._manners) >= _MOST_PLANS:
+                self._manners.clear()
             content = get_content(session, delivery.version_id)
-            uses = composing.get_mail(session, delivery).uses
-            plan = self._plans[key] = Plan(content, declared, delivery, uses)
-        return plan
+            mail = composing.get_mail(session, delivery)
+            manner = self._manners[key] = _Manner(mail, Plan(content, declared, delivery, mail.uses))
+        return manner
 
     def _ready(self, session: Session, line: Line, around: _Around) -> Ready | str:
         """One of them, or why it cannot be written; `owners.WAIT`: its owner has not agreed to it."""
@@ -177,10 +190,10 @@ class Preparing:
         recipient = _recipient(session, delivery, person)
         if recipient is None:
             return "nobody knows this person any more"
-        mail = composing.get_mail(session, delivery)
         email = person.email if person is not None else ""
+        domain = _domain_of(recipient.email)
         if delivery.facts is not None and "rendered_at" in delivery.facts:
-            domain = _domain_of(recipient.email)
+            mail = composing.get_mail(session, delivery)
             return Ready(delivery, recipient, mail, email, domain, self._relay_of(delivery, domain))
         owner = around.operators.get(person.owner_id) if person is not None and person.owner_id else None
         wanted = delivery.sender
@@ -189,22 +202,14 @@ class Preparing:
             if wanted == owners.WAIT:
                 return owners.WAIT
         sender = self._sender(wanted, owner, around.declared)
-        reader = Reader(
-            person,
-            owner,
-            _mode(around, delivery, person),
-            line.basis,
-            line.given_on,
-            around.answered.get(person.id, frozenset()) if person is not None else frozenset(),
-        )
-        given = (delivery.facts or {}).get("mail")
-        plan = self._plan(session, delivery, around.declared)
-        facts = plan.facts(reader, sender, around.operators, around.now, given)
-        facts["to_name"] = recipient.name
-        named = message_id(self._house.keys, delivery.id, sender.email.rpartition("@")[2])
+        answered = around.answered.get(person.id, _NOTHING) if person is not None and around.answered else _NOTHING
+        reader = Reader(person, owner, _mode(around, delivery, person), line.basis, line.given_on, answered)
+        given = delivery.facts.get("mail") if delivery.facts else None
+        manner = self._manner(session, delivery, around.declared)
+        facts, text = manner.plan.write(reader, sender, around.operators, around.now, given, recipient.name)
+        named = message_id(self._house.keys, delivery.id, sender.domain)
         delivery = delivery.with_facts(facts, named)
-        domain = _domain_of(recipient.email)
-        return Ready(delivery, recipient, mail, email, domain, self._relay_of(delivery, domain), _as_json(facts))
+        return Ready(delivery, recipient, manner.mail, email, domain, self._relay_of(delivery, domain), text)
 
     def _sender(self, wanted: str, owner: Operator | None, declared: Declared) -> Sender:
         if wanted == owners.OWNER:
@@ -241,9 +246,6 @@ class Preparing:
             self._asked.clear()
         self._asked.add(domain)
         return None
-
-
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _recipient(session: Session, delivery: Claimed, person: Person | None) -> Recipient | None:

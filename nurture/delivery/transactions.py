@@ -19,7 +19,7 @@ from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.mailed.store import Interest
 from nurture.delivery.outcomes.store import put_back_unsaid
 from nurture.delivery.pacing import actions as pacing
-from nurture.delivery.pacing.granting import Memory, PaceGrant
+from nurture.delivery.pacing.granting import Memory, PaceGrant, Place
 from nurture.delivery.pacing.rules import Pacing
 from nurture.delivery.preparing import NotCompiled, Preparing, Ready
 from nurture.delivery.relayed.rules import OwnIds
@@ -60,7 +60,7 @@ class Transactions:
         self._limits: Limits | None = None
         self._granted: Granted | None = None
         self._paced: list[PaceGrant] = []  # of claims whose mails are in hand
-        self._spare = PaceGrant()  # of mails that did not leave after all
+        self._spare: list[Place] = []  # of mails that did not leave after all
         self._memory = Memory()
         self.has_claimed = False
 
@@ -83,7 +83,7 @@ class Transactions:
             self.has_claimed = True
             declared = self._declared(session)
             limits = self._limits_of(declared)
-            pacing.give_back(session, self._spare)
+            pacing.give_back_places(session, self._spare)
             ready, settled = self._preparing.prepare(session, lines, declared, now)
             paced = self._pace(session, ready, now)
             ready = [one for one in ready if one.delivery.id not in paced.kept]
@@ -96,6 +96,7 @@ class Transactions:
                 [(one.delivery.id, one.fresh_facts, one.delivery.message_id or "") for one in ready if one.fresh_facts],
             )
         # Only what was committed counts, and may be given back.
+        self._spare.clear()
         self._limits, self._granted = limits, granted
         paced.take_effect(self._memory)
         self._paced = [one for one in self._paced if one.unused] + [paced]
@@ -187,18 +188,19 @@ class Transactions:
 
     def _spare_place(self, one: Ready) -> None:
         """What the limits granted for it is given back with the next claim."""
-        if (places := one.pace.unused.pop(one.delivery.id, None)) is not None:
-            self._spare.unused[one.delivery.id] = places
+        self._spare += one.pace.spare(one.delivery)
 
     def give_back(self) -> None:
         """Put back what was claimed and not begun, with the places that were granted for it."""
         with self._desk.writing() as session:
             release_claims(session, self._worker)
             give_back(session, self._worker, self._granted)
-            for one in (*self._paced, self._spare):
+            for one in self._paced:
                 pacing.give_back(session, one)
+            pacing.give_back_places(session, self._spare)
             pacing.close(session, self._memory)
         self._granted, self._paced = None, []
+        self._spare.clear()
         self.has_claimed = False
 
     def close(self) -> None:

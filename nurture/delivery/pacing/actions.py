@@ -9,7 +9,7 @@ from nurture.database.engine import Session
 from nurture.delivery.actions import Ended
 from nurture.delivery.claimed import Row
 from nurture.delivery.pacing import store
-from nurture.delivery.pacing.granting import Lease, Memory, PaceGrant, Place, good_until
+from nurture.delivery.pacing.granting import Memory, PaceGrant, Place, good_until
 from nurture.delivery.pacing.journey import Journey
 from nurture.delivery.pacing.meeting import meet
 from nurture.delivery.pacing.providers import group_of
@@ -52,7 +52,7 @@ def grant(
     if not roads and not meeting.is_any:
         # Enough of everything is in stock: the database is not asked.
         journey.take_open()
-        return PaceGrant(good_until(elapsed), unused={one.id: journey.leases_of(lanes) for one, lanes in lanes_of})
+        return PaceGrant(good_until(elapsed), unused={one.id: lanes for one, lanes in lanes_of}, leases=journey.leases)
     fill_roads(session, pacing, roads, is_resting, claimed, now)
     asking = []
     for one, lanes in lanes_of:
@@ -63,22 +63,17 @@ def grant(
     shares = share(asking)
     fresh = journey.take(session)
     meeting.keep(session)
-    unused = {}
-    for one, lanes in lanes_of:
-        if one.id not in shares.leaves_in:
-            continue
-        leases = journey.leases_of(lanes)
-        for lease in leases:
-            lease.left -= 1
-        if one.id in meeting.first_mails:
-            leases = (*leases, Lease((meeting.first_mails[one.id][1],), 0, now, 0.0))
-        if leases:
-            unused[one.id] = leases
+    unused = {one.id: lanes for one, lanes in lanes_of if one.id in shares.leaves_in}
+    for lanes in unused.values():
+        for key in lanes.keys:
+            if key in journey.leases:
+                journey.leases[key].left -= 1
+    waves = {i: place for i, (_, place) in meeting.first_mails.items() if i in unused}
     kept = {**meeting.in_line, **meeting.spread(shares.held), **dict.fromkeys(shares.back)}
     store.hold(session, {i: wait for i, wait in kept.items() if wait is not None})
     store.put_back(session, shares.back)
     leaves = {i: elapsed + starts_in for i, starts_in in shares.leaves_in.items() if starts_in}
-    return PaceGrant(good_until(elapsed), kept, leaves, unused, fresh)
+    return PaceGrant(good_until(elapsed), kept, leaves, unused, journey.leases, waves, fresh)
 
 
 def _rests(session: Session, memory: Memory | None, now: datetime, elapsed: float) -> dict[str, Rest]:
@@ -97,8 +92,14 @@ def give_back(session: Session, granted: PaceGrant | None) -> None:
     """Take off the counts again what was granted and never began; call it once its mails are not in hand any more."""
     if granted is None or not granted.unused:
         return
-    _give_back(session, Counter(place for all_ in granted.unused.values() for lease in all_ for place in lease.places))
+    give_back_places(session, [one for i, lanes in granted.unused.items() for one in granted.places_of(i, lanes)])
     granted.unused.clear()
+
+
+def give_back_places(session: Session, places: Iterable[Place]) -> None:
+    """The same of single mails' places."""
+    if counts := Counter(places):
+        _give_back(session, counts)
 
 
 def close(session: Session, memory: Memory) -> None:

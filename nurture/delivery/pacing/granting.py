@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from nurture.delivery.claimed import Row
-from nurture.delivery.pacing.rules import LATE, LEASE, Span, Wait
+from nurture.delivery.pacing.rules import LATE, LEASE, Lanes, Span, Wait
 from nurture.delivery.resting.rules import Rest
 
 
@@ -51,13 +51,16 @@ class PaceGrant:
     """Of the mails of one claim: which may leave, and when.
 
     `kept` are those that are not the worker's any more, with why; None: they went back into the queue. `good_until` is
-    an `elapsed()` second: what has not begun by then is given back and claimed again.
+    an `elapsed()` second: what has not begun by then is given back and claimed again. `unused` are those that have not
+    begun yet, with their lanes; `leases` say where each lane counts, `waves` where a first mail counts besides.
     """
 
     good_until: float = float("inf")
     kept: Mapping[int, Wait | None] = field(default_factory=dict)
     leaves: Mapping[int, float] = field(default_factory=dict)
-    unused: dict[int, tuple[Lease, ...]] = field(default_factory=dict)
+    unused: dict[int, Lanes] = field(default_factory=dict)
+    leases: Mapping[str, Lease] = field(default_factory=dict)
+    waves: Mapping[int, Place] = field(default_factory=dict)
     fresh: Mapping[str, Lease] = field(default_factory=dict)
 
     def leaves_at(self, claimed: Row) -> float:
@@ -67,6 +70,17 @@ class PaceGrant:
     def use(self, claimed: Row) -> None:
         """It has begun to leave: its places are used up."""
         self.unused.pop(claimed.id, None)
+
+    def spare(self, claimed: Row) -> list[Place]:
+        """It does not leave after all: the places to give back for it."""
+        lanes = self.unused.pop(claimed.id, None)
+        return self.places_of(claimed.id, lanes) if lanes is not None else []
+
+    def places_of(self, delivery: int, lanes: Lanes) -> list[Place]:
+        """Where a mail of these lanes was counted."""
+        leases = [self.leases[key] for key in lanes.keys if key in self.leases]
+        places = [place for lease in leases for place in lease.places]
+        return [*places, self.waves[delivery]] if delivery in self.waves else places
 
     def take_effect(self, memory: Memory) -> None:
         """The transaction of the claim was committed: what was counted in it may be given out."""

@@ -1,14 +1,16 @@
 """The lanes that the mails of one claim take: which are known to have room, and which the database is asked about."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import chain
 
 from nurture.database.engine import Session
 from nurture.delivery.claimed import Row
 from nurture.delivery.pacing import store
 from nurture.delivery.pacing.granting import Lease, Memory, Place
 from nurture.delivery.pacing.providers import group_of
-from nurture.delivery.pacing.rules import LEASE, Lane, Limit, Pacing, Road, Span, bucket
+from nurture.delivery.pacing.rules import LEASE, Lane, Lanes, Limit, Pacing, Road, Span, bucket
 from nurture.delivery.resting import store as rests
 from nurture.delivery.resting.rules import Rest
 
@@ -31,58 +33,45 @@ class Journey:
         self._now = now
         self._elapsed = elapsed
         self._memory = memory
-        self._needs: dict[str, int] = {}
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: list[Lanes] = []
+        self._needs: Counter[str] = Counter()
         self._roads: dict[str, Road] = {}
-        self._leases: dict[str, Lease] = {}
         self._roads_of: dict[int, tuple[Road, ...]] = {}
-        self._leases_of: dict[int, tuple[Lease, ...]] = {}
+        #: Where mails are counted, by lane.
+        self.leases: dict[str, Lease] = {}
 
-    def lanes_for(self, one: Row, relay: str) -> tuple[Lane, ...]:
-        """The lanes of a mail; they count that somebody needs them."""
+    def lanes_for(self, one: Row, relay: str) -> Lanes:
+        """The lanes of a mail of this claim."""
         lanes = self._pacing.lanes_of(self._pacing.address_of(one.sender, one.facts), one.domain, relay)
         if self._resting and (name := group_of(one.domain)) in self._resting:
-            lanes = (Lane(f"rest:{name}", _NO_LIMIT, name), *lanes)
-        needs = self._needs
-        for lane in lanes:
-            key = lane.key
-            if key in needs:
-                needs[key] += 1
-            else:
-                needs[key] = 1
-                self._lanes[key] = lane
+            lanes = Lanes.of((Lane(f"rest:{name}", _NO_LIMIT, name), *lanes))
+        self._lanes.append(lanes)
         return lanes
 
     def find_roads(self) -> dict[str, Road]:
         """Tell the open lanes from those that have to be asked about."""
         stock = self._memory.leases if self._memory is not None else {}
+        self._needs.update(chain.from_iterable([lanes.keys for lanes in self._lanes]))
         for key, need in self._needs.items():
-            lane, lease = self._lanes[key], stock.get(key)
+            lease = stock.get(key)
             if lease is not None and lease.left >= need and lease.is_good(self._now, self._elapsed):
-                self._leases[key] = lease
-            else:
-                self._roads[key] = Road(lane, self._now)
+                self.leases[key] = lease
+        if len(self.leases) < len(self._needs):
+            asked = {lane.key: lane for lanes in self._lanes for lane in lanes if lane.key not in self.leases}
+            self._roads = {key: Road(lane, self._now) for key, lane in asked.items()}
         return self._roads
 
     def take_open(self) -> None:
         """Every mail of the claim leaves, and all lanes are open."""
-        for key, lease in self._leases.items():
+        for key, lease in self.leases.items():
             lease.left -= self._needs[key]
 
-    def roads_of(self, lanes: tuple[Lane, ...]) -> tuple[Road, ...]:
+    def roads_of(self, lanes: Lanes) -> tuple[Road, ...]:
         """The roads among these lanes, which the caller keeps: mails with the same lanes share them."""
         found = self._roads_of.get(id(lanes))
         if found is None:
             roads = self._roads
-            found = self._roads_of[id(lanes)] = tuple(roads[lane.key] for lane in lanes if lane.key in roads)
-        return found
-
-    def leases_of(self, lanes: tuple[Lane, ...]) -> tuple[Lease, ...]:
-        """Where a mail of these lanes is counted."""
-        found = self._leases_of.get(id(lanes))
-        if found is None:
-            leases = self._leases
-            found = self._leases_of[id(lanes)] = tuple(leases[lane.key] for lane in lanes if lane.key in leases)
+            found = self._roads_of[id(lanes)] = tuple([roads[key] for key in lanes.keys if key in roads])
         return found
 
     def take(self, session: Session) -> dict[str, Lease]:
@@ -96,7 +85,7 @@ class Journey:
             if road.lane.limit.per_second:
                 road.next_in += more / road.lane.limit.rate
             lease = Lease(places, road.taken + more, self._now, self._elapsed + LEASE.total_seconds())
-            fresh[key] = self._leases[key] = lease
+            fresh[key] = self.leases[key] = lease
             counts.update({(place.lane, place.span, place.begins_at): lease.left for place in places if place.span})
             self._return_rest(key, counts)
         store.add(session, counts)

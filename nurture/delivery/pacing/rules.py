@@ -12,7 +12,7 @@ one domain gets. A mail travels in all its lanes at once and leaves when each of
   and a confirmation that comes tomorrow is a reader lost. They do wait for seconds, and for a domain that rests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -122,6 +122,22 @@ class Lane(NamedTuple):
     is_shared: bool = False  # every mail takes it
 
 
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The lanes of a mail, with their keys at hand: a claim looks up four of them for each of its mails."""
+
+    lanes: tuple[Lane, ...]
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, lanes: Iterable[Lane]) -> "Lanes":
+        made = tuple(lanes)
+        return cls(made, tuple([lane.key for lane in made]))
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self.lanes)
+
+
 @dataclass(frozen=True, eq=False)
 class Pacing:
     """All limits of the house."""
@@ -132,7 +148,7 @@ class Pacing:
     warm_up: WarmUp = NO_PLAN
     first_wave: int = 0
     senders: Mapping[str, str] = field(default_factory=dict)  # name → address, "default" among them
-    _known: dict[tuple[str, str, str], tuple[Lane, ...]] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[str, str, str], Lanes] = field(default_factory=dict, repr=False)
 
     @property
     def is_any(self) -> bool:
@@ -145,14 +161,14 @@ class Pacing:
         written = facts.get("sender") if facts else None
         return written["email"] if written else self.senders.get(sender) or self.senders.get("default", "")
 
-    def lanes_of(self, sender: str, domain: str, relay: str) -> tuple[Lane, ...]:
+    def lanes_of(self, sender: str, domain: str, relay: str) -> Lanes:
         """The lanes of a mail from this address to this domain over this relay."""
         key = (sender, domain, relay) if self._tells_domains else ("", "", relay)
         lanes = self._known.get(key)
         if lanes is None:
             if len(self._known) > _MOST_KNOWN:
                 self._known.clear()
-            lanes = self._known[key] = tuple(self._find(sender.lower(), domain.lower(), relay))
+            lanes = self._known[key] = Lanes.of(self._find(sender.lower(), domain.lower(), relay))
         return lanes
 
     @cached_property
