@@ -16,7 +16,7 @@ from typing import Any
 from nurture.consent import store
 from nurture.consent.actions import Said, choose_topic, judge_again, record
 from nurture.consent.domains.actions import meet_domains
-from nurture.consent.fresh import Batch, insert_new, notes_of, together
+from nurture.consent.fresh import Batch, Entry, count_new, count_one_by_one, insert_new
 from nurture.consent.law.rules import who_at
 from nurture.consent.leavers import Leaver, let_leave
 from nurture.consent.ledger import store as ledger
@@ -121,31 +121,32 @@ def take_in_chunk(session: Session, batches: Sequence[Batch], around: Round) -> 
     3. Refuse who was erased, leave alone who is or becomes suppressed, make or change everybody else.
     4. Write down what they agreed to or refused, and who is suppressed now.
     """
-    summary, entries = Summary(), together(batches)
-    there = contacts.keys_among(session, [one.key for one in entries])
-    suppressed = suppressions.suppressions_of(session, [one.address_hash for one in entries])
-    closed = around.look_at_domains(session, {one.domain for one in entries})
+    summary = Summary()
+    there = contacts.keys_among(session, [key for batch in batches for key in batch.keys])
+    suppressed = suppressions.suppressions_of(session, [one for batch in batches for one in batch.hashes])
+    closed = around.look_at_domains(session, {domain for batch in batches for domain in batch.domains})
     # Whoever types one contact in means somebody who has the address now.
-    unknown = [one.address_hash for one in entries if one.line and one.key not in there]
-    earlier = contacts.owners_of_former(session, unknown)
+    earlier = contacts.owners_of_former(
+        session,
+        [hash_ for batch in batches for (line, _, _), hash_ in zip(batch.told(), batch.hashes, strict=True) if line],
+    )
     told_before = suppressed.keys() | around.noes(session).keys() | earlier.keys()
-    new = [
-        one for one in entries if not one.is_leaving and one.key not in there and one.address_hash not in told_before
-    ]
-    insert_new(session, batches, new, around.terms, around.now)
-    for one in new:
-        summary.created += 1
-        summary.merged += one.further_rows
-        summary.piles[Pile.NEVER if one.domain in closed else Pile(one.pile)] += 1
-        if one.notes:
-            summary.note(one.line, notes_of(one))
-        if around.listener.told:
-            around.listener.told(Told(one.line, one.email, Outcome.CREATED, known_on=one.known_on))
-    if len(new) == len(entries):
+    noes: list[Mapping[str, Any]] = []
+    known: list[Entry] = []
+    for batch in batches:
+        if (
+            batch.is_any_leaving
+            or not there.isdisjoint(batch.keys)
+            or not told_before.isdisjoint(batch.hashes)
+            or not closed.isdisjoint(batch.domains)
+        ):
+            known += count_one_by_one(summary, batch, there, told_before, closed, noes, around.listener)
+        else:
+            count_new(summary, batch, noes, around.listener)
+    insert_new(session, batches, {one.contact_id for one in known}, noes, around.terms, around.now)
+    if not known:
         return summary, []
-    is_new = {one.key for one in new}
-    others = [one.arrival for one in entries if one.key not in is_new]
-    return summary, _take_in_known(session, others, suppressed, earlier, around, summary)
+    return summary, _take_in_known(session, [one.arrival for one in known], suppressed, earlier, around, summary)
 
 
 def _take_in_known(

@@ -101,7 +101,7 @@ def _import(
             for batch in chunk:
                 for row in batch.list_refused():
                     total.refuse(row, around.listener)
-            if any(batch.entries for batch in chunk):
+            if any(batch.keys for batch in chunk):
                 total.add(_write(database, chunk, around, pace, is_rehearsal=is_rehearsal), around.listener)
             if clock.elapsed() - settled_at > _SETTLE_SECONDS:
                 database.settle()

@@ -11,8 +11,10 @@ import pickle
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from datetime import datetime
 from multiprocessing.connection import Connection
+from typing import Any
 
 from nurture.consent.fresh import Batch, batches_of
 from nurture.consent.terms import Terms
@@ -60,13 +62,25 @@ def _received(pipe: Connection) -> Iterator[Batch]:
     while True:
         try:
             content = pickle.loads(pipe.recv_bytes())  # noqa: S301 — our own process sent it
+            if content is None:
+                return
+            if isinstance(content, NurtureError):
+                raise content
+            made: tuple[Any, ...] = (*content, _Rest(pipe.recv_bytes()).read)
         except EOFError:
             raise ReaderLost from None
-        if content is None:
-            return
-        if isinstance(content, NurtureError):
-            raise content
-        yield Batch(*content)
+        yield Batch(*made)
+
+
+class _Rest:
+    """What is unpacked only if somebody turns out to be known: of most people nobody wants it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self) -> list[tuple[Any, ...]]:
+        rest: list[tuple[Any, ...]] = pickle.loads(self._content)  # noqa: S301 — our own process sent it
+        return rest
 
 
 def _read(
@@ -82,7 +96,9 @@ def _read(
     try:
         try:
             for batch in batches_of(read_rows(file, declared), terms, now, is_sqlite=is_sqlite):
-                pipe.send_bytes(pickle.dumps((batch.refused, batch.entries, batch.tables), pickle.HIGHEST_PROTOCOL))
+                *content, read_rest = (getattr(batch, one.name) for one in fields(batch))
+                for part in (content, read_rest()):
+                    pipe.send_bytes(pickle.dumps(part, pickle.HIGHEST_PROTOCOL))
             pipe.send_bytes(pickle.dumps(None))
         except NurtureError as error:
             pipe.send_bytes(pickle.dumps(error))

@@ -29,7 +29,7 @@ from nurture.database.columns import (
 )
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session, is_sqlite
-from nurture.database.prepared import Prepared, rows_given
+from nurture.database.prepared import Prepared, is_among, rows_given
 from nurture.database.statements import changed_rows, in_list_of, insert
 
 #: Who pulls changed contacts: each has rows of its own, so that a slow reader never hides a change from another.
@@ -229,11 +229,16 @@ def hashes_of(session: Session, contact: Contact) -> list[str]:
 
 def owners_of_former(session: Session, hashes: Iterable[str]) -> dict[str, int]:
     """Who had the addresses with these suppression hashes before; of an address that several had, the first."""
-    theirs = sa.select(col(FormerAddress.address_hash), col(FormerAddress.contact_id)).where(
-        in_list_of(FormerAddress.address_hash, "hashes")
-    )
-    ordered = theirs.order_by(col(FormerAddress.contact_id).desc())
-    return dict(session.execute(ordered, {"hashes": list(hashes)}).all())
+    return dict(_OWNERS_OF_FORMER.rows(session, hashes=list(hashes)))
+
+
+def _owners_of_former(*, is_sqlite: bool) -> Any:
+    theirs = is_among(col(FormerAddress.address_hash), "hashes", is_sqlite=is_sqlite, of=sa.Text)
+    found = sa.select(col(FormerAddress.address_hash), col(FormerAddress.contact_id)).where(theirs)
+    return found.order_by(col(FormerAddress.contact_id).desc())
+
+
+_OWNERS_OF_FORMER = Prepared(_owners_of_former)
 
 
 def ids_with_former(session: Session, contact_ids: Iterable[int]) -> set[int]:
@@ -284,12 +289,17 @@ def lock_by_keys(session: Session, keys: Iterable[str]) -> dict[str, Contact]:
     return {contact.address_key: contact for contact in session.scalars(statement.with_for_update(key_share=True))}
 
 
-_KEYS = sa.select(col(Contact.address_key)).where(in_list_of(Contact.address_key, "keys"))
+def _keys(*, is_sqlite: bool) -> Any:
+    theirs = is_among(col(Contact.address_key), "keys", is_sqlite=is_sqlite, of=sa.Text)
+    return sa.select(col(Contact.address_key)).where(theirs)
+
+
+_KEYS = Prepared(_keys)
 
 
 def keys_among(session: Session, keys: Sequence[str]) -> set[str]:
     """Which of these normalized addresses somebody has."""
-    return set(session.scalars(_KEYS, {"keys": list(keys)}))
+    return {key for (key,) in _KEYS.rows(session, keys=list(keys))}
 
 
 def page_of_contacts(
@@ -459,6 +469,22 @@ def _mark(*, is_sqlite: bool) -> Any:
 
 
 _MARK = Prepared(_mark)
+
+
+def _mark_new(*, is_sqlite: bool) -> Any:
+    there = is_among(col(Contact.id), "ids", is_sqlite=is_sqlite)
+    reader, at = sa.bindparam("reader", type_=sa.Text), sa.bindparam("at", type_=Instant)
+    rows: Any = sa.select(reader, col(Contact.id), sa.literal_column("1"), at).where(there)
+    return sa.insert(ChangedContact).from_select(["reader", "contact_id", "counter", "changed_at"], rows)
+
+
+_MARK_NEW = Prepared(_mark_new)
+
+
+def mark_new(session: Session, ids: Sequence[int], now: datetime) -> None:
+    """The same of contacts that were made in this transaction, of whom no reader has heard."""
+    for reader in READERS:
+        _MARK_NEW.change(session, reader=reader, ids=list(ids), at=now)
 
 
 def list_changed(session: Session, reader: str, limit: int) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """Many rows into one table, as tuples: half of what SQLAlchemy needs for a row of an import is making and reading dicts.
 
-On SQLite the statement is written once and the driver is handed tuples, as the types of the columns keep their values.
+On SQLite the statement is written once and the driver is handed tuples, as the types of the columns keep their values;
+columns that say in every row what the database puts there by itself are left out.
 PostgreSQL's driver pipelines rows by itself and gets them the usual way.
 """
 
@@ -34,7 +35,20 @@ def insert_rows(session: Session, table: Any, columns: tuple[str, ...], rows: Se
 
 
 def as_kept(table: Any, columns: tuple[str, ...], rows: Sequence[Row]) -> list[Row]:
-    """The same rows as SQLite keeps them. Most instants of a chunk are one instant, so it is written once."""
+    """The same rows as SQLite keeps them."""
+    return list(zip(*_kept(table, columns, rows), strict=True))
+
+
+def told_only(table: Any, columns: tuple[str, ...], rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Row]]:
+    """The same without columns in which every row has what SQLite puts there by itself; which are left."""
+    fields = _kept(table, columns, rows)
+    defaults = _defaults(table, columns)
+    left = [place for place, field in enumerate(fields) if field.count(defaults[place]) < len(rows)]
+    return tuple([columns[place] for place in left]), list(zip(*[fields[place] for place in left], strict=True))
+
+
+def _kept(table: Any, columns: tuple[str, ...], rows: Sequence[Row]) -> list[Sequence[Any]]:
+    """Column by column. Most instants of a chunk are one instant, so it is written once."""
     fields: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for place, is_plain, keeper in _keepers(table, columns):
         if is_plain:
@@ -42,7 +56,7 @@ def as_kept(table: Any, columns: tuple[str, ...], rows: Sequence[Row]) -> list[R
             fields[place] = [known[value] for value in fields[place]]
         else:
             fields[place] = [keeper(value) for value in fields[place]]
-    return list(zip(*fields, strict=True))
+    return fields
 
 
 @lru_cache(maxsize=64)
@@ -62,6 +76,13 @@ def _keepers(table: Any, columns: tuple[str, ...]) -> tuple[tuple[int, bool, _Ke
         for place, kind in enumerate(kinds)
     ]
     return tuple((place, is_plain, keeper) for place, is_plain, keeper in found if keeper)
+
+
+@lru_cache(maxsize=64)
+def _defaults(table: Any, columns: tuple[str, ...]) -> tuple[str | None, ...]:
+    """What SQLite puts into each column that is not named."""
+    given = [_table(table).c[name].server_default for name in columns]
+    return tuple(str(one.arg) if isinstance(one, sa.DefaultClause) else None for one in given)
 
 
 def _table(table: Any) -> sa.Table:

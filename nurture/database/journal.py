@@ -148,6 +148,11 @@ def note(session: Session, what: str, at: datetime, **facts: Any) -> None:
     session.info.setdefault(_BEFORE, []).append(_entry(what, at, facts))
 
 
+def note_all(session: Session, what: str, at: datetime, many: Iterable[Mapping[str, Any]]) -> None:
+    """The same of many things that happened at once."""
+    session.info.setdefault(_BEFORE, []).extend(_entries(what, at, many))
+
+
 def note_later(session: Session, what: str, at: datetime, **facts: Any) -> None:
     """Have this written once the transaction has committed: should it get lost, we are stricter than we need be."""
     session.info.setdefault(_AFTER, []).append(_entry(what, at, facts))
@@ -155,8 +160,7 @@ def note_later(session: Session, what: str, at: datetime, **facts: Any) -> None:
 
 def note_all_later(session: Session, what: str, at: datetime, many: Iterable[Mapping[str, Any]]) -> None:
     """The same of many things that happened at once."""
-    same = {"at": at.astimezone(UTC).isoformat(), "what": what}
-    session.info.setdefault(_AFTER, []).extend([{**same, **facts} for facts in many])
+    session.info.setdefault(_AFTER, []).extend(_entries(what, at, many))
 
 
 def drop_notes(session: Session) -> None:
@@ -180,6 +184,11 @@ def notes_after(session: Session) -> list[dict[str, Any]]:
 def at_of(entry: Mapping[str, Any]) -> datetime:
     """When what an entry says happened."""
     return datetime.fromisoformat(entry["at"])
+
+
+def _entries(what: str, at: datetime, many: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    same = {"at": at.astimezone(UTC).isoformat(), "what": what}
+    return [{**same, **facts} for facts in many]
 
 
 def _entry(what: str, at: datetime, facts: Mapping[str, Any]) -> dict[str, Any]:

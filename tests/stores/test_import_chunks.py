@@ -1,6 +1,7 @@
 """An import in small transactions: it may be cut off, repeated, run twice at once, and others get their turn."""
 
 import threading
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -10,11 +11,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nurture.clock import SystemClock
+from nurture.consent import fresh
+from nurture.consent.echoes import SAID, is_no
 from nurture.consent.imports import Pace, import_rows
 from nurture.consent.rules import Basis, Pile
-from nurture.consent.suppressions.actions import opt_out
+from nurture.consent.summaries import Listener, Told
+from nurture.consent.suppressions.actions import opt_out, suppress_domain
 from nurture.contacts.addresses import read_address
 from nurture.database.engine import Database
+from nurture.database.journal import Journal, Place
 from nurture.tokens import AddressHasher
 from tests.support.imports import Importer, everything, forget, what_is_known
 
@@ -174,6 +179,45 @@ def test_a_yes_and_a_no_may_come_in_any_order_and_in_any_number_of_files(
             importer.take(as_text(file))
         outcomes.append(permissions(importer))
     assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+@ON_ONE_DATABASE
+@given(FILES, FILES, st.sampled_from([None, *Basis]))
+@example([], [("ana@reader.example", "Ana", "", answer, "", "", "", "") for answer in ("yes", "no")], None)
+@example([], [(f"{who}@reader.example", "", "", "no", "", "", "", "") for who in ("ana", "bea")], None)
+@example(
+    [], [(one, "", "Atlantis", "yes", "", "", "", "vip") for one in ("ana@reader.example", "bücher@büro.example")], None
+)
+def test_who_is_taken_in_with_many_comes_in_as_if_alone(
+    importer: Importer, before: list[tuple[str, ...]], lines: list[tuple[str, ...]], basis: Basis | None
+) -> None:
+    """Who is new is counted and written with everybody of their batch, unless somebody of it is known or leaves."""
+    importer.database.journal = Journal(importer.folder / "journal")
+    outcomes = []
+    for size in (1, 40):
+        forget(importer.database)
+        place = max((place for _, place in importer.database.journal.entries(Place())), default=Place())
+        with importer.database.writing() as session:
+            suppress_domain(session, read_address("a@büro.example").domain, how="a test", now=importer.now)
+        importer.take(as_text(before), basis=basis)
+        told: list[Told] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fresh, "BATCH", size)
+            *_, summary = import_rows(
+                importer.database, importer.rows(as_text(lines)), importer.terms(basis=basis, list_name="all"),
+                SystemClock(), importer.now, listener=Listener(told=told.append),
+            )  # fmt: skip
+        counts = {name: value for name, value in asdict(summary).items() if name not in {"refused", "notes"}}
+        known = what_is_known(importer.database)
+        outcomes.append((counts, summary.notes.keys(), sorted(told, key=repr), known))
+        kept = [entry for entry, _ in importer.database.journal.entries(place) if entry["what"] == SAID]
+        assert sorted((one["hash"], one["said"]) for one in kept if is_no(one["said"])) == sorted(
+            (row[0], row[2]) for row in known["ledger"] if is_no(row[2])
+        )
+        assert summary.read == len(lines)
+        # Whoever is looked up comes into the pile that those were counted in who were new.
+        assert importer.take(as_text(lines), basis=basis).piles == summary.piles
+    assert outcomes[0] == outcomes[1]
 
 
 def permissions(importer: Importer) -> dict[str, str]:

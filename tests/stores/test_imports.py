@@ -8,6 +8,7 @@ import pytest
 from nurture.consent import store as consents
 from nurture.consent.actions import choose_topic
 from nurture.consent.definition import table_of
+from nurture.consent.ledger.store import list_events
 from nurture.consent.rules import Basis, Pile, Purpose, may_send
 from nurture.consent.summaries import Summary
 from nurture.consent.suppressions.actions import opt_out, suppress, undo_opt_out
@@ -250,7 +251,7 @@ def test_a_no_takes_back_what_was_given_and_a_yes_never_takes_back_a_no(importer
         importer.take(f"email,opted_in\nana@reader.example,{answer}\n", basis=Basis.DOUBLE_OPT_IN)
     assert consent_of(importer, "ana@reader.example") == ("refused", None, None)
     with importer.database.reading() as session:
-        ledger = consents.list_events(session, known(importer, "ana@reader.example").address_hash)
+        ledger = list_events(session, known(importer, "ana@reader.example").address_hash)
     assert [event.what for event in ledger] == ["given", "refused"]
     assert ledger[0].how == "import of people.csv, line 2"
 
