@@ -19,15 +19,7 @@ from nurture.delivery.asking import read_asked, words_of
 from nurture.delivery.claimed import Person, Row
 from nurture.delivery.house import House
 from nurture.delivery.offering import addresses_of, mails_of, read_offer
-from nurture.delivery.urls import (
-    Via,
-    leave_url,
-    make_mail_urls,
-    make_urls,
-    meet_mailto,
-    meet_url,
-    message_id,
-)
+from nurture.delivery.urls import make_mail_urls, make_urls, meet_mailto, meet_url, message_id
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
 from nurture.rendering.dkim import sign
 from nurture.rendering.links import Tag, as_authored
@@ -35,8 +27,6 @@ from nurture.rendering.message import Headers, Wire
 from nurture.rendering.source import MailSource
 from nurture.rendering.utm import Tagging, Utm
 from nurture.rendering.wire import compile_wire
-
-_LEFT_BY_A_CLICK = frozenset({Purpose.CAMPAIGN, Purpose.TEST})
 
 
 class Recipient(NamedTuple):
@@ -116,7 +106,8 @@ def render(mail: CompiledMail, delivery: Row, house: House, recipient: Recipient
 def _given(delivery: Row, house: House, recipient: Recipient, email: str) -> tuple[dict[str, Any], Urls]:
     """What a template is given: its variables, and the addresses of this very mail."""
     context = context_of(delivery, email)
-    if (offer := read_offer(delivery.facts)) is None:
+    offer = read_offer(delivery.facts) if "meeting" in context["mail"] else None
+    if offer is None:
         return context, urls_of(delivery, house, recipient)
     if house.is_by_mail_alone:
         meeting = mails_of(offer, meet_mailto(house.keys, house.inbound_domain, delivery.id))
@@ -134,7 +125,7 @@ def context_of(delivery: Row, email: str) -> dict[str, Any]:
     told: Mapping[str, Any] = facts["mail"]
     if "question" in facts:
         told = {**told, "question": words_of(read_asked(facts))}
-    if (offer := read_offer(facts)) is not None:
+    if "meeting" in facts and (offer := read_offer(facts)) is not None:
         # Without the addresses, which depend on where the house can be reached: `render` puts them in.
         told = {**told, "meeting": addresses_of(offer, "")}
     contact = {**facts["contact"], "email": email}
@@ -181,44 +172,39 @@ def compose(
     """The whole message, the same bytes every time; only where it comes back to depends on the `relay`."""
     facts: Mapping[str, Any] = delivery.facts or {}
     sender: Mapping[str, str] = facts["sender"]
-    purpose, from_email = delivery.purpose, sender["email"]
+    delivery_id, purpose, from_email = delivery.id, delivery.purpose, sender["email"]
+    to_email, to_name, address_hash = recipient
     domain = from_email.rpartition("@")[2].lower()
     context, urls = _given(delivery, house, recipient, email)
-    one_click = None
-    if purpose in _LEFT_BY_A_CLICK and not house.is_by_mail_alone:
-        one_click = leave_url(house.keys, house.base_url, Via.HEADER, delivery.id, recipient.address_hash)
     own, shared = headers.by_kind(
         purpose,
         delivery.campaign,
         list_domain=domain,
         list_title=facts["mail"].get("title", ""),
-        leave_url=one_click,
-        leave_mail=house.leave_mail(delivery.id, recipient.address_hash),
-        complain_to=house.complain_to(purpose, delivery.id),
+        leave_url=urls.one_click,
+        leave_mail=house.leave_mail(delivery_id, address_hash),
+        complain_to=house.complain_to(purpose, delivery_id),
         mail=delivery.mail,
     )
-    wire = compile_wire(mail).write(
-        context,
-        urls,
-        Headers(
-            from_name=sender["name"],
-            from_email=from_email,
-            to_name=facts.get("to_name", recipient.name),
-            to_email=recipient.email,
-            mark="[Test] " if purpose == Purpose.TEST else "",
-            date=_instant(facts["rendered_at"]),
-            message_id=delivery.message_id or message_id(house.keys, delivery.id, domain),
-            reply_to=house.reply_to(purpose, delivery.id),
-            extra=own,
-            shared=shared,
-        ),
+    given = Headers(
+        from_name=sender["name"],
+        from_email=from_email,
+        to_name=facts.get("to_name", to_name),
+        to_email=to_email,
+        mark="[Test] " if purpose == Purpose.TEST else "",
+        date=_instant(facts["rendered_at"]),
+        message_id=delivery.message_id or message_id(house.keys, delivery_id, domain),
+        reply_to=house.reply_to(purpose, delivery_id),
+        extra=own,
+        shared=shared,
     )
-    mail_from = house.mail_from(purpose, delivery.id, from_email, relay)
+    wire = compile_wire(mail).write(context, urls, given)
+    mail_from = house.mail_from(purpose, delivery_id, from_email, relay)
     return Composed(
         mail_from,
-        recipient.email,
+        to_email,
         # Last of all: whatever is changed after this breaks the signature.
-        sign(house.signers_for(domain), wire.head, wire.body),
+        sign(signers, wire.head, wire.body) if (signers := house.signers_for(domain)) else b"",
         wire,
         mail_from.partition("@")[0] if mail_from != from_email else "",
     )

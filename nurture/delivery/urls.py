@@ -27,7 +27,7 @@ class Via(IntEnum):
     MAILTO = 3
 
 
-_VIA_BODY = bytes([Via.BODY])
+_IN_HEADER, _IN_BODY = bytes([Via.HEADER]), bytes([Via.BODY])
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,11 @@ class _Once:
 
 
 class _OwnUrls(Urls):
-    """Links to pages of ours, each signed when it is first printed: most mails print three of them."""
+    """Links to pages of ours; what most mails print is signed at once, the others when they are printed."""
 
     _keys: TokenKeys
     _base: str
     _delivery: bytes
-    _hash: str
 
     def __init__(
         self,
@@ -114,39 +113,26 @@ class _OwnUrls(Urls):
         tag: Tag,
         others: frozenset[str],
     ) -> None:
-        # Straight into what `Urls` keeps its fields in: it is frozen, and they are made one by one.
-        self.__dict__.update(
-            _keys=keys, _base=base, _delivery=delivery_id.to_bytes(_DELIVERY_BYTES), _hash=address_hash,
-            is_tracked=is_tracked, has_pixel=is_tracked or has_pixel, tag=tag, others=others,
-        )  # fmt: skip
-
-    @_Once
-    def _track(self) -> str:
-        return self._keys.sign(TokenPurpose.TRACK, self._delivery)
-
-    @_Once
-    def open(self) -> str:
-        return f"{self._base}/o/{self._track}.gif"
-
-    @_Once
-    def click_prefix(self) -> str:
-        return f"{self._base}/c/{self._track}/"
+        delivery = delivery_id.to_bytes(_DELIVERY_BYTES)
+        reader = delivery + bytes.fromhex(address_hash)
+        track, one_click, leave, preferences, view = keys.sign_each(
+            (TokenPurpose.TRACK, delivery),
+            (TokenPurpose.LEAVE, _IN_HEADER + reader),
+            (TokenPurpose.LEAVE, _IN_BODY + reader),
+            (TokenPurpose.PREFERENCES, delivery),
+            (TokenPurpose.VIEW, delivery),
+        )
+        # Straight into what `Urls` keeps its fields in, for it is frozen.
+        known = self.__dict__
+        known["_keys"], known["_base"], known["_delivery"] = keys, base, delivery
+        known["is_tracked"], known["has_pixel"] = is_tracked, is_tracked or has_pixel
+        known["tag"], known["others"] = tag, others
+        known["open"], known["click_prefix"] = f"{base}/o/{track}.gif", f"{base}/c/{track}/"
+        known["one_click"], known["leave"] = f"{base}/u/{one_click}", f"{base}/u/{leave}"
+        known["preferences"], known["view"] = f"{base}/preferences/{preferences}", f"{base}/view/{view}"
 
     def click(self, number: int) -> str:
         return f"{self.click_prefix}{number}"
-
-    @_Once
-    def leave(self) -> str:
-        payload = _VIA_BODY + self._delivery + bytes.fromhex(self._hash)
-        return f"{self._base}/u/{self._keys.sign(TokenPurpose.LEAVE, payload)}"
-
-    @_Once
-    def preferences(self) -> str:
-        return f"{self._base}/preferences/{self._keys.sign(TokenPurpose.PREFERENCES, self._delivery)}"
-
-    @_Once
-    def view(self) -> str:
-        return f"{self._base}/view/{self._keys.sign(TokenPurpose.VIEW, self._delivery)}"
 
     @_Once
     def _wish(self) -> str:

@@ -56,6 +56,7 @@ class Urls:
     others: frozenset[str] = frozenset()  # of our own pages, in what the mail knows: not counted as clicks either
     has_pixel: bool = False
     click_prefix: str = ""  # what `click` puts in front of every number, if that is all it does
+    one_click: str = ""  # the way out that a header names (RFC 8058)
 
 
 @dataclass(frozen=True)

@@ -94,10 +94,14 @@ def _folded(name: str, words: list[str]) -> str:
 def _encoded_words(text: str) -> list[str]:
     """The text as encoded words, each of whole characters; readers join them without the spaces between."""
     encoded = text.encode("utf-8", "replace")
-    in_b = [encoded] if len(encoded) <= _BYTES_IN_B else _cut(encoded)
-    if len(encoded) + 2 * len(encoded.translate(None, _ONE_IN_Q)) <= sum([(len(chunk) + 2) // 3 * 4 for chunk in in_b]):
+    size_in_q = len(encoded) + 2 * len(encoded.translate(None, _ONE_IN_Q))
+    if len(encoded) <= _BYTES_IN_B:
+        is_q = size_in_q <= (len(encoded) + 2) // 3 * 4
+        return [f"=?utf-8?q?{_q(encoded)}?=" if is_q else f"=?utf-8?b?{_b(encoded)}?="]
+    in_b = _cut(encoded)
+    if size_in_q <= sum([(len(chunk) + 2) // 3 * 4 for chunk in in_b]):
         return [f"=?utf-8?q?{chunk}?=" for chunk in _cut_q(_q(encoded))]
-    return [f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode()}?=" for chunk in in_b]
+    return [f"=?utf-8?b?{_b(chunk)}?=" for chunk in in_b]
 
 
 def _cut(encoded: bytes) -> list[bytes]:
@@ -132,3 +136,7 @@ def _q(encoded: bytes) -> str:
         if b"\n" not in written:
             return written.decode()
     return "".join([_IN_Q[byte] for byte in encoded])
+
+
+def _b(encoded: bytes) -> str:
+    return b2a_base64(encoded, newline=False).decode()

@@ -29,15 +29,11 @@ def look_at(value: object) -> Pieces:
     if PLAIN(value):
         piece = value.encode() + SOFT
         return piece, piece
-    if len(value) > SHORT:
-        return ODD
-    if not value.strip():
-        return BLANK
     # Nothing printable is white space but the space itself.
-    if value.isprintable() and value[0] != " " != value[-1]:
+    if value.isprintable() and value[:1] != " " != value[-1:] and 0 < len(value) <= SHORT:
         in_text = quote(value)
         return (quote(escaped(value)) if SPECIAL(value) else in_text), in_text
-    return ODD
+    return ODD if len(value) > SHORT or value.strip() else BLANK
 
 
 class _Lately(dict[Any, Pieces]):
@@ -72,6 +68,8 @@ class Looks:
 
     def at(self, fields: Any) -> list[Pieces]:
         """These fields of a reader, by number; one that is missing is left to whoever prints it."""
+        if not self.names:
+            return []
         try:
             values = self._take(fields)
         except KeyError:

@@ -76,24 +76,28 @@ def boundary_of(text: str) -> str:
 def write_head(subject: str, headers: Headers, boundary: str) -> bytes:
     """The header, without the empty line behind it; raises BadInput for one that no message may have."""
     from_name, from_email, to_name, to_email, date, message_id, reply_to, extra, mark, shared = headers
-    _check_address(to_email)
+    if not _ADDRESS(to_email):
+        raise _no_address(to_email)
     if not _MESSAGE_ID(message_id):
         raise BadInput(f"{message_id!r} is no Message-ID; write one such as <1@sender.example>.")
     # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
     is_utf8 = not (from_email.isascii() and to_email.isascii() and (reply_to is None or reply_to.isascii()))
-    own = [token_line(name, value, is_utf8=is_utf8) for name, value in extra]
+    own, names = "", []
     if reply_to:
-        _check_address(reply_to)
-        own.insert(0, mailbox_line("Reply-To", "", reply_to))
-    return "\r\n".join([
-        _from_line(from_name, from_email, is_utf8),
-        mailbox_line("To", to_name, to_email, is_utf8=is_utf8),
-        text_line("Subject", mark + subject, is_utf8=is_utf8),
-        _date_line(date, date.tzinfo, date.fold),
-        f"Message-ID: {message_id}",
-        *own,
-        _shared_lines(tuple([name for name, _ in extra]), shared, boundary, is_utf8),
-    ]).encode()  # fmt: skip
+        if not _ADDRESS(reply_to):
+            raise _no_address(reply_to)
+        own = f"{mailbox_line('Reply-To', '', reply_to)}\r\n"
+    for name, value in extra:
+        names.append(name)
+        own += f"{token_line(name, value, is_utf8=is_utf8)}\r\n"
+    return (
+        f"{_from_line(from_name, from_email, is_utf8)}\r\n"
+        f"{mailbox_line('To', to_name, to_email, is_utf8=is_utf8)}\r\n"
+        f"{text_line('Subject', mark + subject, is_utf8=is_utf8)}\r\n"
+        f"{_date_line(date, date.tzinfo, date.fold)}\r\n"
+        f"Message-ID: {message_id}\r\n"
+        f"{own}{_shared_lines(tuple(names), shared, boundary, is_utf8)}"
+    ).encode()
 
 
 def write_body(mail: RenderedMail, boundary: str) -> bytes:
@@ -118,7 +122,8 @@ def opening(kind: str, boundary: str) -> str:
 
 @lru_cache(maxsize=64)
 def _from_line(name: str, address: str, is_utf8: bool) -> str:  # noqa: FBT001  # cheaper so
-    _check_address(address)
+    if not _ADDRESS(address):
+        raise _no_address(address)
     return mailbox_line("From", name, address, is_utf8=is_utf8)
 
 
@@ -147,9 +152,8 @@ def _shared_lines(
     return "\r\n".join([*lines, about])
 
 
-def _check_address(address: str) -> None:
-    if not _ADDRESS(address):
-        raise BadInput(f"{address!r} is no address a message can carry; write one such as ana@reader.example.")
+def _no_address(address: str) -> BadInput:
+    return BadInput(f"{address!r} is no address a message can carry; write one such as ana@reader.example.")
 
 
 def quoted_printable(text: str) -> str:

@@ -92,8 +92,8 @@ class WireMail:
         subject = one_line(self._line(parts.subject, given))
         if not subject:
             raise NotAhead
-        given.preheader = preheader = one_line(self._line(parts.preheader, given))
-        given.subject = subject
+        preheader = one_line(self._line(parts.preheader, given))
+        given.subject, given.preheader = subject, preheader
         pieces = given.pieces = [self._before_plain]
         in_page, given.links = self._links(urls)
         if parts.plain.has_addresses:
