@@ -131,10 +131,8 @@ def _cut_q(written: str) -> list[str]:
 
 def _q(encoded: bytes) -> str:
     if len(encoded.translate(None, _OTHERS)) == len(encoded):
-        # Of these, binascii encodes what has to be, unless it breaks the line.
-        written = b2a_qp(encoded, header=True)
-        if b"\n" not in written:
-            return written.decode()
+        # Of these, binascii encodes what has to be; it breaks lines as well, which is not how headers are folded.
+        return b2a_qp(encoded, header=True).replace(b"=\n", b"").decode()
     return "".join([_IN_Q[byte] for byte in encoded])
 
 

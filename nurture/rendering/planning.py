@@ -282,7 +282,7 @@ class Plan:
             case nodes.Name(name="_pixel") if function == "in_html":
                 return "raw", "pixel", None
             case nodes.Name(name="_subject" | "_preheader" as name):
-                return ("raw", f"{name[1:]}_in_html", None) if function == "in_html" else ("value", function, name[1:])
+                return "value", function, name[1:]
             case nodes.Name(name=name) if name in ADDRESSES:
                 return "raw", self._looked_at(function, ADDRESSES[name], "urls", name.removesuffix("_url")), None
             case nodes.Filter(name="fallback", node=node, args=[nodes.Const(value=str(instead))]) if (

@@ -37,8 +37,8 @@ class Given:
 
     __slots__ = (
         "address", "budgets", "context", "facts_contact", "facts_mail", "facts_owner", "facts_sender", "links", "pieces",
-        "pixel", "preheader", "preheader_in_html", "sayings", "seen_contact", "seen_mail", "seen_owner", "seen_sender",
-        "seen_urls", "subject", "subject_in_html", "urls",
+        "pixel", "preheader", "sayings", "seen_contact", "seen_mail", "seen_owner", "seen_sender",
+        "seen_urls", "subject", "urls",
     )  # fmt: skip
 
     def __init__(self, context: Mapping[str, Any], urls: Urls, looks: Mapping[str, Looks]) -> None:
@@ -54,7 +54,7 @@ class Given:
         self.seen_mail = looks["mail"].at(self.facts_mail)
         self.seen_urls = looks["urls"].at(urls)
         self.subject = self.preheader = ""
-        self.subject_in_html = self.preheader_in_html = self.pixel = b""
+        self.pixel = b""
         self.links: Sequence[bytes] = ()  # as they are written in this part
         self.address: Callable[[int], object] | None = None  # of a link, as this part has it
         self.pieces: list[Any] = []  # what is written of this part

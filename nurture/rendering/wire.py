@@ -103,7 +103,6 @@ class WireMail:
         given.links = in_page
         if parts.page.has_addresses:
             given.address = self._address_in_html(urls)
-        given.subject_in_html, given.preheader_in_html = in_html(subject), in_html(preheader)
         if urls.is_tracked or urls.has_pixel:
             given.pixel = in_html(urls.open).join(self._pixel)
         self._run(parts.page, given)
