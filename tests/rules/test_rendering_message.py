@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from nurture.errors import BadInput
 from nurture.rendering.compiling import RenderedMail
+from nurture.rendering.headers import text_line
 from nurture.rendering.message import Headers, boundary_of, quoted_printable, write_plainly
 from tests.emails.workspace import unhurried
 
@@ -102,6 +103,22 @@ def test_a_subject_comes_out_as_it_went_in(subject: str) -> None:
     assert message["Subject"] == subject
     assert content.isascii()
     assert all(len(line) <= 78 for line in content.split(b"\r\n"))
+
+
+@unhurried
+@given(
+    st.text(
+        st.sampled_from(["a", "Z", " ", ",", "?", "_", "=", "é", "ł", "漢", "😀", "\udfff"]), min_size=30, max_size=200
+    )
+)
+def test_each_encoded_word_is_short_and_holds_whole_characters(text: str) -> None:
+    """RFC 2047, 2 and 5: a program that shows words one by one shows no half of a character."""
+    line = text_line("Subject", f"é{text}é")
+    words = line.removeprefix("Subject: ").split()
+    assert "".join(str(make_header(decode_header(word))) for word in words) == f"é{text}é".replace("\udfff", "?")
+    for word in words:
+        assert re.fullmatch(r"=\?utf-8\?[bq]\?[!->@-~]+\?=", word)
+        assert len(word) <= 75
 
 
 @unhurried

@@ -20,6 +20,24 @@ def test_a_token_reads_back_what_was_signed(purpose: TokenPurpose, payload: byte
     assert KEYS.read_in_address(purpose, KEYS.sign_in_address(purpose, payload).upper()) == payload
 
 
+@given(st.lists(st.tuples(purposes, payloads), max_size=6))
+def test_tokens_signed_in_one_go_are_those_signed_one_by_one(asked: list[tuple[TokenPurpose, bytes]]) -> None:
+    assert KEYS.sign_each(*asked) == [KEYS.sign(*one) for one in asked]
+
+
+def test_what_stands_in_mails_already_sent_is_still_ours() -> None:
+    """However tokens come to be written, these were handed out."""
+    keys, delivery = TokenKeys(["a secret of long ago"]), (2**40 + 7).to_bytes(8)
+    reader = delivery + bytes(range(16))
+    assert keys.sign(TokenPurpose.VIEW, delivery) == "AAABAAAAAAch4oVW1NyxjA2O"
+    assert keys.sign(TokenPurpose.LEAVE, b"\2" + reader) == "AgAAAQAAAAAHAAECAwQFBgcICQoLDA0OD5WQN1AG4Vuho1E"
+    assert keys.sign_in_address(TokenPurpose.MESSAGE, delivery) == "aaaacaaaaaaap2euhn4oz4jlelr3m"
+    assert (
+        keys.sign_in_address(TokenPurpose.LEAVE, b"\3" + reader)
+        == "amaaaaiaaaaaaabyaaebagbafaydqqcikbmga2dqpb2646qcw3eapvcds"
+    )
+
+
 @given(purposes, purposes, payloads)
 def test_a_token_of_one_purpose_never_serves_another(
     purpose: TokenPurpose, other: TokenPurpose, payload: bytes
