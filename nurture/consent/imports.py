@@ -19,6 +19,7 @@ from nurture.consent.terms import Terms
 from nurture.contacts.fields import DeclaredField
 from nurture.contacts.imports import ImportRow, RefusedRow, Survey, read_rows
 from nurture.database.engine import Database
+from nurture.database.settling import settling
 
 #: Half of the 50 ms that a writing transaction may take, because a busy machine now and then needs twice as long.
 _AIM_SECONDS = 0.025
@@ -49,8 +50,6 @@ class Pace:
 
 #: A file with fewer rows is read before a second process would have begun.
 _WORTH_A_PROCESS = 20_000
-#: What is written in bulk is made to survive a power cut this often, and at the end.
-_SETTLE_SECONDS = 0.5
 
 
 def import_file(
@@ -95,20 +94,16 @@ def _import(
 
     2. Write them in one transaction.
     """
-    total, pace, settled_at = Summary(), Pace(clock), clock.elapsed()
-    try:
+    total, pace = Summary(), Pace(clock)
+    with settling(database, clock.elapsed) as settler:
         while chunk := _next_chunk(batches, pace.rows):
             for batch in chunk:
                 for row in batch.list_refused():
                     total.refuse(row, around.listener)
             if any(batch.keys for batch in chunk):
                 total.add(_write(database, chunk, around, pace, is_rehearsal=is_rehearsal), around.listener)
-            if clock.elapsed() - settled_at > _SETTLE_SECONDS:
-                database.settle()
-                settled_at = clock.elapsed()
+            settler.look()
             yield total
-    finally:
-        database.settle()
     if not total.read:
         yield total
 

@@ -30,8 +30,9 @@ __all__ = ["Database", "Session", "is_sqlite"]
 SQLModel.metadata.naming_convention = NAMING
 
 _LOCK_WAIT_SECONDS = 30
-#: SQLite's own default: how long its log grows before somebody's commit moves it into the file.
-_LOG_PAGES = 1_000
+#: How long SQLite's log grows before somebody's commit moves it into the file: its own default, and more than an import
+#: lets it grow for who is waited for. An opt-out would do 100 ms of the import's work.
+_LOG_PAGES, _LOG_PAGES_WAITED_FOR = 1_000, 50_000
 #: Hashes of addresses come in no order, so that each new one belongs on another page of its index.
 _BULK_CACHE_KIB = 65_536
 
@@ -95,15 +96,27 @@ class Database:
         with self.turn, session, self._beside(session, is_bulk=True):
             yield session
 
-    def settle(self) -> None:
-        """What was written in bulk is on the disk when this returns; nobody has to wait for it."""
+    def settle(self) -> int:
+        """What was written in bulk is on the disk when this returns; nobody has to wait for it.
+
+        How many pages SQLite's log has by now.
+        """
         if self.journal is not None:
             self.journal.settle()
-        if self.is_sqlite:
-            with self.engine.connect() as connection:
-                connection.exec_driver_sql("COMMIT")  # a checkpoint is none within a transaction
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-                connection.exec_driver_sql("BEGIN")
+        if not self.is_sqlite:
+            return 0
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")  # a checkpoint is none within a transaction
+            _, pages, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
+            connection.exec_driver_sql("BEGIN")
+        return int(pages)
+
+    def settle_to_the_end(self) -> None:
+        """The same, and SQLite's log begins anew: others wait only for what they wrote while most of it was done."""
+        self.settle()
+        with self.writing_in_bulk() as session:
+            session.connection()
+            self.settle()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -156,9 +169,9 @@ def _open_sqlite(url: str, door: Door) -> Engine:
         if options.get("is_desk"):
             return  # `database.desk` begins and ends its transactions itself
         if options.get("is_writing"):
-            level = "FULL" if options.get("is_durable") else "NORMAL"
+            level, pages = ("FULL", _LOG_PAGES_WAITED_FOR) if options.get("is_durable") else ("NORMAL", _LOG_PAGES)
             connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
-            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {0 if options.get('is_bulk') else _LOG_PAGES}")
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {0 if options.get('is_bulk') else pages}")
             if options.get("is_bulk"):
                 connection.exec_driver_sql(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
             _begin(connection, door)
