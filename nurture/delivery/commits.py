@@ -1,7 +1,8 @@
 """One commit for every connection that waits for one.
 
 A commit costs the same whether it carries one result or ten, so what comes in while one is on its way goes into the
-next together. Called by the sender, on its event loop.
+next together, and as long as each turn of the event loop brings another asker, a commit waits for the next turn. With
+few connections, or a relay far away, that is a turn in which nothing happens. Called by the sender, on its event loop.
 
 A result that the database did not take is owed: it goes with the next commit, in this run or a later one, for a result
 that is lost is a mail in doubt. So is word of the mails whose permission was asked for when a commit broke: it may have
@@ -11,6 +12,7 @@ been given, and nobody made use of it.
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
@@ -28,12 +30,43 @@ Answers = dict[int, Stop | None]
 Exchange = Callable[[list[Ended], list[Ready], list[int]], "asyncio.Future[Answers]"]
 
 
+class Asker(Protocol):
+    """Who waits for a commit: told on the event loop that it is on its way, and then how it ended; nothing raises."""
+
+    def asked(self) -> None:
+        """The database has begun: there is time for something else."""
+
+    def answered(self, stop: Stop | None) -> None:
+        """The commit is on the disk; None: the body of the mail that was asked for may be written now."""
+
+    def broken(self, error: BaseException) -> None:
+        """The commit failed: nothing may be written."""
+
+
+class _Waiter:
+    """Waits in a coroutine."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def asked(self) -> None:
+        pass
+
+    def answered(self, stop: Stop | None) -> None:
+        if not self.told.done():
+            self.told.set_result(None)
+
+    def broken(self, error: BaseException) -> None:
+        if not self.told.done():
+            self.told.set_exception(error)
+
+
 class SharedCommits:
     """Gathers what connections want stored and asked, and hands it to `exchange` one transaction at a time."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._waiting: list[tuple[Ended | None, Ready | None, asyncio.Future[Stop | None]]] = []
+        self._waiting: list[tuple[Ended | None, Ready | None, Asker]] = []
         self._committing: asyncio.Task[None] | None = None
         self._owed: list[Ended] = []
         self._unsaid: list[int] = []
@@ -43,39 +76,52 @@ class SharedCommits:
         """Whether there is something that the database has not been told yet."""
         return bool(self._owed or self._unsaid)
 
-    def exchange(self, ended: Ended | None, wanted: Ready | None) -> "asyncio.Future[Stop | None]":
-        """Store a result, ask for the next row; None means that its body may be written now."""
-        answer: asyncio.Future[Stop | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((ended, wanted, answer))
+    def ask(self, ended: Ended | None, wanted: Ready | None, asker: Asker) -> None:
+        """Store a result, ask for the next row; the asker is told when both are on the disk."""
+        self._waiting.append((ended, wanted, asker))
         if self._committing is None or self._committing.done():
             # A task of its own: a connection that committed for the others would keep its own message waiting.
             self._committing = asyncio.create_task(self._commit_all())
-        return answer
+
+    async def store(self, ended: Ended | None = None) -> None:
+        """Store a result and whatever is owed."""
+        waiter = _Waiter()
+        self.ask(ended, None, waiter)
+        await waiter.told
 
     async def _commit_all(self) -> None:
         while self._waiting:
+            await self._gather()
             batch, self._waiting = self._waiting, []
             ended = [*self._owed, *(one for one, _, _ in batch if one is not None)]
             wanted = [one for _, one, _ in batch if one is not None]
             self._owed = []
             try:
-                answers = await self._commit(ended, wanted)
+                answers = await self._commit(ended, wanted, [asker for _, _, asker in batch])
             except Exception as error:  # noqa: BLE001 — every connection learns of it and stops
                 self._owed = ended
-                for _, _, answer in batch:
-                    if not answer.done():
-                        answer.set_exception(error)
+                for _, _, asker in batch:
+                    asker.broken(error)
                 continue
-            for _, one, answer in batch:
-                if not answer.done():
-                    answer.set_result(answers[one.delivery.id] if one is not None else None)
+            for _, one, asker in batch:
+                asker.answered(answers[one.delivery.id] if one is not None else None)
 
-    async def _commit(self, ended: list[Ended], wanted: list[Ready]) -> Answers:
+    async def _gather(self) -> None:
+        count = 0
+        while count < len(self._waiting):
+            count = len(self._waiting)
+            await asyncio.sleep(0)  # a turn in which relays take what was written
+            await asyncio.sleep(0)  # and one in which their answers are heard
+
+    async def _commit(self, ended: list[Ended], wanted: list[Ready], askers: list[Asker]) -> Answers:
         """Tried again a few times: a database that is busy or starts anew takes it then."""
         unsaid = self._unsaid
         for left in reversed(range(_COMMIT_TRIES)):
             try:
-                answers = await self._exchange(ended, wanted, unsaid)
+                answering = self._exchange(ended, wanted, unsaid)
+                while askers:
+                    askers.pop().asked()
+                answers = await answering
             except DBAPIError:
                 unsaid += [one.delivery.id for one in wanted]
                 self._unsaid = unsaid

@@ -13,9 +13,12 @@ A conversation of the sender with one connection:
             outcome = await connection.finish(body, ahead=next_envelope)    # ahead only if `can_pipeline`
         if not connection.is_usable: take another connection and begin `next_envelope` anew; nothing of it was heard
         if the next one may not leave: await connection.abandon()           # and take another connection
+
+As long as nothing is wrong nobody need wait in a coroutine: `is_begun` says that the relay has said yes already, and
+`hand_over` is `finish` with somebody to call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from nurture.delivery.rules import Outcome
@@ -60,6 +63,12 @@ class Connection(Protocol):
         `is_usable`. After a 421 and after LOST the message may be begun again over another connection at once.
         """
 
+    def is_begun(self, envelope: Envelope) -> bool:
+        """Whether this one was sent ahead and all answers are here, and all say yes: then it is begun, without waiting.
+
+        Otherwise nothing has changed, and `begin` says what is the matter.
+        """
+
     async def finish(self, body: Body, ahead: Envelope | None = None, *, is_clean: bool = False) -> Outcome:
         """Write the body of the envelope that was begun, and with it the envelope that follows; how that ended.
 
@@ -67,6 +76,11 @@ class Connection(Protocol):
         is ended. Whoever does not vouch for it has it looked at: dots are doubled, half line ends refused (nothing is
         written then, and the connection is closed).
         """
+
+    def hand_over(
+        self, body: Body, heard: Callable[[Outcome], object], ahead: Envelope | None = None, *, is_clean: bool = False
+    ) -> None:
+        """As `finish`, but calls `heard` with how it ended: once, as soon as that is known, perhaps before it returns."""
 
     async def abandon(self) -> None:
         """The envelope that was begun or sent ahead must not get its body: end the connection before a dot is said."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from nurture.app import App
 from nurture.consent.suppressions.actions import opt_out
@@ -97,6 +98,32 @@ def test_one_who_leaves_costs_the_others_nothing(house: App, sink: CountingSink)
     when_the_first_body_is_read(sink, house, one_leaves)
     run_once(house.workshop(), house.clock.now())
     assert sorted(one.rcpt_to for one in sink.taken) == sorted(set(READERS) - set(gone))
+
+
+@pytest.mark.parametrize("code", ["250 ok", "550 5.1.1 no such user"])
+def test_a_relay_that_answers_an_envelope_only_once_its_permission_is_given_is_waited_for(
+    house: App, sink: CountingSink, code: str
+) -> None:
+    """The body waits for both: for the commit, and for the relay's yes."""
+
+    def answer_late(stage: str, rcpt_to: str) -> str:
+        if stage != "rcpt":
+            return ""
+        late.append(any(may_leave(rcpt_to) for _ in range(20_000)))
+        return code if rcpt_to == READERS[3] and not code.startswith("250") else ""
+
+    def may_leave(email: str) -> bool:
+        question = "SELECT status FROM delivery JOIN contact ON contact_id = contact.id WHERE email = :email"
+        with house.database.reading() as session:
+            return bool(session.execute(sa.text(question), {"email": email}).scalar() == "sending")
+
+    late: list[bool] = []
+    sink.act = answer_late
+    counts = run_once(house.workshop(), house.clock.now()).counts
+    failed = int(not code.startswith("250"))
+    assert late == [True] * len(READERS)
+    assert (counts["sent"], counts["failed"]) == (8 - failed, failed)
+    assert sorted(one.rcpt_to for one in sink.taken) == sorted(set(READERS) - set(READERS[3:4] * failed))
 
 
 def test_421_between_two_mails_costs_neither_a_try(house: App, sink: CountingSink) -> None:

@@ -109,7 +109,7 @@ def carry(script: Script | None, contents: Sequence[bytes], **more: Any) -> Told
         envelopes = [envelope_to(f"reader{number}", content) for number, content in enumerate(contents)]
         outcomes = []
         for envelope, following, content in zip(envelopes, [*envelopes[1:], None], contents, strict=True):
-            outcome = await connection.begin(envelope)
+            outcome = None if connection.is_begun(envelope) else await connection.begin(envelope)
             outcomes.append(outcome or await connection.finish(content, following))
         told.append(Told(outcomes, relay, connection.is_usable))
 

@@ -4,8 +4,9 @@ With PIPELINING (RFC 2920) the envelope of the next message travels behind the b
 one round trip. Without, or for the first message, the envelope is offered by itself.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from nurture.adapters.smtp.relay import Relay
 from nurture.adapters.smtp.replies import Reply
@@ -41,6 +42,7 @@ class SmtpConnection:
         self.can_pipeline = relay.may_pipeline and "PIPELINING" in offers
         self._ahead: Envelope | None = None
         self._waits_for_body = False
+        self._heard: Callable[[Outcome], object] = lambda _: None  # told how the message at hand ended
 
     @property
     def is_usable(self) -> bool:
@@ -72,7 +74,29 @@ class SmtpConnection:
         except Ended as error:
             return self._outcome(Heard.LOST, None, str(error))
 
+    def is_begun(self, envelope: Envelope) -> bool:
+        arrived = self._talk.arrived
+        if self._ahead is not envelope or len(arrived) != 3:
+            return False
+        mail, rcpt, data = arrived
+        if mail.code // 100 != 2 or rcpt.code // 100 != 2 or data.code != 354:
+            return False
+        arrived.clear()
+        self._ahead, self._waits_for_body = None, True
+        return True
+
     async def finish(self, body: Body, ahead: Envelope | None = None, *, is_clean: bool = False) -> Outcome:
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.hand_over(body, told.set_result, ahead, is_clean=is_clean)
+        try:
+            return await told
+        finally:
+            # Whoever stopped waiting hears it no more, and the connection is out of step.
+            self._talk.stop_listening()
+
+    def hand_over(
+        self, body: Body, heard: Callable[[Outcome], object], ahead: Envelope | None = None, *, is_clean: bool = False
+    ) -> None:
         if not self._waits_for_body:
             raise RuntimeError("a body is written only for an envelope that was begun and accepted")
         self._waits_for_body = False
@@ -80,23 +104,32 @@ class SmtpConnection:
         if pieces is None:
             self._talk.end("the mail could not be written")
             because = "the mail has a line that does not end with CR LF (RFC 5321, 2.3.8)"
-            return self._outcome(Heard.REJECTED, None, because)
+            heard(self._outcome(Heard.REJECTED, None, because))
+            return
         if self._first_lines:
             pieces.insert(0, self._first_lines)
         pieces.append(b".\r\n")
         if ahead is not None:
             self._put_behind(pieces, ahead)
         talk = self._talk
-        if not talk.write(b"".join(pieces), 1 if self._ahead is None else 4):
-            return self._outcome(Heard.LOST, None, talk.ended or CLOSED)
-        try:
-            reply = await talk.reply(self._patience_after_dot)
-        except Ended as error:
-            heard = Heard.LOST if self._is_dot_unwritten else Heard.UNANSWERED
-            return self._outcome(heard, None, str(error))
+        if talk.write(b"".join(pieces), 1 if self._ahead is None else 4):
+            self._heard = heard
+            talk.listen(self._hear_verdict, self._patience_after_dot)
+        else:
+            heard(self._outcome(Heard.LOST, None, talk.ended or CLOSED))
+
+    def _hear_verdict(self) -> None:
+        """Something was said after the body, or the conversation has ended."""
+        talk = self._talk
+        if not talk.arrived:
+            lost = Heard.LOST if self._is_dot_unwritten else Heard.UNANSWERED
+            self._heard(self._outcome(lost, None, talk.ended))
+            return
+        reply = talk.arrived.popleft()
         if 200 <= reply.code < 300 and not talk.is_paused:
-            return Outcome(Heard.ACCEPTED, reply.code, str(reply), self.relay)
-        return self._verdict_on_body(reply)
+            self._heard(Outcome(Heard.ACCEPTED, reply.code, str(reply), self.relay))
+        else:
+            self._heard(self._verdict_on_body(reply))
 
     @property
     def _is_dot_unwritten(self) -> bool:
@@ -134,23 +167,21 @@ class SmtpConnection:
 
     def _command_group(self, envelope: Envelope) -> bytes:
         """MAIL, RCPT, DATA: DATA comes last, as RFC 2920, 3.1 wants it."""
-        return f"{self._mail(envelope)}\r\n{self._rcpt(envelope)}\r\nDATA\r\n".encode()
+        return "{}\r\n{}\r\nDATA\r\n".format(*self._commands(envelope)).encode()
 
-    def _mail(self, envelope: Envelope) -> str:
-        command = f"MAIL FROM:<{envelope.mail_from}>"
-        if self._takes_size and envelope.size:
-            command = f"{command} SIZE={envelope.size + len(self._first_lines)}"
-        if self._takes_dsn and envelope.report_as:
-            command = f"{command} RET=HDRS ENVID={_xtext(envelope.report_as)}"
-        if not (envelope.mail_from.isascii() and envelope.rcpt_to.isascii()):
-            command = f"{command} SMTPUTF8"
-        return command
-
-    def _rcpt(self, envelope: Envelope) -> str:
-        rcpt_to = envelope.rcpt_to
-        if self._takes_dsn and envelope.report_as and rcpt_to.isascii():
-            return f"RCPT TO:<{rcpt_to}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{_xtext(rcpt_to)}"
-        return f"RCPT TO:<{rcpt_to}>"
+    def _commands(self, envelope: Envelope) -> tuple[str, str]:
+        """MAIL and RCPT."""
+        mail_from, rcpt_to, size, report_as = envelope
+        mail, rcpt = f"MAIL FROM:<{mail_from}>", f"RCPT TO:<{rcpt_to}>"
+        if self._takes_size and size:
+            mail = f"{mail} SIZE={size + len(self._first_lines)}"
+        if self._takes_dsn and report_as:
+            mail = f"{mail} RET=HDRS ENVID={_xtext(report_as)}"
+            if rcpt_to.isascii():
+                rcpt = f"{rcpt} NOTIFY=FAILURE,DELAY ORCPT=rfc822;{_xtext(rcpt_to)}"
+        if not (mail_from.isascii() and rcpt_to.isascii()):
+            mail = f"{mail} SMTPUTF8"
+        return mail, rcpt
 
     def _put_behind(self, pieces: list[bytes], ahead: Envelope) -> None:
         """The next envelope behind a body, where it may go ahead; `begin` says what is wrong with one that may not."""
@@ -175,7 +206,7 @@ class SmtpConnection:
 
     async def _offer_step_by_step(self, envelope: Envelope) -> Outcome | None:
         ask = self._talk.ask
-        for command in (self._mail(envelope), self._rcpt(envelope)):
+        for command in self._commands(envelope):
             reply = await ask(command)
             if not 200 <= reply.code < 300:
                 return await self._refused(reply)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ipaddress
 import ssl
 from collections.abc import Mapping
 
@@ -41,12 +42,22 @@ async def open_conversation(relay: Relay) -> tuple[Conversation, Mapping[str, st
 
 async def _connect(relay: Relay) -> Conversation:
     loop = asyncio.get_running_loop()
+    # What has one address needs no race of several, which takes tasks and turns of the loop.
+    delay = None if _is_address(relay.host) else _NEXT_ADDRESS_SECONDS
     _, conversation = await loop.create_connection(
-        lambda: Conversation(relay.timeout_seconds), relay.host, relay.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+        lambda: Conversation(relay.timeout_seconds), relay.host, relay.port, happy_eyeballs_delay=delay
     )
     if relay.tls == "implicit":
         await _encrypt(conversation, relay)
     return conversation
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _introduce(conversation: Conversation, relay: Relay) -> Mapping[str, str]:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 _MOST_LINES = 100
 _LONGEST_LINE = 4096
 _SHOWN = 500
+#: A relay says the same few lines to MAIL, RCPT and DATA again and again: they are read once for a connection.
+_MOST_KNOWN = 16
 
 
 class NotSmtp(Exception):
@@ -36,6 +38,7 @@ class Replies:
     def __init__(self) -> None:
         self._rest = b""
         self._lines: list[bytes] = []
+        self._known: dict[bytes, Reply] = {}
 
     @property
     def is_clean(self) -> bool:
@@ -46,22 +49,36 @@ class Replies:
         """Add the replies that are whole now; raises `NotSmtp` after adding those that came before the nonsense."""
         if self._rest:
             data = self._rest + data
-        *whole, self._rest = data.split(b"\n")
+        whole = data.split(b"\n")
+        self._rest = whole.pop()
         for line in whole:
-            if len(line) > _LONGEST_LINE:
-                raise NotSmtp("the relay answered with an endless line")
-            if not line[:3].isdigit() or len(self._lines) >= _MOST_LINES:
-                shown = line.decode("utf-8", "replace").rstrip("\r")
-                raise NotSmtp(f"the relay answered {shown[:80]!r}, which is not SMTP")
-            if line[3:4] == b"-":
-                self._lines.append(line)
-            elif self._lines:
-                into.append(Reply(int(line[:3]), (*self._lines, line)))
-                self._lines.clear()
-            else:
-                into.append(Reply(int(line[:3]), (line,)))
+            reply = self._known.get(line)
+            if reply is None or self._lines:
+                reply = self._read(line)
+                if reply is None:
+                    continue
+            into.append(reply)
         if len(self._rest) > _LONGEST_LINE:
             raise NotSmtp("the relay answered with an endless line")
+
+    def _read(self, line: bytes) -> Reply | None:
+        """The reply that ends with this line, if one does."""
+        if len(line) > _LONGEST_LINE:
+            raise NotSmtp("the relay answered with an endless line")
+        if not line[:3].isdigit() or len(self._lines) >= _MOST_LINES:
+            shown = line.decode("utf-8", "replace").rstrip("\r")
+            raise NotSmtp(f"the relay answered {shown[:80]!r}, which is not SMTP")
+        if line[3:4] == b"-":
+            self._lines.append(line)
+            return None
+        if self._lines:
+            reply = Reply(int(line[:3]), (*self._lines, line))
+            self._lines.clear()
+            return reply
+        reply = Reply(int(line[:3]), (line,))
+        if len(self._known) < _MOST_KNOWN:
+            self._known[line] = reply
+        return reply
 
 
 def _words(line: bytes) -> str:

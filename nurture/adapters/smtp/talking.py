@@ -1,7 +1,7 @@
 """One connection as an asyncio protocol: writes, counts the replies that are owed, and watches the time.
 
-It is lean because it stands in the way of every message: replies are parsed where they arrive, a future exists only
-while somebody waits, and one coarse timer a connection looks whether the relay still answers.
+It is lean because it stands in the way of every message: replies are parsed where they arrive, whoever listens is called
+from there, and one coarse timer a connection looks whether the relay still answers.
 
 A reply that nobody is owed ends the connection, for it could be taken for the answer to the next message.
 """
@@ -10,6 +10,8 @@ import asyncio
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from nurture.adapters.smtp.replies import NotSmtp, Replies, Reply
@@ -36,9 +38,10 @@ class Conversation(asyncio.BufferedProtocol):
         self._timeout = timeout_seconds
         self._buffer = memoryview(bytearray(_READ_AT_ONCE))
         self._replies = Replies()
-        self._arrived: deque[Reply] = deque()
+        #: Replies that nobody has taken yet.
+        self.arrived: deque[Reply] = deque()
         self._owed = 1  # the greeting
-        self._waiter: asyncio.Future[None] | None = None
+        self._listener: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
         self._unwritten = 0
@@ -62,17 +65,20 @@ class Conversation(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        arrived = self._arrived
-        before = len(arrived)
+        arrived = self.arrived
+        before, because = len(arrived), ""
         try:
             self._replies.feed(bytes(self._buffer[:nbytes]), arrived)
         except NotSmtp as error:
-            self.end(str(error))
-        self._owed -= len(arrived) - before
+            because = str(error)
+        self._owed += before - len(arrived)
         if self._owed < 0:
-            self._end_out_of_turn()
-        if arrived:
-            self._wake()
+            because = self._drop_what_nobody_asked(because)
+        if because:
+            self.end(because)
+        if arrived and (listener := self._listener) is not None:
+            self._listener = None
+            listener()
 
     def eof_received(self) -> None:
         self.end(CLOSED)
@@ -103,7 +109,7 @@ class Conversation(asyncio.BufferedProtocol):
 
     @property
     def _is_before_greeting(self) -> bool:
-        return self._owed == 1 and not self._arrived and self._replies.is_clean and not self.ended
+        return self._owed == 1 and not self.arrived and self._replies.is_clean and not self.ended
 
     def write(self, data: bytes, replies: int) -> bool:
         """Write, and owe so many replies more; whether any of it may have left."""
@@ -113,19 +119,32 @@ class Conversation(asyncio.BufferedProtocol):
         self.transport.write(data)
         return not self.transport.is_closing()
 
+    def listen(self, listener: Callable[[], None], patience: float = 0) -> None:
+        """Tell this listener, once, as soon as there is a reply or the conversation has ended."""
+        if self.arrived or self.ended:
+            listener()
+            return
+        self._listener = listener
+        self._deadline = self._loop.time() + (patience or self._timeout)
+        if self._timer is None:
+            self._arm()
+
+    def stop_listening(self) -> None:
+        """Nobody waits any more."""
+        self._listener = None
+
     async def reply(self, patience: float = 0) -> Reply:
         """The next reply; raises `Ended`."""
-        arrived = self._arrived
-        while not arrived:
+        while not self.arrived:
             if self.ended:
                 raise Ended(self.ended)
-            self._watch(patience or self._timeout)
-            self._waiter = self._loop.create_future()
+            heard = self._loop.create_future()
+            self.listen(partial(_tell, heard), patience)
             try:
-                await self._waiter
+                await heard
             finally:
-                self._waiter = None
-        return arrived.popleft()
+                self.stop_listening()
+        return self.arrived.popleft()
 
     async def ask(self, command: str) -> Reply:
         """Say one line and hear the reply; raises `Ended`."""
@@ -135,7 +154,7 @@ class Conversation(asyncio.BufferedProtocol):
     @property
     def is_in_step(self) -> bool:
         """Whether every reply that was owed was heard and nothing else was."""
-        return not self._owed and not self._arrived and self._replies.is_clean and not self.ended
+        return not self._owed and not self.arrived and self._replies.is_clean and not self.ended
 
     def end(self, because: str, *, at_once: bool = True) -> None:
         """Nothing more is said; the first reason is kept, and replies that came before it are still heard."""
@@ -150,7 +169,9 @@ class Conversation(asyncio.BufferedProtocol):
                 self.transport.abort()
             else:
                 self.transport.close()
-        self._wake()
+        if (listener := self._listener) is not None:
+            self._listener = None
+            listener()
 
     async def closed(self, within_seconds: float) -> None:
         """Wait until the connection is gone, and let go of one that will not go."""
@@ -158,42 +179,30 @@ class Conversation(asyncio.BufferedProtocol):
         if not self._closed.done():
             self.transport.abort()
 
-    def _end_out_of_turn(self) -> None:
-        """It said what nobody asked: 421 before it leaves (RFC 5321, 3.8), or something that must not be an answer."""
-        last = self._arrived[-1]
-        for _ in range(min(-self._owed, len(self._arrived))):
-            self._arrived.pop()
+    def _drop_what_nobody_asked(self, because: str) -> str:
+        """Why it ends: 421 before it leaves (RFC 5321, 3.8), something that must not be an answer, or a reason of before."""
+        last = self.arrived[-1]
+        for _ in range(min(-self._owed, len(self.arrived))):
+            self.arrived.pop()
         self._owed = 0
-        self.end(str(last) if last.code == 421 else f"the relay spoke out of turn: {last}")
+        return because or (str(last) if last.code == 421 else f"the relay spoke out of turn: {last}")
 
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def _watch(self, patience: float) -> None:
-        now = self._loop.time()
-        self._deadline = now + patience
-        if self._timer is None:
-            self._arm(now)
-
-    def _arm(self, now: float) -> None:
+    def _arm(self) -> None:
         # Never later than the shortest patience, so that it need not be set anew for every reply.
-        self._timer = self._loop.call_at(min(self._deadline, now + self._timeout), self._look)
+        self._timer = self._loop.call_later(min(self._deadline - self._loop.time(), self._timeout), self._look)
 
     def _look(self) -> None:
         """The watchdog: every so often, and only while somebody waits."""
         self._timer = None
-        if self._waiter is None:
+        if self._listener is None:
             return
-        now = self._loop.time()
         left = self.transport.get_write_buffer_size()
         is_stuck = self.is_paused and left == self._unwritten
         self._unwritten = left if self.is_paused else 0
-        if now >= self._deadline or is_stuck:
+        if self._loop.time() >= self._deadline or is_stuck:
             self.end(SILENT)
         else:
-            self._arm(now)
+            self._arm()
 
 
 def words(error: BaseException) -> str:
@@ -206,6 +215,11 @@ def words(error: BaseException) -> str:
         case OSError() if error.strerror:
             return error.strerror
     return str(error) or type(error).__name__
+
+
+def _tell(heard: asyncio.Future[None]) -> None:
+    if not heard.done():
+        heard.set_result(None)
 
 
 def _tune(connected: socket.socket) -> None:
