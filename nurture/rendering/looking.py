@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from nurture.rendering.quoting import PLAIN, SHORT, SOFT, SPECIAL, escaped, quote
+from nurture.rendering.rules import ROOTS
 
 #: A value as a piece of HTML and of text. `BLANK` is what `fallback` steps in for; at what is `ODD`, and at a blank that
 #: nothing steps in for, each place looks for itself.
@@ -82,3 +83,8 @@ class Addresses(Looks):
 
     def at(self, fields: Any) -> list[Pieces]:
         return [look_at(getattr(fields, name)) for name in self.names]
+
+
+def looks_of_a_mail() -> dict[str, Looks]:
+    """What all parts of a mail share: the fields by root, and our own addresses."""
+    return {root: Looks() for root in sorted(ROOTS)} | {"urls": Addresses()}

@@ -14,7 +14,7 @@ from jinja2 import nodes
 
 from nurture.rendering import quoting
 from nurture.rendering.environment import MailEnvironment, html_environment, text_environment
-from nurture.rendering.looking import IN_HTML, IN_TEXT, Addresses, Looks
+from nurture.rendering.looking import IN_HTML, IN_TEXT, Looks
 from nurture.rendering.quoting import fixed, last
 from nurture.rendering.rules import ROOTS
 from nurture.rendering.tidying import BEGINNING, BEHIND_WORD, Begun, Kept, NotAhead, Place, Tidied, Whole
@@ -73,11 +73,6 @@ def root_field(node: nodes.Node | None) -> tuple[str, str] | None:
 
 Step: TypeAlias = tuple[str, Any, Any]
 Places: TypeAlias = frozenset[Place]
-
-
-def looks_of_a_mail() -> dict[str, Looks]:
-    """What all parts of a mail share."""
-    return {root: Looks() for root in sorted(ROOTS)} | {"urls": Addresses()}
 
 
 @dataclass
@@ -285,9 +280,10 @@ class Plan:
                 return "value", function, name[1:]
             case nodes.Name(name=name) if name in ADDRESSES:
                 return "raw", self._looked_at(function, ADDRESSES[name], "urls", name.removesuffix("_url")), None
-            case nodes.Filter(name="fallback", node=node, args=[nodes.Const(value=str(instead))]) if (
-                found := root_field(node)
-            ):
+            case nodes.Filter(
+                node=node, name="fallback", args=[nodes.Const(value=str(instead))],
+                kwargs=[], dyn_args=None, dyn_kwargs=None,
+            ) if found := root_field(node):  # fmt: skip
                 return "raw", self._looked_at(function, f"facts_{found[0]}[{found[1]!r}]", *found, instead), None
         if found := root_field(child):
             return "raw", self._looked_at(function, f"facts_{found[0]}[{found[1]!r}]", *found), None

@@ -24,8 +24,8 @@ from nurture.rendering import quoting
 from nurture.rendering.bounds import Budget, Fields, Sayings
 from nurture.rendering.compiling import Urls
 from nurture.rendering.environment import MailEnvironment
-from nurture.rendering.looking import Looks
-from nurture.rendering.planning import ADDRESSES, Manner, Plan, Region, Step, looks_of_a_mail, root_field
+from nurture.rendering.looking import Looks, looks_of_a_mail
+from nurture.rendering.planning import ADDRESSES, Manner, Plan, Region, Step, root_field
 from nurture.rendering.reducing import reduce
 
 

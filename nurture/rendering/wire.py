@@ -16,8 +16,9 @@ from markupsafe import Markup, escape
 from nurture.rendering.bounds import BUDGET, CALL, MAX_OUTPUT, Budget, Fields, Sayings
 from nurture.rendering.compiling import CompiledMail, Urls, one_line, pixel_of
 from nurture.rendering.links import Clicks, Tag
+from nurture.rendering.looking import looks_of_a_mail
 from nurture.rendering.message import Headers, Wire, boundary_of, opening, write_head, write_plainly
-from nurture.rendering.planning import LINE, PAGE, PLAIN, SAYINGS, Region, looks_of_a_mail
+from nurture.rendering.planning import LINE, PAGE, PLAIN, SAYINGS, Region
 from nurture.rendering.quoting import SOFT, fixed, in_html, in_text, quote, stands_alone
 from nurture.rendering.residual import Given, Reading, Residual, compile_part
 from nurture.rendering.rules import ROOTS

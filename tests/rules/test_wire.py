@@ -294,6 +294,7 @@ def test_a_value_that_nobody_thought_of_goes_the_plain_way(template: str, value:
         "{{ contact.b[mail.which ~ 'x'].y }}",
         "{{ contact.b.format(1) }}",
         "{{ mail.items }}",
+        "{{ contact.b | fallback('x', instead='y') }}",
         "{{ 1 / 0 }}",
         "{% for x in range(5000) %}{% endfor %}",
         "{% for x in range(1000) %}{% for y in range(1000) %}{{ y }}{% endfor %}{% endfor %}",
