@@ -6,7 +6,7 @@ Whether a claimed one may leave is asked in `leaving`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from nurture.campaigns import store as campaigns
 from nurture.consent import store as consents
@@ -78,8 +78,7 @@ class Limits:
     blast_guard: int = 0  # people a day and campaign that nobody has to allow; 0: no guard
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How one try of one delivery ended."""
 
     delivery: Row

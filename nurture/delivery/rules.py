@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from nurture.consent.rhythms.rules import AtMost, too_soon_until
@@ -121,8 +122,7 @@ class Heard(StrEnum):
     UNANSWERED = "unanswered"  # the final dot was written, and no answer came
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one SMTP try ended with; `reply` is the relay's last word, as it said it, and `relay` its name."""
 
     heard: Heard

@@ -21,6 +21,9 @@ _GOODBYE_SECONDS = 1
 #: in part, nobody could say whether the dot was in that part.
 _LARGEST_WITH_AHEAD = 128 * 1024
 _ADDRESS = re.compile(r"(?!-)[^\s<>\x00-\x20\x7f]{1,254}")
+#: Nearly all addresses, in half the time.
+_PLAIN_ADDRESS = re.compile(r"[!-,./-;=?-~][!-;=?-~]{0,253}")
+_PLAIN_XTEXT = re.compile(r"[!-*,-<>-~]*")
 _OUT_OF_STEP = "the relay is out of step, it answered {}"
 
 
@@ -37,6 +40,7 @@ class SmtpConnection:
         self._takes_utf8 = "SMTPUTF8" in offers
         self._takes_dsn = "DSN" in offers
         self._first_lines = relay.first_lines
+        self._size_of_first_lines = len(relay.first_lines)
         self._patience_after_dot = _PATIENCE_AFTER_DOT * relay.timeout_seconds
         self.relay = relay.name
         self.can_pipeline = relay.may_pipeline and "PIPELINING" in offers
@@ -167,21 +171,21 @@ class SmtpConnection:
 
     def _command_group(self, envelope: Envelope) -> bytes:
         """MAIL, RCPT, DATA: DATA comes last, as RFC 2920, 3.1 wants it."""
-        return "{}\r\n{}\r\nDATA\r\n".format(*self._commands(envelope)).encode()
+        mail, rcpt = self._commands(envelope)
+        return f"{mail}\r\n{rcpt}\r\nDATA\r\n".encode()
 
     def _commands(self, envelope: Envelope) -> tuple[str, str]:
         """MAIL and RCPT."""
         mail_from, rcpt_to, size, report_as = envelope
+        is_ascii = mail_from.isascii() and rcpt_to.isascii()
         mail, rcpt = f"MAIL FROM:<{mail_from}>", f"RCPT TO:<{rcpt_to}>"
         if self._takes_size and size:
-            mail = f"{mail} SIZE={size + len(self._first_lines)}"
-        if self._takes_dsn and report_as:
+            mail = f"{mail} SIZE={size + self._size_of_first_lines}"
+        if report_as and self._takes_dsn:
             mail = f"{mail} RET=HDRS ENVID={_xtext(report_as)}"
-            if rcpt_to.isascii():
+            if is_ascii or rcpt_to.isascii():
                 rcpt = f"{rcpt} NOTIFY=FAILURE,DELAY ORCPT=rfc822;{_xtext(rcpt_to)}"
-        if not (mail_from.isascii() and rcpt_to.isascii()):
-            mail = f"{mail} SMTPUTF8"
-        return mail, rcpt
+        return (mail if is_ascii else f"{mail} SMTPUTF8"), rcpt
 
     def _put_behind(self, pieces: list[bytes], ahead: Envelope) -> None:
         """The next envelope behind a body, where it may go ahead; `begin` says what is wrong with one that may not."""
@@ -193,12 +197,13 @@ class SmtpConnection:
 
     def _find_objection(self, envelope: Envelope) -> Outcome | None:
         """What can be known to fail, or must never be said, before a word of it is."""
-        mail_from, rcpt_to, size = envelope.mail_from, envelope.rcpt_to, envelope.size
-        if _ADDRESS.fullmatch(mail_from) is None or _ADDRESS.fullmatch(rcpt_to) is None:
-            return self._outcome(Heard.REJECTED, None, "the address is not one that can be sent to")
-        if not self._takes_utf8 and not (mail_from.isascii() and rcpt_to.isascii()):
-            because = "the relay does not offer SMTPUTF8 (RFC 6531), which this address needs"
-            return self._outcome(Heard.REJECTED, None, because)
+        mail_from, rcpt_to, size, _ = envelope
+        if _PLAIN_ADDRESS.fullmatch(mail_from) is None or _PLAIN_ADDRESS.fullmatch(rcpt_to) is None:
+            if _ADDRESS.fullmatch(mail_from) is None or _ADDRESS.fullmatch(rcpt_to) is None:
+                return self._outcome(Heard.REJECTED, None, "the address is not one that can be sent to")
+            if not self._takes_utf8 and not (mail_from.isascii() and rcpt_to.isascii()):
+                because = "the relay does not offer SMTPUTF8 (RFC 6531), which this address needs"
+                return self._outcome(Heard.REJECTED, None, because)
         if 0 < self._size_limit < size:
             because = f"the mail has {size:,} bytes and the relay takes {self._size_limit:,} (RFC 1870)"
             return self._outcome(Heard.REJECTED, None, because)
@@ -297,4 +302,6 @@ def _pieces_after_a_look(body: Body) -> list[bytes] | None:
 
 def _xtext(text: str) -> str:
     """As RFC 3461, 4 spells values."""
+    if _PLAIN_XTEXT.fullmatch(text):
+        return text
     return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)

@@ -29,6 +29,8 @@ class Reply(NamedTuple):
         return "\n".join(map(_words, self.lines))
 
     def __str__(self) -> str:
+        if len(self.lines) == 1:
+            return f"{self.code} {_words(self.lines[0])}"
         return f"{self.code} {self.text}"
 
 
