@@ -18,7 +18,6 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 _LOOK_AGAIN_SECONDS = 0.001
-_MOST_LOOKS = 20_000
 _NOBODY_SETS_IT = threading.Event()
 
 
@@ -29,12 +28,12 @@ class Door:
         self._path = Path(f"{beside}-door") if beside else None
         self._descriptor: int | None = None
 
-    def begin(self, execute: Callable[[str], Any], *, is_hurried: bool = False) -> bool:
-        """Begin a transaction that writes, on a connection that does not wait by itself; False: not within 20 seconds."""
+    def begin(self, execute: Callable[[str], Any], *, patience: float = 20, is_hurried: bool = False) -> bool:
+        """Begin a transaction that writes, on a connection that does not wait by itself; False: not in so many seconds."""
         if is_hurried and _begins(execute):
             return True
         try:
-            for _ in range(_MOST_LOOKS):
+            for _ in range(1 + round(patience / _LOOK_AGAIN_SECONDS)):
                 if self._is_ours() and _begins(execute):
                     return True
                 _NOBODY_SETS_IT.wait(_LOOK_AGAIN_SECONDS)

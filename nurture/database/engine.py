@@ -184,15 +184,20 @@ def _open_sqlite(url: str, door: Door) -> Engine:
 def _begin(connection: Connection, door: Door) -> None:
     """Take the write lock."""
     driver: Any = connection.connection.driver_connection
+    ((patience,),) = driver.execute("PRAGMA busy_timeout").fetchall()
     driver.execute("PRAGMA busy_timeout = 0")
     try:
-        begun = door.begin(driver.execute)
-    except sqlite3.Error:
-        begun = False
+        if not _is_begun(door, driver, patience / 1000):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is wrong comes as everybody expects it
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_SECONDS * 1000}")
-    if not begun:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is wrong comes as everybody expects it
+        driver.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def _is_begun(door: Door, driver: sqlite3.Connection, patience: float) -> bool:
+    try:
+        return door.begin(driver.execute, patience=patience)
+    except sqlite3.Error:
+        return False
 
 
 def _open_postgres(url: str) -> Engine:
