@@ -385,8 +385,18 @@ def lock_contacts(session: Session, ids: Sequence[int], *, exclusively: bool) ->
     does it already.
     """
     if ids and not is_sqlite(session):
-        rows = sa.select(col(Contact.id)).where(col(Contact.id).in_(ids)).order_by(col(Contact.id))
-        session.execute(rows.with_for_update(read=not exclusively, key_share=exclusively)).all()
+        (_LOCK_ALONE if exclusively else _LOCK_WITH_OTHERS).rows(session, ids=list(ids))
+
+
+def _lock(*, exclusively: bool) -> Prepared:
+    def make(*, is_sqlite: bool) -> Any:
+        rows = sa.select(col(Contact.id)).where(is_among(col(Contact.id), "ids", is_sqlite=is_sqlite))
+        return rows.order_by(col(Contact.id)).with_for_update(read=not exclusively, key_share=exclusively)
+
+    return Prepared(make)
+
+
+_LOCK_ALONE, _LOCK_WITH_OTHERS = _lock(exclusively=True), _lock(exclusively=False)
 
 
 def list_operators(session: Session) -> dict[int, Operator]:

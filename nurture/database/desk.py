@@ -47,8 +47,7 @@ class Desk:
             after = notes_after(session)
             session.expunge_all()
             session.info.clear()
-        if after:
-            database.write_down(after)
+        database.write_down(*after)
 
     def close(self) -> None:
         """Let go of the connection; a transaction that had not ended is undone."""

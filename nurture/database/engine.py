@@ -77,14 +77,15 @@ class Database:
             elif before := notes_before(session):
                 session.flush()  # what the database refuses was never to happen
                 self.write_down(before, is_bulk=is_bulk)
-        if after := notes_after(session):
-            self.write_down(after, is_bulk=is_bulk)
+        self.write_down(*notes_after(session), is_bulk=is_bulk)
 
-    def write_down(self, entries: Sequence[Mapping[str, Any]], *, is_bulk: bool = False) -> None:
+    def write_down(
+        self, entries: Sequence[Mapping[str, Any]], lines: Sequence[str] = (), *, is_bulk: bool = False
+    ) -> None:
         """Into the journal. What says no must outlast a power cut; of mails, the database itself knows the last ones."""
-        if self.journal is not None:
+        if self.journal is not None and (entries or lines):
             must_last = not is_bulk and any(one["what"] not in PASSING for one in entries)
-            self.journal.append(entries, must_last=must_last)
+            self.journal.append(entries, lines=lines, must_last=must_last)
 
     @contextmanager
     def writing_in_bulk(self) -> Iterator[Session]:

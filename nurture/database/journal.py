@@ -25,7 +25,7 @@ PASSING = frozenset({"sending", "unsent"})
 
 _MOST_BYTES = 16 * 2**20
 _ENDING = ".jsonl"
-_BEFORE, _AFTER = "journal before the commit", "journal after the commit"
+_BEFORE, _AFTER, _LINES = "journal before the commit", "journal after the commit", "journal lines after the commit"
 
 
 @dataclass(frozen=True, order=True)
@@ -62,10 +62,12 @@ class Journal:
         except FileNotFoundError:
             return ""
 
-    def append(self, entries: Sequence[Mapping[str, Any]], *, must_last: bool) -> None:
-        """Write entries in one piece; `must_last` waits until they would survive a power cut."""
+    def append(self, entries: Sequence[Mapping[str, Any]], *, lines: Sequence[str] = (), must_last: bool) -> None:
+        """Write entries, and `lines` that are entries already, in one piece; `must_last` waits until they would survive
+        a power cut.
+        """
         # It begins with an end of line, so that what a process that died left unfinished spoils nothing behind it.
-        text = "\n" + "".join([_as_line(one) for one in entries])
+        text = "\n" + "".join([*[_as_line(one) for one in entries], *lines])
         with self._lock:
             descriptor, rest = self._descriptor(), text.encode()
             # A full disk takes a part of it first and complains only about the rest.
@@ -158,15 +160,17 @@ def note_later(session: Session, what: str, at: datetime, **facts: Any) -> None:
     session.info.setdefault(_AFTER, []).append(_entry(what, at, facts))
 
 
-def note_all_later(session: Session, what: str, at: datetime, many: Iterable[Mapping[str, Any]]) -> None:
-    """The same of many things that happened at once."""
-    session.info.setdefault(_AFTER, []).extend(_entries(what, at, many))
+def note_lines_later(session: Session, what: str, at: datetime, many: Iterable[str]) -> None:
+    """The same of many things that happened at once and may be lost (`PASSING`), each as the inside of a JSON object."""
+    assert what in PASSING
+    begin = f'{{"at":"{at.astimezone(UTC).isoformat()}","what":"{what}",'
+    session.info.setdefault(_LINES, []).extend([f"{begin}{one}}}\n" for one in many])
 
 
 def drop_notes(session: Session) -> None:
     """Write nothing of what was noted: it comes from the journal."""
-    session.info.pop(_BEFORE, None)
-    session.info.pop(_AFTER, None)
+    for notes in (_BEFORE, _AFTER, _LINES):
+        session.info.pop(notes, None)
 
 
 def notes_before(session: Session) -> list[dict[str, Any]]:
@@ -175,10 +179,9 @@ def notes_before(session: Session) -> list[dict[str, Any]]:
     return noted
 
 
-def notes_after(session: Session) -> list[dict[str, Any]]:
-    """What is to be written after the commit, handed out once."""
-    noted: list[dict[str, Any]] = session.info.pop(_AFTER, [])
-    return noted
+def notes_after(session: Session) -> tuple[list[dict[str, Any]], list[str]]:
+    """What is to be written after the commit, entries and lines, handed out once."""
+    return session.info.pop(_AFTER, []), session.info.pop(_LINES, [])
 
 
 def at_of(entry: Mapping[str, Any]) -> datetime:

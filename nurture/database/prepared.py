@@ -55,7 +55,7 @@ class _Table(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:
-        return as_json(value)
+        return value if isinstance(value, str) else as_json(value)
 
 
 def is_among(column: Any, name: str, *, is_sqlite: bool, of: Any = sa.BigInteger) -> ColumnElement[bool]:
@@ -70,7 +70,10 @@ def is_among(column: Any, name: str, *, is_sqlite: bool, of: Any = sa.BigInteger
 
 
 def rows_given(name: str, columns: Mapping[str, Any], *, is_sqlite: bool) -> Any:
-    """A table of the rows that will be given under this name, each a list of values in the order of `columns`."""
+    """A table of the rows that will be given under this name, each a list of values in the order of `columns`.
+
+    Rows that go into several statements may be given as the JSON of their list.
+    """
     given = sa.bindparam(name, type_=_Table)
     if is_sqlite:
         each = sa.func.json_each(given).table_valued("value", name=f"each_{name}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from nurture.delivery.preparing import Ready
 
 #: So many rows a claim takes: below, what it costs by itself shows; above, exchanges wait for it.
-CLAIM = 100
+CLAIM = 200
 #: A new claim begins when fewer mails than this wait.
 _FEW = 100
 #: With several relays, one of them may be slow: no more are claimed for the others once so many wait.

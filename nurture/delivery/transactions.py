@@ -15,7 +15,7 @@ from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claiming.store import claim_lines, keep_facts
 from nurture.delivery.guard.granting import Granted, give_back, grant
-from nurture.delivery.leaving.actions import exchange
+from nurture.delivery.leaving.actions import exchange, turn_away
 from nurture.delivery.mailed.store import Interest
 from nurture.delivery.outcomes.store import put_back_unsaid
 from nurture.delivery.pacing import actions as pacing
@@ -83,11 +83,15 @@ class Transactions:
             self.has_claimed = True
             declared = self._declared(session)
             limits = self._limits_of(declared)
+            doubtful = [line.claimed for line in lines if line.is_doubtful]
+            stops = turn_away(session, doubtful, limits, now) if doubtful else {}
+            lines = [line for line in lines if line.claimed.id not in stops]
             pacing.give_back_places(session, self._spare)
             ready, settled = self._preparing.prepare(session, lines, declared, now)
             paced = self._pace(session, ready, now)
             ready = [one for one in ready if one.delivery.id not in paced.kept]
             settled["held"] += sum(wait is not None for wait in paced.kept.values())
+            settled["refused"] += len(stops)
             rows = [one.delivery for one in ready]
             granted = grant(session, self._worker, rows, limits.blast_guard, now, self._granted)
             self._look_for_issues(session, ready, now)
@@ -137,13 +141,14 @@ class Transactions:
             if unsaid:
                 put_back_unsaid(session, self._worker, unsaid)
             pacing.note(session, ended, now, self._memory)
-            kept = pacing.keep_back(session, [one.delivery for one in wanted], now, self._memory)
+            rows = [one.delivery for one in wanted]
+            kept = pacing.keep_back(session, rows, now, self._memory)
             coming = {one.delivery.contact_id or 0: one.issue_at for one in wanted if one.issue_at is not None}
             answers = exchange(
                 session,
                 self._worker,
                 ended,
-                [one.delivery for one in wanted if one.delivery.id not in kept],
+                [one for one in rows if one.id not in kept] if kept else rows,
                 limits,
                 now,
                 coming=coming,
@@ -151,13 +156,10 @@ class Transactions:
                 is_mailed_asked=not ended or self._interest.is_there(session),
             )
             answers |= {i: Stop(Status.HELD, wait.because, wait.until) for i, wait in kept.items()}
-            if self._granted is not None:
-                for one in wanted:
-                    if one.delivery.id in kept:
-                        self._granted.let_go(one.delivery)
-            begun = [one for one in wanted if answers[one.delivery.id] is None]
-            hashes = {one.delivery.id: one.recipient.address_hash for one in begun}
-            remembered.note_intents(session, [one.delivery for one in begun], hashes, now)
+            if self._granted is not None and kept:
+                self._granted.let_go(*[one for one in rows if one.id in kept])
+            hashes = {one.delivery.id: one.recipient.address_hash for one in wanted}
+            remembered.note_intents(session, [one for one in rows if answers[one.id] is None], hashes, now)
             remembered.note_outcomes(session, [(one.delivery, one.outcome) for one in ended], now)
             if self._own_ids:
                 found = [(self._own_ids.read(one.outcome), one.delivery.id) for one in ended]

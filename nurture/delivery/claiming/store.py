@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from nurture.consent.rules import ConsentPurpose
 from nurture.consent.store import Consent
+from nurture.consent.suppressions.store import is_suppressed
 from nurture.contacts.store import Contact
 from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
@@ -62,8 +63,9 @@ def _lines(*, is_sqlite: bool) -> Any:
     )
     joined = _DELIVERY.outerjoin(_CONTACT, _CONTACT.c.id == _DELIVERY.c.contact_id).outerjoin(_CONSENT, agreed)
     order = (_DELIVERY.c.priority, _DELIVERY.c.due_at, _DELIVERY.c.id)
+    has_left = sa.case((is_suppressed(), sa.true()), else_=_CONSENT.c.state != "given")
     return (
-        sa.select(*columns, _CONSENT.c.basis, _CONSENT.c.given_on)
+        sa.select(*columns, _CONSENT.c.basis, _CONSENT.c.given_on, has_left)
         .select_from(joined)
         .where(is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite))
         .order_by(*order)
@@ -88,6 +90,7 @@ class Line(NamedTuple):
     person: Person | None
     basis: str | None  # of their consent to the topic
     given_on: date | None
+    is_doubtful: bool  # its contact is on the list of those whom nobody mails, or does not agree to the topic any more
 
 
 def claim_lines(
@@ -122,7 +125,8 @@ _CLOSES_AT, _EXPIRES_AT = Claimed._fields.index("closes_at"), Claimed._fields.in
 _FACTS = Claimed._fields.index("facts")
 _PERSON = len(Claimed._fields)
 _FIELDS = _PERSON + Person._fields.index("fields")
-_BASIS, _GIVEN_ON = _PERSON + len(Person._fields), _PERSON + len(Person._fields) + 1
+_BASIS = _PERSON + len(Person._fields)
+_GIVEN_ON, _HAS_LEFT = _BASIS + 1, _BASIS + 2
 
 
 def _line(row: Any) -> Line:
@@ -145,6 +149,7 @@ def _line(row: Any) -> Line:
         person,
         values[_BASIS],
         day_of(given_on),
+        bool(values[_HAS_LEFT]),
     )
 
 

@@ -32,14 +32,23 @@ class Granted:
         """Whether it may still be mailed if so many others of its campaign are."""
         return not _is_counted(delivery) or self.left[delivery.campaign] > besides
 
-    def let_go(self, delivery: Row) -> None:
-        """It was asked about, or is not in this worker's hands any more."""
-        if _is_counted(delivery):
-            self.in_hand[delivery.campaign] -= 1
+    def has_room_for_all(self, deliveries: Iterable[Row]) -> bool:
+        """Whether all of these may still be mailed."""
+        left = self.left
+        return all(people <= left[campaign] for campaign, people in _people(deliveries).items())
 
-    def use(self, delivery: Row) -> None:
-        if _is_counted(delivery):
-            self.left[delivery.campaign] -= 1
+    def let_go(self, *deliveries: Row) -> None:
+        """They were asked about, or are not in this worker's hands any more."""
+        self.in_hand.subtract(_people(deliveries))
+
+    def use(self, *deliveries: Row) -> None:
+        """They are being mailed."""
+        self.left.subtract(_people(deliveries))
+
+
+def _people(deliveries: Iterable[Row]) -> Counter[str]:
+    """How many people these are, by campaign."""
+    return Counter([one.campaign for one in deliveries if _is_counted(one)])
 
 
 def _is_counted(delivery: Row) -> bool:
@@ -62,7 +71,7 @@ def grant(
     give_back(session, worker, before)
     if not always_fine:
         return None
-    wanted = Counter(one.campaign for one in claimed if _is_counted(one))
+    wanted = _people(claimed)
     if before is not None:
         wanted += before.in_hand
     left: Counter[str] = Counter()

@@ -61,39 +61,50 @@ def exchange(
     contacts.lock_contacts(session, sorted({one.contact_id for one in wanted if one.contact_id}), exclusively=True)
     begun: set[int] = set()
     full_until: dict[int, datetime] = {}
-    rest = [one for one in wanted if not _is_too_late(one, limits, now)]
+    rest: Sequence[Row] = [one for one in wanted if not _is_too_late(one, limits, now)]
     while rest:
         round_, rest = _next_round(rest, limits, granted)
         if not round_:
             break  # nobody of the rest may be mailed: the guard stops their campaigns
-        begun |= _begin_round(session, worker, round_, limits, now, coming, full_until)
+        left = _begin_round(session, worker, round_, limits, now, coming, full_until)
+        begun |= left
         if granted is not None:
-            for one in round_:
-                if one.id in begun:
-                    granted.use(one)
+            granted.use(*[one for one in round_ if one.id in left])
     if granted is not None:
-        for one in wanted:
-            granted.let_go(one)
-    permissions = _permissions(session, [one for one in wanted if one.id not in begun], now)
-    return {
-        one.id: None
-        if one.id in begun
-        else _stop(
-            session,
-            one,
-            permissions[one.id],
-            limits,
-            now,
-            issue_at=_issue_at(one, coming),
-            is_full=granted is not None and granted.is_used_up(one),
-            full_until=full_until.get(one.id),
-        )
-        for one in wanted
-    }
+        granted.let_go(*wanted)
+    answers: dict[int, Stop | None] = dict.fromkeys([one.id for one in wanted])
+    if len(begun) < len(wanted):
+        stopped = [one for one in wanted if one.id not in begun]
+        permissions = _permissions(session, stopped, now)
+        for one in stopped:
+            answers[one.id] = _stop(
+                session,
+                one,
+                permissions[one.id],
+                limits,
+                now,
+                issue_at=_issue_at(one, coming),
+                is_full=granted is not None and granted.is_used_up(one),
+                full_until=full_until.get(one.id),
+            )
+    return answers
 
 
-def _next_round(rest: Sequence[Row], limits: Limits, granted: Granted | None) -> tuple[list[Row], list[Row]]:
+def turn_away(session: Session, doubtful: Sequence[Row], limits: Limits, now: datetime) -> dict[int, Stop]:
+    """Stop those of these claimed rows that may not leave for good, before anything is said about them to a relay.
+
+    `exchange` would refuse them as well; by then their envelope may be with the relay, and the connection is given up.
+    """
+    permissions = _permissions(session, doubtful, now)
+    refused = [one for one in doubtful if not permissions[one.id].is_allowed and permissions[one.id].until is None]
+    return {one.id: _stop(session, one, permissions[one.id], limits, now) for one in refused}
+
+
+def _next_round(rest: Sequence[Row], limits: Limits, granted: Granted | None) -> tuple[Sequence[Row], Sequence[Row]]:
     """Those who can be asked about together, and those who come after: who shares a contact, or a place, with them."""
+    is_single = len({one.contact_id or -one.id for one in rest}) == len(rest)
+    if is_single and not limits.most_per_day and (granted is None or granted.has_room_for_all(rest)):
+        return rest, ()
     together: list[Row] = []
     later: list[Row] = []
     people: set[int] = set()
@@ -131,26 +142,21 @@ def _begin_round(
     for one in together:
         sorts.setdefault((store.sort_of(one), _issue_at(one, coming) is not None), []).append(one)
     begun: set[int] = set()
-    for (_, is_issue_coming), alike in sorts.items():
-        begun |= _begin_alike(session, worker, alike, limits, now, is_issue_coming=is_issue_coming)
+    for (sort, is_issue_coming), alike in sorts.items():
+        begun |= store.begin_sending(
+            session,
+            worker,
+            alike,
+            sort,
+            now,
+            cap_per_day=limits.cap_per_day,
+            cap_per_week=limits.cap_per_week,
+            values_per_ask=limits.values_per_ask,
+            is_issue_coming=is_issue_coming,
+        )
     if is_counted and not begun:
         daily.give_back(session, now)
     return begun
-
-
-def _begin_alike(
-    session: Session, worker: int, alike: Sequence[Row], limits: Limits, now: datetime, *, is_issue_coming: bool
-) -> set[int]:
-    return store.begin_sending(
-        session,
-        worker,
-        alike,
-        now,
-        cap_per_day=limits.cap_per_day,
-        cap_per_week=limits.cap_per_week,
-        values_per_ask=limits.values_per_ask,
-        is_issue_coming=is_issue_coming,
-    )
 
 
 def _issue_at(delivery: Row, coming: Mapping[int, datetime]) -> datetime | None:
@@ -159,6 +165,8 @@ def _issue_at(delivery: Row, coming: Mapping[int, datetime]) -> datetime | None:
 
 def _is_too_late(delivery: Row, limits: Limits, now: datetime) -> bool:
     """Whether the calendar keeps it: a day off, or its time is over."""
+    if delivery.expires_at is None and not limits.blackout:
+        return False
     return _is_blackout(delivery, limits, now) or _has_expired(delivery, limits, now)
 
 

@@ -6,6 +6,7 @@ always wins. A property test holds the two equal.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -46,6 +47,7 @@ def begin_sending(
     session: Session,
     worker: int,
     deliveries: Sequence[Row],
+    sort: "Sort",
     now: datetime,
     *,
     cap_per_day: int,
@@ -55,10 +57,8 @@ def begin_sending(
 ) -> set[int]:
     """Move claimed rows to `sending` where everything still permits it, in one statement; which were moved.
 
-    They are of one purpose, all or none steps of a sequence, all or none asks, and to as many contacts: of two to the
-    same one neither would see the other.
+    They are of one sort, and to as many contacts: of two to the same one neither would see the other.
     """
-    [sort] = {sort_of(one) for one in deliveries}
     begun = _BEGIN_SENDING[sort].rows(
         session,
         deliveries=[one.id for one in deliveries],
@@ -91,7 +91,12 @@ class Sort(NamedTuple):
 
 
 def sort_of(delivery: Row) -> Sort:
-    return Sort(delivery.purpose, delivery.priority == Priority.SEQUENCE, delivery.kind == Kind.ASK)
+    return _sort(delivery.purpose, delivery.priority, delivery.kind)
+
+
+@cache
+def _sort(purpose: str, priority: int, kind: str) -> Sort:
+    return Sort(purpose, priority == Priority.SEQUENCE, kind == Kind.ASK)
 
 
 def _among(column: Any, words: Iterable[str]) -> ColumnElement[bool]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from nurture.contacts import store as contacts
 from nurture.database.engine import Session
+from nurture.database.json_text import as_json
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claimed import Row
 from nurture.delivery.openings import opening_from
@@ -35,11 +36,15 @@ def record_outcomes(
         for one in ended
         for heard in (one.outcome,)
     ]
-    store.record_sent(session, worker, [one for one in tries if one[2] is Heard.ACCEPTED], now)
-    for each in ended:
-        if each.outcome.heard is not Heard.ACCEPTED:
-            _settle(session, worker, each, limits, now)
-    store.insert_attempts(session, worker, tries, now)
+    sent = [one for one in tries if one[2] is Heard.ACCEPTED]
+    written = as_json(tries)
+    if sent:
+        store.record_sent(session, worker, written if len(sent) == len(tries) else as_json(sent), now)
+    if len(sent) < len(tries):
+        for each in ended:
+            if each.outcome.heard is not Heard.ACCEPTED:
+                _settle(session, worker, each, limits, now)
+    store.insert_attempts(session, worker, written, now)
     _mark(session, [one.delivery for one in ended], now, is_mailed_asked=is_mailed_asked)
     given = [
         one.delivery.contact_id

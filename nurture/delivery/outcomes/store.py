@@ -35,8 +35,7 @@ class Attempt(SQLModel, table=True):
     ended_at: datetime = instant_column()
 
 
-#: How tries ended: delivery, number of the try, what was heard, its code, the relay's last word and its name.
-Tries = Sequence[tuple[int, int, str, int | None, str, str]]
+#: How a try ended: delivery, number of the try, what was heard, its code, the relay's last word and its name.
 _TRY = {
     "id": sa.BigInteger, "number": sa.Integer, "heard": sa.Text, "code": sa.Integer, "reply": sa.Text, "relay": sa.Text,
 }  # fmt: skip
@@ -68,16 +67,17 @@ _RECORD_SENT = Prepared(_record_sent)
 _INSERT_ATTEMPTS = Prepared(_insert_attempts)
 
 
-def record_sent(session: Session, worker: int, tries: Tries, now: datetime) -> None:
-    """The relay has these; also those of this worker that became uncertain when it was declared dead meanwhile."""
-    if tries:
-        _RECORD_SENT.change(session, tries=tries, worker=worker, now=now)
+def record_sent(session: Session, worker: int, tries: str, now: datetime) -> None:
+    """The relay has these; also those of this worker that became uncertain when it was declared dead meanwhile.
+
+    `tries` is the JSON of rows as `_TRY` has them, here and below.
+    """
+    _RECORD_SENT.change(session, tries=tries, worker=worker, now=now)
 
 
-def insert_attempts(session: Session, worker: int, tries: Tries, now: datetime) -> None:
+def insert_attempts(session: Session, worker: int, tries: str, now: datetime) -> None:
     """Keep every try; one that is kept already stays as it is."""
-    if tries:
-        _INSERT_ATTEMPTS.change(session, tries=tries, worker=worker, now=now)
+    _INSERT_ATTEMPTS.change(session, tries=tries, worker=worker, now=now)
 
 
 def move_from_sending(

@@ -7,14 +7,16 @@ and mail, and `recall` settles it the moment it is decided on again. Called by t
 `engines.catching_up`.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from nurture.contacts.actions import mark_changed
 from nurture.database.engine import Session
-from nurture.database.journal import at_of, note_all_later, note_later
+from nurture.database.journal import at_of, note_later, note_lines_later
 from nurture.delivery.claimed import Row
 from nurture.delivery.remembered import store
 from nurture.delivery.rules import STOPPABLE, Heard, Outcome, Status
@@ -32,17 +34,22 @@ def note_intents(session: Session, begun: Iterable[Row], hashes: Mapping[int, st
 
     Not before the commit: whoever is killed between the two would leave mails in doubt that never left.
     """
-    note_all_later(
+    note_lines_later(
         session,
         SENDING,
         now,
         [
-            {"delivery": one.id, "campaign": one.campaign, "mail": one.mail, "hash": hashes[one.id]}
+            f'"delivery":{one.id},{_which(one.campaign, one.mail)},"hash":"{hashes[one.id]}"'
             if one.contact_id and one.id in hashes
-            else {"delivery": one.id, "campaign": one.campaign, "mail": one.mail}
+            else f'"delivery":{one.id},{_which(one.campaign, one.mail)}'
             for one in begun
         ],
     )
+
+
+@lru_cache(maxsize=256)
+def _which(campaign: str, mail: str) -> str:
+    return f'"campaign":{json.dumps(campaign)},"mail":{json.dumps(mail)}'
 
 
 def note_outcomes(session: Session, ended: Iterable[tuple[Row, Outcome]], now: datetime) -> None:
