@@ -2,7 +2,8 @@
 
 SQLAlchemy takes ten times as long over a small statement as SQLite does. Whoever runs one for every mail builds it once
 as a `Prepared`, and hands over many rows at once: as a list of identifiers (`is_among`) or as a table that is given
-(`rows_given`).
+(`rows_given`). What comes back may be `packed` into one row: Python lets another thread run for each row that SQLite
+finds, and waits until that one lets go, which among busy threads takes longer than the whole statement.
 """
 
 import json
@@ -92,6 +93,14 @@ def rows_given(name: str, columns: Mapping[str, Any], *, is_sqlite: bool) -> Any
     return sa.select(*values).subquery(name)
 
 
+def packed(question: Any, *, is_sqlite: bool) -> Any:
+    """The same SELECT, whose rows come back as one on SQLite; `Prepared.unpacked` reads either."""
+    if not is_sqlite:
+        return question
+    found = question.subquery("found")
+    return sa.select(sa.func.json_group_array(sa.func.json_array(*found.c)))
+
+
 class _Spelled:
     """The text of a statement for one kind of database, and how what is given gets into it."""
 
@@ -177,6 +186,12 @@ class Prepared:
             return list(result.all()) if result.returns_rows else []
         with closing(self._execute(session, driver, given)) as cursor:
             return list(cursor.fetchall()) if cursor.description is not None else []
+
+    def unpacked(self, session: Session, **given: Any) -> list[Any]:
+        """The rows of a question that was `packed`."""
+        rows = self.rows(session, **given)
+        found: list[Any] = json.loads(rows[0][0]) if session.get_bind().dialect.name == "sqlite" else rows
+        return found
 
     def change(self, session: Session, **given: Any) -> int:
         """Run it once on the driver alone and say how many rows it touched."""

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from nurture.campaigns import store as campaigns
 from nurture.consent import store as consents
-from nurture.consent.domains import store as domains
 from nurture.consent.domains.actions import meet_domains
 from nurture.consent.rules import ALLOWED, Permission, Purpose, may_send
 from nurture.contacts.actions import mark_changed
@@ -187,14 +186,11 @@ def hold_at_boundary(session: Session, delivery: Row, because: str, now: datetim
     )
 
 
-def hold_until_asked(session: Session, delivery: Row, domain: str, now: datetime) -> bool:
-    """Keep a campaign's mail until the name servers were asked about its domain; False if they were."""
-    if domains.has_verdict(session, domain):
-        return False
+def hold_until_asked(session: Session, delivery: Row, domain: str, now: datetime) -> None:
+    """Keep a campaign's mail until the name servers were asked about its domain."""
     meet_domains(session, {domain}, now)
     until = now + _ASKED_WITHIN
     store.move(session, [delivery.id], Status.HELD, now=now, because=HeldBecause.DOMAIN, held_until=until)
-    return True
 
 
 def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:

@@ -1,19 +1,20 @@
 """From claimed rows to mails that only wait to be written: who gets each, what it takes from them, which relay has it.
 
-Called by the sender in the transaction of a claim, in the database thread. What cannot be written, or may not leave the
-house, is settled right there; it holds up nothing behind it.
+Called by the sender between the two transactions of a claim, so that nobody waits for it. What cannot be written, or may
+not leave the house, comes back with what is to be done about it; it holds up nothing behind it.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from nurture.campaigns.declared import Declared, Sender
 from nurture.campaigns.store import get_content
+from nurture.consent.domains.store import has_verdict
 from nurture.consent.recording.rules import Mode, Recording, Word, last_word, mode_of_state
 from nurture.consent.recording.store import get_recording
 from nurture.consent.rules import Purpose
@@ -69,11 +70,11 @@ class _Manner(NamedTuple):
     plan: Plan
 
 
-class NotCompiled(Exception):
-    """A claim holds mails that have to be compiled first, which nobody should wait for."""
+class Unready(NamedTuple):
+    """A mail that cannot be sent now."""
 
-    def __init__(self, deliveries: Sequence[Claimed]) -> None:
-        self.deliveries = deliveries
+    becomes: str  # held or failed, as it is counted
+    settle: Callable[[Session], object]  # in the transaction that ends the claim
 
 
 @dataclass(frozen=True)
@@ -100,54 +101,35 @@ class Preparing:
         self._manners: dict[tuple[int, str, str, str, str], _Manner] = {}
         self._senders: dict[str, Sender] = {}
         self._planned_for: Declared | None = None
-        self._compiled: set[tuple[int, str]] = set()
         self._asked: set[str] = set()  # domains the name servers were heard about
-
-    def look_for_new(self, lines: Sequence[Line]) -> None:
-        """Raise `NotCompiled` if some of these mails are of a version that this process has not sent yet."""
-        mails = {(line.claimed.version_id, line.claimed.mail): line.claimed for line in lines}
-        if new := [one for key, one in mails.items() if key not in self._compiled]:
-            raise NotCompiled(new)
-
-    def compile(self, session: Session, deliveries: Sequence[Claimed]) -> None:
-        """Compile their mails; one that cannot be compiled fails when it is prepared."""
-        if len(self._compiled) >= _MOST_PLANS:
-            self._compiled.clear()
-        for one in deliveries:
-            self._compiled.add((one.version_id, one.mail))
-            with suppress(NurtureError, KeyError, ValueError):
-                compile_wire(composing.get_mail(session, one))
 
     def prepare(
         self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime
-    ) -> tuple[list[Ready], Counter[str]]:
-        """The mails that can be sent, and a count of what became of the others."""
+    ) -> tuple[list[Ready], list[Unready]]:
+        """The mails that can be sent, and what is to be done about the others; writes nothing.
+
+        A mail of a version that this process has not sent yet is compiled first, which takes a second.
+        """
         if declared is not self._planned_for:
             self._manners.clear()
             self._senders.clear()
             self._planned_for = declared
         around = self._look_around(session, lines, declared, now)
-        settled: Counter[str] = Counter()
-        ready = []
+        ready: list[Ready] = []
+        unready: list[Unready] = []
         for line in lines:
             try:
                 one = self._ready(session, line, around)
             except (NurtureError, KeyError, ValueError) as error:
                 log.exception("the mail cannot be prepared", extra={"delivery": line.claimed.id})
-                one = f"it could not be prepared: {error}"
+                one = _failed(line.claimed, f"it could not be prepared: {error}", now)
             if isinstance(one, Ready):
-                objection = self._objection(session, one, line.basis, now)
-                if not objection:
-                    ready.append(one)
-                    continue
-                settled["held"] += 1
-            elif one == owners.WAIT:
-                owners.hold_for_yes(session, line.claimed, now)
-                settled["held"] += 1
+                one = self._objection(session, one, line.basis, now) or one
+            if isinstance(one, Ready):
+                ready.append(one)
             else:
-                actions.fail_unsendable(session, line.claimed, one, now)
-                settled["failed"] += 1
-        return ready, settled
+                unready.append(one)
+        return ready, unready
 
     def _look_around(self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime) -> _Around:
         people = [line.person.id for line in lines if line.person is not None]
@@ -181,15 +163,17 @@ class Preparing:
                 self._manners.clear()
             content = get_content(session, delivery.version_id)
             mail = composing.get_mail(session, delivery)
+            with suppress(NurtureError, KeyError, ValueError):
+                compile_wire(mail)  # here, where nobody waits; what is wrong is said when it is written
             manner = self._manners[key] = _Manner(mail, Plan(content, declared, delivery, mail.uses))
         return manner
 
-    def _ready(self, session: Session, line: Line, around: _Around) -> Ready | str:
-        """One of them, or why it cannot be written; `owners.WAIT`: its owner has not agreed to it."""
+    def _ready(self, session: Session, line: Line, around: _Around) -> Ready | Unready:
+        """One of them, or why not: it cannot be written, or its owner has not agreed to it."""
         delivery, person = line.claimed, line.person
         recipient = _recipient(session, delivery, person)
         if recipient is None:
-            return "nobody knows this person any more"
+            return _failed(delivery, "nobody knows this person any more", around.now)
         email = person.email if person is not None else ""
         domain = _domain_of(recipient.email)
         if delivery.facts is not None and "rendered_at" in delivery.facts:
@@ -200,7 +184,7 @@ class Preparing:
         if wanted == owners.OWNER:
             wanted = owners.name_for(session, delivery, get_content(session, delivery.version_id), owner)
             if wanted == owners.WAIT:
-                return owners.WAIT
+                return Unready("held", partial(owners.hold_for_yes, delivery=delivery, now=around.now))
         sender = self._sender(wanted, owner, around.declared)
         answered = around.answered.get(person.id, _NOTHING) if person is not None and around.answered else _NOTHING
         reader = Reader(person, owner, _mode(around, delivery, person), line.basis, line.given_on, answered)
@@ -224,8 +208,8 @@ class Preparing:
         facts = delivery.facts or {}
         return self._choose(facts["sender"]["email"], domain, delivery.id) or ""
 
-    def _objection(self, session: Session, one: Ready, basis: str | None, now: datetime) -> str | None:
-        """Hold a mail that may not leave the house for now, and say why."""
+    def _objection(self, session: Session, one: Ready, basis: str | None, now: datetime) -> Unready | None:
+        """What holds a mail that may not leave the house for now."""
         domain = one.domain
         objection = self._boundary.find_objection(domain)
         if objection is None and not one.relay:
@@ -236,16 +220,19 @@ class Preparing:
         if objection is None and is_campaign:
             objection = self._boundary.find_terms(one.relay, basis)
         if objection is not None:
-            actions.hold_at_boundary(session, one.delivery, objection, now)
-            return objection
+            return Unready("held", partial(actions.hold_at_boundary, delivery=one.delivery, because=objection, now=now))
         if self._boundary.relay_is_loopback or not is_campaign or domain in self._asked:
             return None
-        if actions.hold_until_asked(session, one.delivery, domain, now):
-            return "nobody asked the name servers about it"
+        if not has_verdict(session, domain):
+            return Unready("held", partial(actions.hold_until_asked, delivery=one.delivery, domain=domain, now=now))
         if len(self._asked) >= _MOST_DOMAINS:
             self._asked.clear()
         self._asked.add(domain)
         return None
+
+
+def _failed(delivery: Claimed, because: str, now: datetime) -> Unready:
+    return Unready("failed", partial(actions.fail_unsendable, delivery=delivery, because=because, now=now))
 
 
 def _recipient(session: Session, delivery: Claimed, person: Person | None) -> Recipient | None:

@@ -66,10 +66,13 @@ class Sender:
             own_ids=own_ids or OwnIds(),
         )
         self._thread = DatabaseThread("nurture-sender-database")
+        self._claim_thread = DatabaseThread("nurture-sender-claims")
         self._commits = SharedCommits(
             lambda ended, wanted, unsaid: self._thread.run(lambda: self._transactions.exchange(ended, wanted, unsaid))
         )
-        self._supply = Supply(lambda: self._thread.run(lambda: self._transactions.claim(self._due_at, self._only)))
+        self._supply = Supply(
+            lambda: self._claim_thread.run(lambda: self._transactions.claim(self._due_at, self._only))
+        )
         self._road = Road(mailer, clock, house, self._thread, self._transactions, self._commits, self._supply)
         self._lanes = [Lane(relay, self._road) for relay in mailer.places]
         self._due_at: datetime | None = None
@@ -122,6 +125,7 @@ class Sender:
             log.warning("the database never took some results")
         self._thread.run(self._transactions.close)
         self._thread.close()
+        self._claim_thread.close()
 
     async def _work_on_all(self) -> None:
         """Let every connection carry messages until there are none; an error of one stops all."""

@@ -1,9 +1,11 @@
 """The transactions of one sender: claim, exchange results for permission, settle what cannot be sent, give back.
 
-All of them run in its database thread, so that what they share needs no lock: how many places the limits granted, and
-what is known about the mails at hand.
+Claims run in a thread of their own, so that the connections do not wait while the next mails are made ready, and all
+others in the database thread. They take turns with what both use: how many places the limits granted.
 """
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -13,7 +15,7 @@ from nurture.database.desk import Desk
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Limits
-from nurture.delivery.claiming.store import claim_lines, keep_facts
+from nurture.delivery.claiming.store import Line, keep_facts, read_lines, take
 from nurture.delivery.guard.granting import Granted, give_back, grant
 from nurture.delivery.leaving.actions import exchange, turn_away
 from nurture.delivery.mailed.store import Interest
@@ -21,7 +23,7 @@ from nurture.delivery.outcomes.store import put_back_unsaid
 from nurture.delivery.pacing import actions as pacing
 from nurture.delivery.pacing.granting import Memory, PaceGrant, Place
 from nurture.delivery.pacing.rules import Pacing
-from nurture.delivery.preparing import NotCompiled, Preparing, Ready
+from nurture.delivery.preparing import Preparing, Ready, Unready
 from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.relayed.store import note_ids
 from nurture.delivery.remembered import actions as remembered
@@ -47,7 +49,8 @@ class Transactions:
         own_ids: OwnIds,
     ) -> None:
         self._database = database
-        self._desk = Desk(database)
+        self._desk, self._claim_desk = Desk(database), Desk(database)
+        self._turn = threading.RLock()
         self._worker = worker
         self._clock = clock
         self._preparing = preparing
@@ -65,39 +68,45 @@ class Transactions:
         self.has_claimed = False
 
     def claim(self, at: datetime | None, only: Sequence[int] | None) -> Claim:
-        """Take the next mails that are due, settle those that cannot be sent, and make the others ready."""
-        while True:
-            try:
-                return self._claim(at or self._clock.now(), only)
-            except NotCompiled as new:
-                # It takes a second to compile a mail; meanwhile others may write.
-                with self._database.reading() as session:
-                    self._preparing.compile(session, new.deliveries)
+        """Take the next mails that are due, settle those that cannot be sent, and make the others ready.
 
-    def _claim(self, now: datetime, only: Sequence[int] | None) -> Claim:
-        with self._desk.writing() as session:
-            lines = claim_lines(session, self._worker, CLAIM, now, only=only)
-            if not lines:
-                return Claim([], is_last=True)
-            self._preparing.look_for_new(lines)
-            self.has_claimed = True
+        Taking them and keeping what was prepared are two short transactions; what lies between keeps nobody waiting.
+        """
+        now = at or self._clock.now()
+        with self._turn, self._claim_desk.writing() as session:
+            ids = take(session, self._worker, CLAIM, now, only=only)
+        if not ids:
+            return Claim([], is_last=True)
+        self.has_claimed = True
+        with self._database.reading() as session:
+            lines = read_lines(session, ids)
             declared = self._declared(session)
-            limits = self._limits_of(declared)
+            ready, unready = self._preparing.prepare(session, lines, declared, now)
+            self._look_for_issues(session, ready, now)
+        with self._turn:
+            return self._keep(lines, ready, unready, self._limits_of(declared), now)
+
+    def _keep(
+        self, lines: Sequence[Line], ready: list[Ready], unready: Sequence[Unready], limits: Limits, now: datetime
+    ) -> Claim:
+        """Settle and hold what does not leave, and keep of the others what they take from their people."""
+        settled: Counter[str] = Counter(one.becomes for one in unready)
+        with self._claim_desk.writing() as session:
+            for unfit in unready:
+                unfit.settle(session)
             doubtful = [line.claimed for line in lines if line.is_doubtful]
             stops = turn_away(session, doubtful, limits, now) if doubtful else {}
-            lines = [line for line in lines if line.claimed.id not in stops]
+            settled["refused"] += len(stops)
             pacing.give_back_places(session, self._spare)
-            ready, settled = self._preparing.prepare(session, lines, declared, now)
+            ready = [one for one in ready if one.delivery.id not in stops]
             paced = self._pace(session, ready, now)
             ready = [one for one in ready if one.delivery.id not in paced.kept]
             settled["held"] += sum(wait is not None for wait in paced.kept.values())
-            settled["refused"] += len(stops)
             rows = [one.delivery for one in ready]
             granted = grant(session, self._worker, rows, limits.blast_guard, now, self._granted)
-            self._look_for_issues(session, ready, now)
             keep_facts(
                 session,
-                [(one.delivery.id, one.fresh_facts, one.delivery.message_id or "") for one in ready if one.fresh_facts],
+                [(one.delivery.id, one.fresh_facts, one.delivery.message_id) for one in ready if one.fresh_facts],
             )
         # Only what was committed counts, and may be given back.
         self._spare.clear()
@@ -134,6 +143,12 @@ class Transactions:
         self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int]
     ) -> dict[int, Stop | None]:
         """Store how tries ended and ask for the next mails, in one commit that is on the disk when this returns."""
+        with self._turn:
+            return self._exchange(ended, wanted, unsaid)
+
+    def _exchange(
+        self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int]
+    ) -> dict[int, Stop | None]:
         limits = self._limits
         assert limits is not None  # whatever ended or is wanted was claimed
         with self._desk.writing() as session:
@@ -173,13 +188,13 @@ class Transactions:
 
     def fail(self, one: Ready, because: str) -> None:
         """A mail that cannot be written."""
-        with self._desk.writing() as session:
+        with self._turn, self._desk.writing() as session:
             actions.fail_unsendable(session, one.delivery, because, self._clock.now())
         self._forget(one)
 
     def let_go(self, one: Ready) -> None:
         """It has been in our hands for too long: somebody claims it again."""
-        with self._desk.writing() as session:
+        with self._turn, self._desk.writing() as session:
             move(session, [one.delivery.id], Status.QUEUED, now=self._clock.now())
         self._forget(one)
 
@@ -194,7 +209,7 @@ class Transactions:
 
     def give_back(self) -> None:
         """Put back what was claimed and not begun, with the places that were granted for it."""
-        with self._desk.writing() as session:
+        with self._turn, self._desk.writing() as session:
             release_claims(session, self._worker)
             give_back(session, self._worker, self._granted)
             for one in self._paced:
@@ -208,3 +223,4 @@ class Transactions:
     def close(self) -> None:
         """Leave the database."""
         self._desk.close()
+        self._claim_desk.close()

@@ -15,7 +15,16 @@ from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
-from nurture.database.prepared import Prepared, day_of, instant_of, is_among, json_of, sure_instant_of
+from nurture.database.prepared import (
+    Prepared,
+    day_of,
+    instant_of,
+    is_among,
+    json_of,
+    packed,
+    rows_given,
+    sure_instant_of,
+)
 from nurture.delivery.claimed import Claimed, Person
 from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery
@@ -41,7 +50,7 @@ def _due(*, is_chosen: bool) -> Prepared:
             due = due.where(is_among(_DELIVERY.c.id, "only", is_sqlite=is_sqlite))
         most = sa.bindparam("most", type_=sa.Integer)
         due = due.order_by(_DELIVERY.c.due_at, _DELIVERY.c.id).limit(most)
-        return due.with_for_update(skip_locked=True, of=_DELIVERY)
+        return packed(due.with_for_update(skip_locked=True, of=_DELIVERY), is_sqlite=is_sqlite)
 
     return Prepared(make)
 
@@ -64,19 +73,21 @@ def _lines(*, is_sqlite: bool) -> Any:
     joined = _DELIVERY.outerjoin(_CONTACT, _CONTACT.c.id == _DELIVERY.c.contact_id).outerjoin(_CONSENT, agreed)
     order = (_DELIVERY.c.priority, _DELIVERY.c.due_at, _DELIVERY.c.id)
     has_left = sa.case((is_suppressed(), sa.true()), else_=_CONSENT.c.state != "given")
-    return (
-        sa.select(*columns, _CONSENT.c.basis, _CONSENT.c.given_on, has_left)
+    columns += [_CONSENT.c.basis, _CONSENT.c.given_on, has_left]
+    lines = (
+        sa.select(*[column.label(f"place_{place}") for place, column in enumerate(columns)])
         .select_from(joined)
         .where(is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite))
         .order_by(*order)
     )
+    return packed(lines, is_sqlite=is_sqlite)
 
 
 def _words(*, is_sqlite: bool) -> Any:
     said = (_CONSENT.c.contact_id, _CONSENT.c.topic, _CONSENT.c.state, _CONSENT.c.changed_at)
-    return sa.select(*said).where(
-        is_among(_CONSENT.c.contact_id, "ids", is_sqlite=is_sqlite), _CONSENT.c.purpose == ConsentPurpose.TRACKING
-    )
+    theirs = is_among(_CONSENT.c.contact_id, "ids", is_sqlite=is_sqlite)
+    words = sa.select(*said).where(theirs, _CONSENT.c.purpose == ConsentPurpose.TRACKING)
+    return packed(words, is_sqlite=is_sqlite)
 
 
 _DUE, _DUE_OF_THESE = _due(is_chosen=False), _due(is_chosen=True)
@@ -93,28 +104,30 @@ class Line(NamedTuple):
     is_doubtful: bool  # its contact is on the list of those whom nobody mails, or does not agree to the topic any more
 
 
-def claim_lines(
-    session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None
-) -> list[Line]:
+def take(session: Session, worker: int, limit: int, now: datetime, *, only: Sequence[int] | None = None) -> list[int]:
     """Take the most urgent deliveries for this worker, or those of `only`; none while sending is paused."""
     ids: list[int] = []
     # One priority after the other, so that what is queued for later in the first is not walked through for the next.
     for priority in Priority:
         given: dict[str, Any] = {"priority": int(priority), "now": now, "worker": worker, "most": limit - len(ids)}
-        due = _DUE.rows(session, **given) if only is None else _DUE_OF_THESE.rows(session, **given, only=only)
+        due = _DUE.unpacked(session, **given) if only is None else _DUE_OF_THESE.unpacked(session, **given, only=only)
         ids += [delivery for (delivery,) in due]
         if len(ids) == limit:
             break
-    if not ids:
-        return []
-    _TAKE.change(session, ids=ids, worker=worker)
-    return [_line(row) for row in _LINES.rows(session, ids=ids)]
+    if ids:
+        _TAKE.change(session, ids=ids, worker=worker)
+    return ids
+
+
+def read_lines(session: Session, ids: Sequence[int]) -> list[Line]:
+    """What was taken, the most urgent first."""
+    return [_line(row) for row in _LINES.unpacked(session, ids=ids)]
 
 
 def words_about_recording(session: Session, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, datetime]]:
     """What these contacts said about being recorded, by contact and topic: the state, and since when."""
     found: dict[tuple[int, str], tuple[str, datetime]] = {}
-    said: Any = _WORDS.rows(session, ids=contact_ids)
+    said: Any = _WORDS.unpacked(session, ids=contact_ids)
     for contact_id, topic, state, changed_at in said:
         found[contact_id, topic] = (state, sure_instant_of(changed_at))
     return found
@@ -160,18 +173,16 @@ def _window(text: str) -> Any:
 
 
 def _keep_facts(*, is_sqlite: bool) -> Any:
-    facts: Any = sa.bindparam("facts", type_=sa.Text)
-    kept = sa.update(_DELIVERY).where(_DELIVERY.c.id == sa.bindparam("delivery", type_=sa.BigInteger))
-    message_id = sa.bindparam("message_id", type_=sa.Text)
-    return kept.values(facts=facts if is_sqlite else sa.cast(facts, _DELIVERY.c.facts.type), message_id=message_id)
+    rows = rows_given("rows", {"id": sa.BigInteger, "facts": sa.Text, "message_id": sa.Text}, is_sqlite=is_sqlite)
+    facts = rows.c.facts if is_sqlite else sa.cast(rows.c.facts, _DELIVERY.c.facts.type)
+    kept = sa.update(_DELIVERY).where(_DELIVERY.c.id == rows.c.id)
+    return kept.values(facts=facts, message_id=rows.c.message_id)
 
 
 _KEEP_FACTS = Prepared(_keep_facts)
 
 
-def keep_facts(session: Session, rows: Sequence[tuple[int, str, str]]) -> None:
+def keep_facts(session: Session, rows: Sequence[tuple[int, str, str | None]]) -> None:
     """Keep what these mails take from their people, as JSON text, and their Message-IDs: delivery, facts, id."""
-    _KEEP_FACTS.run_each(
-        session,
-        [{"delivery": delivery, "facts": facts, "message_id": message_id} for delivery, facts, message_id in rows],
-    )
+    if rows:
+        _KEEP_FACTS.change(session, rows=rows)

@@ -25,7 +25,7 @@ from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
-from nurture.database.prepared import Prepared, is_among
+from nurture.database.prepared import Prepared, is_among, packed
 from nurture.delivery.claimed import Row
 from nurture.delivery.pausing.store import is_campaign_going
 from nurture.delivery.rules import (
@@ -59,9 +59,10 @@ def begin_sending(
 
     They are of one sort, and to as many contacts: of two to the same one neither would see the other.
     """
-    begun = _BEGIN_SENDING[sort].rows(
+    ids = [one.id for one in deliveries]
+    count = _BEGIN_SENDING[sort].change(
         session,
-        deliveries=[one.id for one in deliveries],
+        deliveries=ids,
         worker=worker,
         now=now,
         a_day_ago=now - timedelta(days=1),
@@ -73,7 +74,12 @@ def begin_sending(
         values_per_ask=values_per_ask,
         is_issue_coming=is_issue_coming,
     )
-    return {delivery for (delivery,) in begun}
+    if count == len(ids):
+        return set(ids)  # nearly always, and then nobody has to ask which
+    begun = {delivery for (delivery,) in _BEGUN.unpacked(session, deliveries=ids, worker=worker)}
+    if len(begun) != count:
+        raise RuntimeError(f"{count} mails may leave, and {len(begun)} of those that were asked about are leaving")
+    return begun
 
 
 def put_aside(session: Session, delivery_id: int, stop: Stop, now: datetime) -> bool:
@@ -253,11 +259,19 @@ def _begin_sending(sort: Sort) -> Prepared:
             _may_leave(Purpose(sort.purpose), is_step=sort.is_step, is_ask=sort.is_ask),
         )
         attempt = {"attempts": table.c.attempts + 1, "attempted_at": sa.bindparam("now", type_=Instant)}
-        return begin.values(status=Status.SENDING, **attempt).returning(table.c.id)
+        return begin.values(status=Status.SENDING, **attempt)
 
     return Prepared(make)
 
 
+def _begun(*, is_sqlite: bool) -> Any:
+    table: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    asked = is_among(table.c.id, "deliveries", is_sqlite=is_sqlite)
+    theirs = table.c.worker_id == sa.bindparam("worker", type_=sa.BigInteger)
+    return packed(sa.select(table.c.id).where(asked, theirs, table.c.status == Status.SENDING), is_sqlite=is_sqlite)
+
+
+_BEGUN = Prepared(_begun)
 _BEGIN_SENDING = {
     sort: _begin_sending(sort) for sort in (Sort(*each) for each in product(Purpose, (False, True), (False, True)))
 }
