@@ -1,7 +1,7 @@
 """The limits of settings.toml as pacing knows them."""
 
+from nurture.delivery.pacing.lanes import Limit, Pacing, Rule
 from nurture.delivery.pacing.providers import domains_of
-from nurture.delivery.pacing.rules import Limit, Pacing, Rule
 from nurture.delivery.pacing.warming import WarmUp
 from nurture.errors import BadSettings
 from nurture.settings import Settings

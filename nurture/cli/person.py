@@ -163,7 +163,6 @@ def _assign(house: "App") -> tuple[list[dict[str, Any]], int]:
     left = after = 0
     pace = Pace(house.clock)
     while True:
-        pace.rest()
         with house.database.writing() as session:
             session.connection()  # waits for the lock
             pace.begin()

@@ -25,7 +25,7 @@ from nurture.delivery.database_thread import DatabaseThread
 from nurture.delivery.house import House
 from nurture.delivery.lane import Lane, Road
 from nurture.delivery.mailer import Mailer
-from nurture.delivery.pacing.rules import FREE, Pacing
+from nurture.delivery.pacing.lanes import FREE, Pacing
 from nurture.delivery.preparing import Preparing, Ready
 from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.supplying import Supply

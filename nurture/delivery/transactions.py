@@ -22,7 +22,7 @@ from nurture.delivery.mailed.store import Interest
 from nurture.delivery.outcomes.store import put_back_unsaid
 from nurture.delivery.pacing import actions as pacing
 from nurture.delivery.pacing.granting import Memory, PaceGrant, Place
-from nurture.delivery.pacing.rules import Pacing
+from nurture.delivery.pacing.lanes import Pacing
 from nurture.delivery.preparing import Preparing, Ready, Unready
 from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.relayed.store import note_ids

@@ -9,7 +9,8 @@ from nurture.clock import SystemClock
 from nurture.database.audit import LET_GO_ON, list_entries
 from nurture.database.engine import Session
 from nurture.delivery.pacing import store
-from nurture.delivery.pacing.rules import Span, bucket
+from nurture.delivery.pacing.lanes import Span
+from nurture.delivery.pacing.rules import bucket
 from nurture.delivery.pausing.store import find_pause, pause
 from nurture.delivery.resting.actions import rest_now
 from nurture.delivery.waves.actions import BY_ITSELF

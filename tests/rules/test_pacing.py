@@ -9,26 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nurture.delivery.pacing.lanes import FREE, MOST_WORKERS, Lane, Limit, Pacing, Rule, Span
 from nurture.delivery.pacing.providers import group_of
-from nurture.delivery.pacing.rules import (
-    FREE,
-    LATE,
-    LEASE,
-    MOMENT,
-    MOST_WORKERS,
-    Asking,
-    Lane,
-    Limit,
-    Pace,
-    Pacing,
-    Road,
-    Rule,
-    Span,
-    bucket,
-    counted_after,
-    free_at,
-    share,
-)
+from nurture.delivery.pacing.rules import LATE, LEASE, MOMENT, Asking, Pace, Road, bucket, counted_after, free_at, share
 from nurture.delivery.pacing.warming import WarmUp, lanes_of
 from tests.conftest import NOW
 

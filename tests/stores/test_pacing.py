@@ -23,7 +23,8 @@ from nurture.delivery.actions import Ended, Intention, queue_deliveries
 from nurture.delivery.claimed import Claimed
 from nurture.delivery.pacing.actions import give_back, grant, note
 from nurture.delivery.pacing.granting import PaceGrant
-from nurture.delivery.pacing.rules import Limit, Pacing, Rule, Wait
+from nurture.delivery.pacing.lanes import Limit, Pacing, Rule
+from nurture.delivery.pacing.rules import Wait
 from nurture.delivery.pacing.warming import WarmUp
 from nurture.delivery.pausing.store import find_pause, go_on
 from nurture.delivery.resting.store import list_rests

@@ -11,9 +11,10 @@ from nurture.delivery.claimed import Row
 from nurture.delivery.pacing import store
 from nurture.delivery.pacing.granting import Memory, PaceGrant, Place, good_until
 from nurture.delivery.pacing.journey import Journey
+from nurture.delivery.pacing.lanes import FREE, Pacing
 from nurture.delivery.pacing.meeting import meet
 from nurture.delivery.pacing.providers import group_of
-from nurture.delivery.pacing.rules import FREE, Asking, Pacing, Wait, share
+from nurture.delivery.pacing.rules import Asking, Wait, share
 from nurture.delivery.pacing.standing import fill_roads
 from nurture.delivery.resting import actions as resting
 from nurture.delivery.resting import store as rests

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from nurture.delivery.claimed import Row
-from nurture.delivery.pacing.rules import LATE, LEASE, Lanes, Span, Wait
+from nurture.delivery.pacing.lanes import Lanes, Span
+from nurture.delivery.pacing.rules import LATE, LEASE, Wait
 from nurture.delivery.resting.rules import Rest
 
 

@@ -9,8 +9,9 @@ from nurture.database.engine import Session
 from nurture.delivery.claimed import Row
 from nurture.delivery.pacing import store
 from nurture.delivery.pacing.granting import Lease, Memory, Place
+from nurture.delivery.pacing.lanes import Lane, Lanes, Limit, Pacing, Span
 from nurture.delivery.pacing.providers import group_of
-from nurture.delivery.pacing.rules import LEASE, Lane, Lanes, Limit, Pacing, Road, Span, bucket
+from nurture.delivery.pacing.rules import LEASE, Road, bucket
 from nurture.delivery.resting import store as rests
 from nurture.delivery.resting.rules import Rest
 

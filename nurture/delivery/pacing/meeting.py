@@ -9,7 +9,8 @@ from nurture.consent.silence.rules import turn_of
 from nurture.database.engine import Session
 from nurture.delivery.claimed import Row
 from nurture.delivery.pacing.granting import Memory, Place
-from nurture.delivery.pacing.rules import Lane, Limit, Road, Wait
+from nurture.delivery.pacing.lanes import Lane, Limit
+from nurture.delivery.pacing.rules import Road, Wait
 from nurture.delivery.rules import HeldBecause
 from nurture.delivery.waves import store
 from nurture.delivery.waves.actions import look_at_all

@@ -6,7 +6,8 @@ from typing import Any
 
 from nurture.database.engine import Session
 from nurture.delivery.pacing import store
-from nurture.delivery.pacing.rules import Pacing, Span, bucket
+from nurture.delivery.pacing.lanes import Pacing, Span
+from nurture.delivery.pacing.rules import bucket
 from nurture.delivery.pacing.store import Days
 from nurture.delivery.pacing.warming import LOOK_BACK
 from nurture.delivery.waves.rules import Wave, size_of

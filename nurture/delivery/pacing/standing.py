@@ -7,7 +7,8 @@ from datetime import datetime
 from nurture.database.engine import Session
 from nurture.delivery.claimed import Row
 from nurture.delivery.pacing import store, warming
-from nurture.delivery.pacing.rules import Pacing, Road, Span, bucket, counted_after, free_at
+from nurture.delivery.pacing.lanes import Pacing, Span
+from nurture.delivery.pacing.rules import Road, bucket, counted_after, free_at
 from nurture.delivery.resting.rules import Rest
 from nurture.delivery.rules import HeldBecause
 

@@ -18,7 +18,8 @@ from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
 from nurture.database.prepared import Prepared, instant_of, rows_given
 from nurture.database.statements import changed_rows, in_list_of, insert
-from nurture.delivery.pacing.rules import Span, Wait
+from nurture.delivery.pacing.lanes import Span
+from nurture.delivery.pacing.rules import Wait
 from nurture.delivery.rules import Status
 from nurture.delivery.store import Delivery
 
