@@ -1,14 +1,19 @@
 """A place in the database for whoever commits hundreds of times a second: one connection that stays open.
 
 What a transaction costs beside its statements (a session, a connection out of the pool, settings of the database) is
-paid once. Like `Database.writing(durable=True)` otherwise: everything or nothing, notes for the journal before the
-commit, marks of changed contacts last. Used by one thread at a time.
+paid once. Like `Database.writing` otherwise: everything or nothing, notes for the journal before the commit, marks of
+changed contacts last. Used by one thread at a time.
+
+SQLite's commits do not wait for the disk here, where that takes as long as the transaction. Whoever promises something
+waits in `settle`, in another thread, while the next transaction runs already. It is what `synchronous = FULL` does
+itself: the log is brought to the disk after the commit (https://sqlite.org/pragma.html#pragma_synchronous).
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from nurture.database.engine import Database, Session
@@ -17,17 +22,28 @@ from nurture.database.prepared import Driver, keep_driver
 
 
 class Desk:
-    """Durable transactions over a connection of its own; the transaction after one that failed gets a new one."""
+    """Transactions over a connection of its own; the one after one that failed gets a new connection."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
         self._session: Session | None = None
         self._driver: Driver | None = None
+        self._log = _Log(database.url) if database.is_sqlite else None
+
+    @property
+    def must_settle(self) -> bool:
+        """Whether a commit is not yet on the disk when its block has ended."""
+        return self._log is not None
+
+    def settle(self) -> None:
+        """What was committed until now survives a power cut when this returns; one other thread may call it."""
+        if self._log is not None:
+            self._log.settle()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """Everything or nothing; on the disk when the block has ended."""
+        """Everything or nothing, committed when the block has ended."""
         database = self._database
         with database.turn:
             try:
@@ -42,7 +58,7 @@ class Desk:
                 session.dispatch.before_commit(session)  # what is written last of all: marks of changed contacts
                 driver.execute("COMMIT")
             except BaseException:
-                self.close()
+                self._let_go()
                 raise
             after = notes_after(session)
             session.expunge_all()
@@ -50,7 +66,12 @@ class Desk:
         database.write_down(*after)
 
     def close(self) -> None:
-        """Let go of the connection; a transaction that had not ended is undone."""
+        """Leave the database; a transaction that had not ended is undone."""
+        self._let_go()
+        if self._log is not None:
+            self._log.close()
+
+    def _let_go(self) -> None:
         session, connection = self._session, self._connection
         self._session = self._connection = self._driver = None
         if connection is not None and session is not None:
@@ -66,7 +87,10 @@ class Desk:
             self._session = Session(self._connection, expire_on_commit=False)
             self._driver = Driver(self._session.connection())
             if self._database.is_sqlite:
-                self._driver.execute("PRAGMA synchronous = FULL")
+                if self._driver.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                    # A file system that cannot have the log: SQLite waits for the disk itself.
+                    self._driver.execute("PRAGMA synchronous = FULL")
+                    self._log = None
                 self._driver.execute("PRAGMA busy_timeout = 0")
         return self._session, self._driver
 
@@ -75,3 +99,25 @@ def _begin(database: Database, driver: Driver) -> None:
     """Take the write lock. Two senders have it in turns of a millisecond, so they look before they wait in line."""
     if not database.door.begin(driver.execute, is_hurried=True):
         driver.execute("BEGIN IMMEDIATE")
+
+
+class _Log:
+    """The file in which SQLite's commits stand until they are brought into the database."""
+
+    def __init__(self, url: str) -> None:
+        self._path = f"{make_url(url).database}-wal"
+        self._descriptor: int | None = None
+
+    def settle(self) -> None:
+        # Whoever leaves the database as the last one takes the log away, and the next one begins another.
+        if self._descriptor is not None and not os.fstat(self._descriptor).st_nlink:
+            self.close()
+        if self._descriptor is None:
+            # Not of the database itself: closing that would let go of SQLite's locks (https://sqlite.org/howtocorrupt.html, 2.2).
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

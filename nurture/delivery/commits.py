@@ -2,7 +2,8 @@
 
 A commit costs the same whether it carries one result or ten, so what comes in while one is on its way goes into the
 next together, and as long as each turn of the event loop brings another asker, a commit waits for the next turn. With
-few connections, or a relay far away, that is a turn in which nothing happens. Called by the sender, on its event loop.
+few connections, or a relay far away, that is a turn in which nothing happens. Where a commit still has to be brought to
+the disk, the next one begins meanwhile; nobody is told before theirs is there. Called by the sender, on its event loop.
 
 A result that the database did not take is owed: it goes with the next commit, in this run or a later one, for a result
 that is lost is a mail in doubt. So is word of the mails whose permission was asked for when a commit broke: it may have
@@ -12,7 +13,8 @@ been given, and nobody made use of it.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
 
@@ -26,6 +28,8 @@ _COMMIT_TRIES = 5
 
 #: What comes back for each mail that was asked for: None, its body may be written, or why not.
 Answers = dict[int, Stop | None]
+#: Brings to the disk what was committed, in another thread.
+Settle = Callable[[], "asyncio.Future[None]"]
 #: One transaction, in another thread.
 Exchange = Callable[[list[Ended], list[Ready], list[int]], "asyncio.Future[Answers]"]
 
@@ -41,6 +45,14 @@ class Asker(Protocol):
 
     def broken(self, error: BaseException) -> None:
         """The commit failed: nothing may be written."""
+
+
+_Batch: TypeAlias = "list[tuple[Ended | None, Ready | None, Asker]]"
+
+
+def _answer(batch: _Batch, answers: Answers) -> None:
+    for _, one, asker in batch:
+        asker.answered(answers[one.delivery.id] if one is not None else None)
 
 
 class _Waiter:
@@ -62,11 +74,15 @@ class _Waiter:
 
 
 class SharedCommits:
-    """Gathers what connections want stored and asked, and hands it to `exchange` one transaction at a time."""
+    """Gathers what connections want stored and asked, and hands it to `exchange` one transaction at a time.
 
-    def __init__(self, exchange: Exchange) -> None:
+    `settle` brings a transaction to the disk; None: it is there when `exchange` is done.
+    """
+
+    def __init__(self, exchange: Exchange, settle: Settle | None = None) -> None:
         self._exchange = exchange
-        self._waiting: list[tuple[Ended | None, Ready | None, Asker]] = []
+        self._settle = settle
+        self._waiting: _Batch = []
         self._committing: asyncio.Task[None] | None = None
         self._owed: list[Ended] = []
         self._unsaid: list[int] = []
@@ -103,8 +119,21 @@ class SharedCommits:
                 for _, _, asker in batch:
                     asker.broken(error)
                 continue
-            for _, one, asker in batch:
-                asker.answered(answers[one.delivery.id] if one is not None else None)
+            if self._settle is None:
+                _answer(batch, answers)
+            else:
+                self._settle().add_done_callback(partial(self._settled, batch, answers))
+
+    def _settled(self, batch: "_Batch", answers: Answers, settling: "asyncio.Future[None]") -> None:
+        """It is on the disk, or nothing may be written: a power cut could make the database forget what left."""
+        error = settling.exception()
+        if error is None:
+            _answer(batch, answers)
+            return
+        log.error("what was committed cannot be brought to the disk, so nothing leaves: %s", error)
+        self._unsaid += [one.delivery.id for _, one, _ in batch if one is not None]
+        for _, _, asker in batch:
+            asker.broken(error)
 
     async def _gather(self) -> None:
         count = 0
@@ -115,7 +144,7 @@ class SharedCommits:
 
     async def _commit(self, ended: list[Ended], wanted: list[Ready], askers: list[Asker]) -> Answers:
         """Tried again a few times: a database that is busy or starts anew takes it then."""
-        unsaid = self._unsaid
+        unsaid = list(self._unsaid)
         for left in reversed(range(_COMMIT_TRIES)):
             try:
                 answering = self._exchange(ended, wanted, unsaid)
@@ -123,18 +152,18 @@ class SharedCommits:
                     askers.pop().asked()
                 answers = await answering
             except DBAPIError:
-                unsaid += [one.delivery.id for one in wanted]
-                self._unsaid = unsaid
+                self._unsaid += [one.delivery.id for one in wanted]
+                unsaid = list(self._unsaid)
                 if not left:
                     raise
                 log.warning("the database did not take %s results; trying again", len(ended))
                 await asyncio.sleep(2 ** (_COMMIT_TRIES - left) / 10)
             except OSError as error:
                 # The database has it and the journal does not, which is written last: no body may follow.
-                self._unsaid = [*unsaid, *(one.delivery.id for one in wanted)]
+                self._unsaid += [one.delivery.id for one in wanted]
                 log.error("the journal cannot be written, so nothing leaves: %s", error)  # noqa: TRY400 — whoever runs us logs the rest
                 raise
             else:
-                self._unsaid = []
+                del self._unsaid[: len(unsaid)]
                 return answers
         raise AssertionError("the last try returns or raises")

@@ -67,8 +67,10 @@ class Sender:
         )
         self._thread = DatabaseThread("nurture-sender-database")
         self._claim_thread = DatabaseThread("nurture-sender-claims")
+        self._disk_thread = DatabaseThread("nurture-sender-disk")
         self._commits = SharedCommits(
-            lambda ended, wanted, unsaid: self._thread.run(lambda: self._transactions.exchange(ended, wanted, unsaid))
+            lambda ended, wanted, unsaid: self._thread.run(lambda: self._transactions.exchange(ended, wanted, unsaid)),
+            (lambda: self._disk_thread.run(self._transactions.settle)) if self._transactions.must_settle else None,
         )
         self._supply = Supply(
             lambda: self._claim_thread.run(lambda: self._transactions.claim(self._due_at, self._only))
@@ -123,9 +125,10 @@ class Sender:
         if self._commits.owes:
             # Whoever takes over finds these mails in doubt; the log says so beforehand.
             log.warning("the database never took some results")
+        self._claim_thread.close()
+        self._disk_thread.close()
         self._thread.run(self._transactions.close)
         self._thread.close()
-        self._claim_thread.close()
 
     async def _work_on_all(self) -> None:
         """Let every connection carry messages until there are none; an error of one stops all."""

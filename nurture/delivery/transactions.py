@@ -4,10 +4,13 @@ Claims run in a thread of their own, so that the connections do not wait while t
 others in the database thread. They take turns with what both use: how many places the limits granted.
 """
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError
 
 from nurture.campaigns.declared import Declared
 from nurture.clock import Clock
@@ -31,6 +34,10 @@ from nurture.delivery.rules import Priority, Status, Stop
 from nurture.delivery.store import move, release_claims
 from nurture.delivery.supplying import CLAIM, Claim
 
+log = logging.getLogger(__name__)
+
+_CLAIM_TRIES = 3
+
 
 class Transactions:
     """What one worker incarnation does in the database for its mails."""
@@ -50,7 +57,7 @@ class Transactions:
     ) -> None:
         self._database = database
         self._desk, self._claim_desk = Desk(database), Desk(database)
-        self._turn = threading.RLock()
+        self._turn = threading.Lock()
         self._worker = worker
         self._clock = clock
         self._preparing = preparing
@@ -72,7 +79,17 @@ class Transactions:
 
         Taking them and keeping what was prepared are two short transactions; what lies between keeps nobody waiting.
         """
-        now = at or self._clock.now()
+        for left in reversed(range(_CLAIM_TRIES)):
+            try:
+                return self._claim(at or self._clock.now(), only)
+            except DBAPIError as error:
+                # A server that broke all connections: a desk opens another one. What was taken is given back at the end.
+                if not left:
+                    raise
+                log.warning("the database did not let us claim, trying again: %s", error)
+        raise AssertionError("the last try returns or raises")
+
+    def _claim(self, now: datetime, only: Sequence[int] | None) -> Claim:
         with self._turn, self._claim_desk.writing() as session:
             ids = take(session, self._worker, CLAIM, now, only=only)
         if not ids:
@@ -96,7 +113,7 @@ class Transactions:
                 unfit.settle(session)
             doubtful = [line.claimed for line in lines if line.is_doubtful]
             stops = turn_away(session, doubtful, limits, now) if doubtful else {}
-            settled["refused"] += len(stops)
+            settled.update(str(stop.status) for stop in stops.values())
             pacing.give_back_places(session, self._spare)
             ready = [one for one in ready if one.delivery.id not in stops]
             paced = self._pace(session, ready, now)
@@ -142,7 +159,7 @@ class Transactions:
     def exchange(
         self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int]
     ) -> dict[int, Stop | None]:
-        """Store how tries ended and ask for the next mails, in one commit that is on the disk when this returns."""
+        """Store how tries ended and ask for the next mails, in one commit; `settle` brings it to the disk."""
         with self._turn:
             return self._exchange(ended, wanted, unsaid)
 
@@ -186,17 +203,28 @@ class Transactions:
                 self._spare_place(one)
         return answers
 
+    @property
+    def must_settle(self) -> bool:
+        """Whether an exchange is not yet on the disk when it returns."""
+        return self._desk.must_settle
+
+    def settle(self) -> None:
+        """What was exchanged until now would survive a power cut when this returns; called in a thread of its own."""
+        self._desk.settle()
+
     def fail(self, one: Ready, because: str) -> None:
         """A mail that cannot be written."""
-        with self._turn, self._desk.writing() as session:
-            actions.fail_unsendable(session, one.delivery, because, self._clock.now())
-        self._forget(one)
+        with self._turn:
+            with self._desk.writing() as session:
+                actions.fail_unsendable(session, one.delivery, because, self._clock.now())
+            self._forget(one)
 
     def let_go(self, one: Ready) -> None:
         """It has been in our hands for too long: somebody claims it again."""
-        with self._turn, self._desk.writing() as session:
-            move(session, [one.delivery.id], Status.QUEUED, now=self._clock.now())
-        self._forget(one)
+        with self._turn:
+            with self._desk.writing() as session:
+                move(session, [one.delivery.id], Status.QUEUED, now=self._clock.now())
+            self._forget(one)
 
     def _forget(self, one: Ready) -> None:
         if self._granted is not None:

@@ -1,0 +1,120 @@
+"""What connections want stored and asked shares a transaction, and nobody is told before theirs is on the disk."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nurture.delivery.actions import Ended
+from nurture.delivery.claimed import Claimed
+from nurture.delivery.commits import Answers, SharedCommits
+from nurture.delivery.composing import Recipient
+from nurture.delivery.preparing import Ready
+from nurture.delivery.rules import Heard, Outcome, Stop
+from nurture.rendering.compiling import compile_mail
+from nurture.rendering.source import MailSource
+from tests.conftest import NOW
+
+
+class Connection:
+    """Hears what becomes of what it asked."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def asked(self) -> None:
+        self.heard.append("asked")
+
+    def answered(self, stop: Stop | None) -> None:
+        self.heard.append("may leave" if stop is None else stop.because)
+
+    def broken(self, error: BaseException) -> None:
+        self.heard.append(f"broken: {error}")
+
+
+class Disk:
+    """A database whose transactions end at once, and a disk that takes its time."""
+
+    def __init__(self) -> None:
+        self.exchanged: list[tuple[int, int, list[int]]] = []
+        self.settling: list[asyncio.Future[None]] = []
+
+    def exchange(self, ended: list[Ended], wanted: list[Ready], unsaid: list[int]) -> "asyncio.Future[Answers]":
+        self.exchanged.append((len(ended), len(wanted), unsaid))
+        answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
+        answer.set_result({one.delivery.id: None for one in wanted})
+        return answer
+
+    def settle(self) -> "asyncio.Future[None]":
+        self.settling.append(asyncio.get_running_loop().create_future())
+        return self.settling[-1]
+
+
+def a_ready(number: int) -> Ready:
+    nothing = dict.fromkeys(Claimed._fields)
+    claimed = Claimed._make({**nothing, "id": number, "attempts": 0, "queued_at": NOW}.values())
+    mail = compile_mail(MailSource("a.mjml", "Hello", "", "<mjml><mj-body><mj-section /></mj-body></mjml>"))
+    return Ready(claimed, Recipient("ana@reader.example", "", "0" * 32), mail, "", "reader.example", "default")
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def run(story: Callable[[], Any]) -> None:
+    asyncio.run(story())
+
+
+def test_nobody_is_told_before_the_disk_has_it_and_the_next_transaction_begins_meanwhile() -> None:
+    async def story() -> None:
+        disk, first, second = Disk(), Connection(), Connection()
+        commits = SharedCommits(disk.exchange, disk.settle)
+        commits.ask(None, a_ready(1), first)
+        await turns()
+        commits.ask(None, a_ready(2), second)
+        await turns()
+        assert disk.exchanged == [(0, 1, []), (0, 1, [])]
+        assert (first.heard, second.heard) == (["asked"], ["asked"])
+        disk.settling[0].set_result(None)
+        await turns()
+        assert (first.heard, second.heard) == (["asked", "may leave"], ["asked"])
+        disk.settling[1].set_result(None)
+        await turns()
+        assert second.heard == ["asked", "may leave"]
+        assert not commits.owes
+
+    run(story)
+
+
+def test_a_disk_that_fails_lets_nothing_leave_and_the_next_transaction_takes_it_back() -> None:
+    async def story() -> None:
+        disk, first, second = Disk(), Connection(), Connection()
+        commits = SharedCommits(disk.exchange, disk.settle)
+        commits.ask(Ended(a_ready(7).delivery, Outcome(Heard.ACCEPTED, 250, "250 Ok", "default")), a_ready(1), first)
+        await turns()
+        disk.settling[0].set_exception(OSError("no space left"))
+        await turns()
+        assert first.heard == ["asked", "broken: no space left"]
+        assert commits.owes
+        commits.ask(None, a_ready(2), second)
+        await turns()
+        assert disk.exchanged == [(1, 1, []), (0, 1, [1])]
+        assert not commits.owes
+
+    run(story)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_where_a_commit_is_on_the_disk_by_itself_everybody_is_told_at_once(count: int) -> None:
+    async def story() -> None:
+        disk, connections = Disk(), [Connection() for _ in range(count)]
+        commits = SharedCommits(disk.exchange)
+        for number, connection in enumerate(connections, 1):
+            commits.ask(None, a_ready(number), connection)
+        await turns()
+        assert disk.exchanged == [(0, count, [])]
+        assert all(one.heard == ["asked", "may leave"] for one in connections)
+
+    run(story)
