@@ -1,5 +1,7 @@
 """An envelope that travels ahead is no mail yet: whoever says no before its body is written gets nothing."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,9 +11,9 @@ import sqlalchemy as sa
 from nurture.app import App
 from nurture.consent.suppressions.actions import opt_out
 from nurture.database.engine import Database, Session
-from nurture.database.installation import pause
+from nurture.database.installation import pause, resume
 from nurture.delivery.store import count_by_status
-from nurture.engines.local import run_once
+from nurture.engines.local import Heart, run_once
 from nurture.sequences.entries import enroll
 from tests.support.counting import CountingSink, Taken, running_counter
 from tests.support.people import add_contact
@@ -98,6 +100,35 @@ def test_one_who_leaves_costs_the_others_nothing(house: App, sink: CountingSink)
     when_the_first_body_is_read(sink, house, one_leaves)
     run_once(house.workshop(), house.clock.now())
     assert sorted(one.rcpt_to for one in sink.taken) == sorted(set(READERS) - set(gone))
+
+
+def test_whoever_left_after_their_mail_was_queued_is_never_named_to_the_relay(house: App, sink: CountingSink) -> None:
+    """Their envelope would cost the connection."""
+    now = house.clock.now()
+    with house.database.writing() as session:
+        pause(session, because="a test", now=now)
+    run_once(house.workshop(), now)
+    with house.database.writing(durable=True) as session:
+        assert count_by_status(session) == {"queued": len(READERS)}
+        for email in READERS[::2]:
+            opt_out(session, house.hasher.hash(email), how="page", now=now)
+        resume(session, home=house.home, here=True)
+
+    def listen(stage: str, rcpt_to: str) -> str:
+        named.update({rcpt_to} if stage == "rcpt" else ())
+        return ""
+
+    async def send() -> Counter[str]:
+        with Heart(house.database) as heart:
+            sender = house.sender(heart.worker)
+            counts, _ = await sender.drain(now)
+            await sender.close()
+        return counts
+
+    named: set[str] = set()
+    sink.act = listen
+    assert +asyncio.run(send()) == {"sent": 4, "refused": 4}
+    assert named == set(READERS[1::2])
 
 
 @pytest.mark.parametrize("code", ["250 ok", "550 5.1.1 no such user"])
