@@ -38,8 +38,9 @@ class Desk:
 
     def settle(self) -> None:
         """What was committed until now survives a power cut when this returns; one other thread may call it."""
-        if self._log is not None:
-            self._log.settle()
+        log = self._log  # the thread that writes takes it away where there is none
+        if log is not None:
+            log.settle()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:

@@ -1,9 +1,10 @@
 """Sends what is due: claims, renders, asks permission, hands over, records.
 
 One asyncio loop speaks SMTP over a few warm connections; how one message follows the other on each is told in `lane`.
-Every transaction runs in one database thread: what connections want stored and asked meanwhile shares a commit, and the
-next claim is made ready before the last one is used up. A connection holds at most one message whose fate is open, so
-that a killed sender leaves no more doubt than it had connections. Stopping finishes the message at hand.
+The database is touched in threads beside it: in one, what connections want stored and asked meanwhile shares a commit; in
+another the next claim is made ready before the last one is used up; a third waits for the disk. A connection holds at
+most one message whose fate is open, so that a killed sender leaves no more doubt than it had connections. Stopping
+finishes the message at hand.
 """
 
 import asyncio
@@ -119,7 +120,7 @@ class Sender:
         return road.counts, "; ".join(dict.fromkeys(road.down.values())) if self._supply.has_left else ""
 
     async def close(self) -> None:
-        """Close the connections and the thread."""
+        """Close the connections and end the threads."""
         for lane in self._lanes:
             await lane.close()
         if self._commits.owes:
