@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from nurture.database.engine import Database, Session
+from nurture.database.engine import LOG_PAGES, Database, Session
 from nurture.database.journal import notes_after, notes_before
 from nurture.database.prepared import Driver, keep_driver
 
@@ -88,6 +88,9 @@ class Desk:
             self._session = Session(self._connection, expire_on_commit=False)
             self._driver = Driver(self._session.connection())
             if self._database.is_sqlite:
+                # The pool's connection has them as whoever wrote last wanted them: bulk work has no checkpoints at all.
+                self._driver.execute("PRAGMA synchronous = NORMAL")
+                self._driver.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
                 if self._driver.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                     # A file system that cannot have the log: SQLite waits for the disk itself.
                     self._driver.execute("PRAGMA synchronous = FULL")

@@ -120,3 +120,14 @@ def test_two_desks_of_one_file_have_the_lock_in_turns(sqlite: Database) -> None:
     for desk in desks:
         desk.close()
     other.close()
+
+
+def test_a_desk_writes_its_log_back_although_bulk_work_had_its_connection_before(sqlite: Database) -> None:
+    with sqlite.writing_in_bulk() as session:
+        session.execute(sa.text("SELECT 1"))
+    desk = Desk(sqlite)
+    with desk.writing() as session:
+        found = [session.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("wal_autocheckpoint", "synchronous")]
+    desk.settle()
+    desk.close()
+    assert found == [1000, 1]
