@@ -87,6 +87,16 @@ class TokenKeys:
         """The payload of a token made by `sign_in_address`."""
         return self._verified(purpose, _unspell_folded(token.lower()))
 
+    def sign_in_name(self, purpose: TokenPurpose, payload: bytes) -> str:
+        """The same in hexadecimal, where nobody counts characters: a third of the time that base32 takes."""
+        mac = self._signing[purpose].copy()
+        mac.update(payload)
+        return (payload + mac.digest()).hex()
+
+    def read_in_name(self, purpose: TokenPurpose, token: str) -> bytes | None:
+        """The payload of a token made by `sign_in_name`."""
+        return self._verified(purpose, _unspell_hexadecimal(token.lower()))
+
     def _verified(self, purpose: TokenPurpose, raw: bytes | None) -> bytes | None:
         if raw is None or len(raw) <= _MAC_BYTES:
             return None
@@ -147,3 +157,11 @@ def _unspell_folded(token: str) -> bytes | None:
     except (UnicodeEncodeError, binascii.Error):
         return None
     return raw if _spell_folded(raw) == token else None
+
+
+def _unspell_hexadecimal(token: str) -> bytes | None:
+    try:
+        raw = bytes.fromhex(token)
+    except ValueError:
+        return None
+    return raw if raw.hex() == token else None  # it passes over spaces

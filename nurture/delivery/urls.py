@@ -237,8 +237,7 @@ def own_local_part(keys: TokenKeys, operator_id: int) -> str:
 
 def message_id(keys: TokenKeys, delivery_id: int, domain: str) -> str:
     """The Message-ID of a delivery: the same on every try, and recognized in what quotes it."""
-    token = keys.sign_in_address(TokenPurpose.MESSAGE, delivery_id.to_bytes(_DELIVERY_BYTES))
-    return f"<{token}@{domain}>"
+    return f"<{keys.sign_in_name(TokenPurpose.MESSAGE, delivery_id.to_bytes(_DELIVERY_BYTES))}@{domain}>"
 
 
 def sign_delivery(keys: TokenKeys, purpose: TokenPurpose, delivery_id: int) -> str:
@@ -301,9 +300,9 @@ def read_local_part(keys: TokenKeys, local_part: str) -> Meaning | None:
 
 
 def read_message_id(keys: TokenKeys, value: str) -> int | None:
-    """The delivery whose Message-ID this is."""
+    """The delivery whose Message-ID this is; those of the first mails were spelled like addresses."""
     token = value.strip().strip("<>").partition("@")[0]
-    payload = keys.read_in_address(TokenPurpose.MESSAGE, token)
+    payload = keys.read_in_name(TokenPurpose.MESSAGE, token) or keys.read_in_address(TokenPurpose.MESSAGE, token)
     return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
 
 

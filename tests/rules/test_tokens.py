@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.delivery.urls import Via, leave_local_part, leave_url, read_local_part, read_way_out
+from nurture.delivery.urls import (
+    Via,
+    leave_local_part,
+    leave_url,
+    message_id,
+    read_local_part,
+    read_message_id,
+    read_way_out,
+)
 from nurture.tokens import AddressHasher, TokenKeys, TokenPurpose
 
 KEYS = TokenKeys(["one", "two"])
@@ -18,6 +26,7 @@ payloads = st.binary(min_size=1, max_size=40)
 def test_a_token_reads_back_what_was_signed(purpose: TokenPurpose, payload: bytes) -> None:
     assert KEYS.read(purpose, KEYS.sign(purpose, payload)) == payload
     assert KEYS.read_in_address(purpose, KEYS.sign_in_address(purpose, payload).upper()) == payload
+    assert KEYS.read_in_name(purpose, KEYS.sign_in_name(purpose, payload).upper()) == payload
 
 
 @given(st.lists(st.tuples(purposes, payloads), max_size=6))
@@ -32,6 +41,7 @@ def test_what_stands_in_mails_already_sent_is_still_ours() -> None:
     assert keys.sign(TokenPurpose.VIEW, delivery) == "AAABAAAAAAch4oVW1NyxjA2O"
     assert keys.sign(TokenPurpose.LEAVE, b"\2" + reader) == "AgAAAQAAAAAHAAECAwQFBgcICQoLDA0OD5WQN1AG4Vuho1E"
     assert keys.sign_in_address(TokenPurpose.MESSAGE, delivery) == "aaaacaaaaaaap2euhn4oz4jlelr3m"
+    assert keys.sign_in_name(TokenPurpose.MESSAGE, delivery) == "0000010000000007e8943b78ecf12b22e3b6"
     assert (
         keys.sign_in_address(TokenPurpose.LEAVE, b"\3" + reader)
         == "amaaaaiaaaaaabyaaebagbafaydqqcikbmga2dqpb2646qcw3eapvcds"
@@ -44,6 +54,7 @@ def test_a_token_of_one_purpose_never_serves_another(
 ) -> None:
     if purpose is not other:
         assert KEYS.read(other, KEYS.sign(purpose, payload)) is None
+        assert KEYS.read_in_name(other, KEYS.sign_in_name(purpose, payload)) is None
 
 
 @given(payloads, st.integers(0), st.characters(codec="ascii"))
@@ -59,6 +70,22 @@ def test_changing_any_character_breaks_a_token(payload: bytes, position: int, ch
 def test_any_text_is_no_token(text: str) -> None:
     assert KEYS.read(TokenPurpose.LEAVE, text) is None
     assert KEYS.read_in_address(TokenPurpose.LEAVE, text) is None
+    assert KEYS.read_in_name(TokenPurpose.LEAVE, text) is None
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_message_id_names_its_delivery_however_it_was_spelled(delivery: int) -> None:
+    spelled_then = f"<{KEYS.sign_in_address(TokenPurpose.MESSAGE, delivery.to_bytes(8))}@acme.example>"
+    for name in (message_id(KEYS, delivery, "acme.example"), spelled_then):
+        assert read_message_id(KEYS, name) == read_message_id(KEYS, name.upper()) == delivery
+        for place in range(1, name.index("@")):
+            forged = f"{name[:place]}{'b' if name[place] != 'b' else 'c'}{name[place + 1 :]}"
+            assert read_message_id(KEYS, forged) is None
+
+
+def test_a_name_is_read_in_one_spelling_only() -> None:
+    name = KEYS.sign_in_name(TokenPurpose.MESSAGE, b"payload")
+    assert KEYS.read_in_name(TokenPurpose.MESSAGE, f"{name[:4]} {name[4:]}") is None
 
 
 def test_a_replaced_key_still_verifies_what_it_signed() -> None:
