@@ -29,7 +29,7 @@ from nurture.database.columns import (
 )
 from nurture.database.conditions import Vocabulary
 from nurture.database.engine import Session, is_sqlite
-from nurture.database.prepared import Prepared, is_among, rows_given
+from nurture.database.prepared import Filled, Prepared, is_among, rows_given
 from nurture.database.statements import changed_rows, in_list_of, insert
 
 #: Who pulls changed contacts: each has rows of its own, so that a slow reader never hides a change from another.
@@ -384,8 +384,15 @@ def lock_contacts(session: Session, ids: Sequence[int], *, exclusively: bool) ->
     Whoever only writes about a contact, such as a click, waits for neither. On SQLite the write lock of the transaction
     does it already.
     """
-    if ids and not is_sqlite(session):
-        (_LOCK_ALONE if exclusively else _LOCK_WITH_OTHERS).rows(session, ids=list(ids))
+    for one in locking(session, ids, exclusively=exclusively):
+        one.statement.rows(session, **one.given)
+
+
+def locking(session: Session, ids: Sequence[int], *, exclusively: bool) -> list[Filled]:
+    """The same to be run together with what comes before and after it; nothing to do on SQLite."""
+    if not ids or is_sqlite(session):
+        return []
+    return [(_LOCK_ALONE if exclusively else _LOCK_WITH_OTHERS).filled(ids=list(ids))]
 
 
 def _lock(*, exclusively: bool) -> Prepared:

@@ -41,6 +41,8 @@ _IS_QUEUED = sa.text("status = 'queued'")
 _IS_HELD = sa.text("status = 'held'")
 _IS_IN_HAND = sa.text("status IN ('claimed', 'sending')")
 _IS_UNCERTAIN = sa.text("status = 'uncertain'")
+_IS_STEP = sa.text("enrollment_id IS NOT NULL")
+_IS_NEWCOMERS = sa.text("newcomer_id IS NOT NULL")
 
 
 class Delivery(SQLModel, table=True):
@@ -71,6 +73,9 @@ class Delivery(SQLModel, table=True):
         sa.Index("ix_delivery_uncertain", "id", sqlite_where=_IS_UNCERTAIN, postgresql_where=_IS_UNCERTAIN),
         sa.Index("ix_delivery_contact", "contact_id", "attempted_at"),
         sa.Index("ix_delivery_campaign", "campaign", "status"),
+        # Most mails are of neither, and PostgreSQL writes every index anew with each change of a row's state.
+        sa.Index("ix_delivery_enrollment", "enrollment_id", sqlite_where=_IS_STEP, postgresql_where=_IS_STEP),
+        sa.Index("ix_delivery_newcomer", "newcomer_id", sqlite_where=_IS_NEWCOMERS, postgresql_where=_IS_NEWCOMERS),
     )
 
     id: int = id_column()
@@ -88,11 +93,11 @@ class Delivery(SQLModel, table=True):
     priority: int
     contact_id: int | None = reference("contact.id", nullable=True)
     operator_id: int | None = reference("operator.id", nullable=True)
-    newcomer_id: int | None = reference("newcomer.id", nullable=True, index=True, on_delete="SET NULL")
+    newcomer_id: int | None = reference("newcomer.id", nullable=True, on_delete="SET NULL")
     test_address: str | None = Field(default=None, description="purpose test only: in a domain of our own")
     domain: str = Field(description="of the recipient")
-    enrollment_id: int | None = Field(default=None, sa_type=sa.BigInteger, index=True)
-    issue_id: int | None = Field(default=None, sa_type=sa.BigInteger, index=True)
+    enrollment_id: int | None = Field(default=None, sa_type=sa.BigInteger)
+    issue_id: int | None = Field(default=None, sa_type=sa.BigInteger)
     topic: str = ""
     sender: str = "default"
     status: str = Status.QUEUED
@@ -108,7 +113,7 @@ class Delivery(SQLModel, table=True):
     attempted_at: datetime | None = instant_column(nullable=True)
     settled_at: datetime | None = instant_column(nullable=True)
     reply: str = Field(default="", description="the relay's last word")
-    message_id: str | None = Field(default=None, index=True)
+    message_id: str | None = None
     facts: dict[str, Any] | None = Field(
         default=None,
         sa_column=sa.Column(Json, nullable=True),

@@ -16,7 +16,6 @@ from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.doubts import store as doubts
 from nurture.delivery.doubts.actions import take_evidence
 from nurture.delivery.leaving.actions import exchange
-from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.pausing import actions as pausing
 from nurture.delivery.pausing import store as paused
 from nurture.delivery.pausing.rules import Counts, count_of
@@ -98,7 +97,7 @@ class Play:
             "it was paused, and a mail of it began to leave"
         )
         if outcome.heard is not Heard.LOST or self.audience % 2:
-            record_outcomes(self.session, self.worker, [Ended(one, outcome) for one in begun], LIMITS, self.now)
+            exchange(self.session, self.worker, [Ended(one, outcome) for one in begun], [], LIMITS, self.now)
 
     def counts(self) -> Counts:
         self.session.expire_all()

@@ -30,7 +30,6 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery.actions import Ended, Intention, Limits, queue_deliveries
 from nurture.delivery.leaving.actions import exchange
-from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.rules import Heard, Outcome, Priority
 from nurture.delivery.store import Delivery, delivery_of_key
 from nurture.scoring.actions import give_points
@@ -103,7 +102,7 @@ class Scene:
         [claimed] = claim_due(self.session, self.worker, 1, NOW)
         exchange(self.session, self.worker, [], [claimed], LIMITS, NOW)
         answer = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
-        record_outcomes(self.session, self.worker, [answer], LIMITS, NOW)
+        exchange(self.session, self.worker, [answer], [], LIMITS, NOW)
 
     def judge_by_another_table(self) -> None:
         known = consents.list_to_judge(self.session, [self.contact.id])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from nurture.database.claiming import register_worker
 from nurture.database.desk import Desk
 from nurture.database.engine import Database
 from nurture.database.journal import Journal, Place, note, note_later
-from nurture.database.prepared import Prepared
+from nurture.database.prepared import Filled, Prepared, run_together
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.support.databases import Databases
@@ -26,7 +27,15 @@ def postgres(databases: Databases) -> Iterator[Database]:
         yield made
 
 
+_TAGS: Any = ContactTag.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+_NAMED = sa.bindparam("tag", type_=sa.Text)
 _COUNT = Prepared(lambda **_: sa.select(sa.func.count()).select_from(ContactTag))
+_TAG = Prepared(
+    lambda **_: sa.insert(_TAGS).values(
+        contact_id=sa.bindparam("contact", type_=sa.BigInteger), tag=_NAMED, tagged_at=NOW
+    )
+)
+_UNTAG = Prepared(lambda **_: sa.delete(_TAGS).where(_TAGS.c.tag == _NAMED))
 _WRONG = Prepared(lambda **_: sa.text("SELECT * FROM nobody_made_this"))
 
 
@@ -43,6 +52,47 @@ def test_what_a_desk_wrote_is_there_for_others_with_its_marks(database: Database
     with database.reading() as session:
         assert store.tags_of(session, [ana]) == {ana: frozenset({"one", "two"})}
         assert store.list_changed(session, "scoring", 10) == {ana: 2}
+
+
+def _tagging(contact: int, tag: str) -> Filled:
+    return _TAG.filled(contact=contact, tag=tag)
+
+
+def test_statements_that_are_run_together_are_done_in_their_order_and_counted(
+    database: Database, hasher: AddressHasher
+) -> None:
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW).id
+    desk = Desk(database)
+    with desk.writing() as session:
+        many = [_tagging(ana, "one"), _UNTAG.filled(tag="two"), _tagging(ana, "two"), _UNTAG.filled(tag="two")]
+        assert run_together(session, many) == [1, 0, 1, 1]
+        assert run_together(session, []) == []
+        assert _COUNT.rows(session) == [(1,)]
+    desk.close()
+    with database.reading() as session:
+        assert store.tags_of(session, [ana]) == {ana: frozenset({"one"})}
+
+
+def test_nothing_of_what_is_run_together_is_left_when_one_of_it_fails(
+    database: Database, hasher: AddressHasher
+) -> None:
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW).id
+    desk = Desk(database)
+
+    def fail() -> None:
+        with desk.writing() as session:
+            run_together(session, [_tagging(ana, "lost"), _WRONG.filled(), _tagging(ana, "lost, too")])
+
+    with pytest.raises(DBAPIError, match="nobody_made_this") as raised:
+        fail()
+    assert raised.value.detail, "it says which database"
+    with desk.writing() as session:
+        assert run_together(session, [_tagging(ana, "kept"), _UNTAG.filled(tag="lost")]) == [1, 0]
+    desk.close()
+    with database.reading() as session:
+        assert store.tags_of(session, [ana]) == {ana: frozenset({"kept"})}
 
 
 def test_nothing_of_a_transaction_that_failed_is_left_and_the_next_one_works(

@@ -20,7 +20,6 @@ from nurture.delivery.guard.granting import give_back, grant
 from nurture.delivery.guard.rules import LOOK_BACK
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.openings import opening_from, window_json
-from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.pausing import store as pausing
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
@@ -51,7 +50,7 @@ def leave(
     for one in claimed:
         stops = exchange(session, worker, [], [one], limits, at, coming=coming or {}, granted=granted)
         if stops[one.id] is None:
-            record_outcomes(session, worker, [Ended(one, ACCEPTED)], limits, at)
+            exchange(session, worker, [Ended(one, ACCEPTED)], [], limits, at)
     give_back(session, worker, granted)
     session.expire_all()
     return {
@@ -335,7 +334,7 @@ def test_another_try_of_the_same_mail_is_no_other_person(house: Database, hasher
             [claimed] = claim_due(session, worker, 10, at)
             granted = grant(session, worker, [claimed], 3, at)
             assert exchange(session, worker, [], [claimed], GUARDED, at, granted=granted) == {claimed.id: None}
-            record_outcomes(session, worker, [Ended(claimed, Outcome(Heard.DEFERRED, 451, "later"))], GUARDED, at)
+            exchange(session, worker, [Ended(claimed, Outcome(Heard.DEFERRED, 451, "later"))], [], GUARDED, at)
             session.expire_all()
         assert guard.traffic(session, "newsletter:weekly", NOW).today == 1
 

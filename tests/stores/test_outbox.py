@@ -26,7 +26,6 @@ from nurture.database.installation import pause, settle_in
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
 from nurture.delivery.leaving.actions import _circumstances, _permissions, exchange
-from nurture.delivery.outcomes.actions import record_outcomes
 from nurture.delivery.outcomes.store import list_attempts
 from nurture.delivery.pausing import store as pausing
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status, find_stop
@@ -303,7 +302,7 @@ def test_a_late_answer_settles_what_was_uncertain_meanwhile(house: Database, has
         end_worker(session, worker)
         actions.take_back(session, NOW)
         answer = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
-        record_outcomes(session, worker, [answer], LIMITS, NOW)
+        exchange(session, worker, [answer], [], LIMITS, NOW)
         assert status_of(session, ana.id)[0] == Status.SENT
 
 
@@ -315,7 +314,7 @@ def test_a_4xx_is_tried_again_later_and_every_try_is_kept(house: Database, hashe
             [claimed] = claim_due(session, worker, 10, at)
             exchange(session, worker, [], [claimed], LIMITS, at)
             put_off = Ended(claimed, Outcome(Heard.DEFERRED, 451, "451 later"))
-            record_outcomes(session, worker, [put_off], LIMITS, at)
+            exchange(session, worker, [put_off], [], LIMITS, at)
             assert claim_due(session, worker, 10, at) == []
             session.expire_all()
             assert store.get_delivery(session, ana.id).attempts == number
@@ -329,7 +328,7 @@ def test_a_5xx_fails_for_good_and_keeps_the_reply(house: Database, hasher: Addre
         [claimed] = claim_due(session, worker, 10, NOW)
         exchange(session, worker, [], [claimed], LIMITS, NOW)
         refused = Ended(claimed, Outcome(Heard.REJECTED, 550, "550 5.1.1 no such user"))
-        record_outcomes(session, worker, [refused], LIMITS, NOW)
+        exchange(session, worker, [refused], [], LIMITS, NOW)
         session.expire_all()
         found = store.get_delivery(session, ana.id)
         assert (found.status, found.reply) == (Status.FAILED, "550 5.1.1 no such user")

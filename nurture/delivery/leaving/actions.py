@@ -19,6 +19,7 @@ from nurture.contacts.fields import ASKS_US
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.database.installation import get_pause
+from nurture.database.prepared import Filled, run_together
 from nurture.delivery import actions
 from nurture.delivery import store as deliveries
 from nurture.delivery.actions import Ended, Limits
@@ -28,7 +29,7 @@ from nurture.delivery.guard import rules as guard_rules
 from nurture.delivery.guard.granting import Granted
 from nurture.delivery.leaving import store
 from nurture.delivery.openings import opening_from, zone_of_window
-from nurture.delivery.outcomes.actions import record_outcomes
+from nurture.delivery.outcomes.actions import recording
 from nurture.delivery.pausing.store import find_pause
 from nurture.delivery.rules import Circumstances, Kind, Priority, Status, Stop, find_stop, not_counting
 
@@ -57,8 +58,9 @@ def exchange(
     `granted` how many people more each campaign may mail, None where nobody guards; `is_mailed_asked` whether any
     condition may ask for `mailed(…)`, and so has to look at whoever got something.
     """
-    record_outcomes(session, worker, ended, limits, now, is_mailed_asked=is_mailed_asked)
-    contacts.lock_contacts(session, sorted({one.contact_id for one in wanted if one.contact_id}), exclusively=True)
+    before = recording(session, worker, ended, limits, now, is_mailed_asked=is_mailed_asked)
+    people = sorted({one.contact_id for one in wanted if one.contact_id})
+    before += contacts.locking(session, people, exclusively=True)
     begun: set[int] = set()
     full_until: dict[int, datetime] = {}
     rest: Sequence[Row] = [one for one in wanted if not _is_too_late(one, limits, now)]
@@ -66,10 +68,11 @@ def exchange(
         round_, rest = _next_round(rest, limits, granted)
         if not round_:
             break  # nobody of the rest may be mailed: the guard stops their campaigns
-        left = _begin_round(session, worker, round_, limits, now, coming, full_until)
+        left = _begin_round(session, worker, round_, limits, now, coming, full_until, before)
         begun |= left
         if granted is not None:
             granted.use(*[one for one in round_ if one.id in left])
+    run_together(session, before)
     if granted is not None:
         granted.let_go(*wanted)
     answers: dict[int, Stop | None] = dict.fromkeys([one.id for one in wanted])
@@ -131,10 +134,17 @@ def _begin_round(
     now: datetime,
     coming: Mapping[int, datetime],
     full_until: dict[int, datetime],
+    before: list[Filled],
 ) -> set[int]:
-    """Move those of them to `sending` that may leave; one statement for all that are asked the same."""
+    """Move those of them to `sending` that may leave; one statement for all that are asked the same.
+
+    The first of these takes with it what has to be done `before`.
+    """
     [first, *others] = together
     is_counted = bool(limits.most_per_day) and first.purpose == Purpose.CAMPAIGN and not first.attempts
+    if is_counted:
+        run_together(session, before)  # whoever waits for a place of the day has locked their contacts
+        before.clear()
     if is_counted and not others and (until := daily.take_place(session, limits.most_per_day, now)) is not None:
         full_until[first.id] = until
         return set()
@@ -153,7 +163,9 @@ def _begin_round(
             cap_per_week=limits.cap_per_week,
             values_per_ask=limits.values_per_ask,
             is_issue_coming=is_issue_coming,
+            before=before,
         )
+        before.clear()
     if is_counted and not begun:
         daily.give_back(session, now)
     return begun

@@ -25,7 +25,7 @@ from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
-from nurture.database.prepared import Prepared, is_among, packed
+from nurture.database.prepared import Filled, Prepared, is_among, packed, run_together
 from nurture.delivery.claimed import Row
 from nurture.delivery.pausing.store import is_campaign_going
 from nurture.delivery.rules import (
@@ -54,14 +54,15 @@ def begin_sending(
     cap_per_week: int,
     values_per_ask: int = 0,
     is_issue_coming: bool = False,
+    before: Sequence[Filled] = (),
 ) -> set[int]:
     """Move claimed rows to `sending` where everything still permits it, in one statement; which were moved.
 
-    They are of one sort, and to as many contacts: of two to the same one neither would see the other.
+    They are of one sort, and to as many contacts: of two to the same one neither would see the other. What has to be
+    done `before` is run with it.
     """
     ids = [one.id for one in deliveries]
-    count = _BEGIN_SENDING[sort].change(
-        session,
+    begin = _BEGIN_SENDING[sort].filled(
         deliveries=ids,
         worker=worker,
         now=now,
@@ -74,6 +75,7 @@ def begin_sending(
         values_per_ask=values_per_ask,
         is_issue_coming=is_issue_coming,
     )
+    count = run_together(session, [*before, begin])[-1]
     if count == len(ids):
         return set(ids)  # nearly always, and then nobody has to ask which
     begun = {delivery for (delivery,) in _BEGUN.unpacked(session, deliveries=ids, worker=worker)}

@@ -7,6 +7,7 @@ from typing import Any
 from nurture.contacts import store as contacts
 from nurture.database.engine import Session
 from nurture.database.json_text import as_json
+from nurture.database.prepared import Filled
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claimed import Row
 from nurture.delivery.openings import opening_from
@@ -16,7 +17,7 @@ from nurture.delivery.rules import Heard, Kind, Status, settle
 _MAY_HAVE_ARRIVED = frozenset({Heard.ACCEPTED, Heard.UNANSWERED})
 
 
-def record_outcomes(
+def recording(
     session: Session,
     worker: int,
     ended: Sequence[Ended],
@@ -24,13 +25,13 @@ def record_outcomes(
     now: datetime,
     *,
     is_mailed_asked: bool = True,
-) -> None:
-    """Record all of them; what the relay took, which is nearly everything, in one statement.
+) -> list[Filled]:
+    """Record all of them: what is rare here, and what the relay took, which is nearly everything, with these statements.
 
     `is_mailed_asked` False: no condition asks for `mailed(…)`, so that nobody looks at a contact for having got one.
     """
     if not ended:
-        return
+        return []
     tries = [
         (one.delivery.id, one.delivery.attempts + 1, heard.heard, heard.code, heard.reply, heard.relay)
         for one in ended
@@ -38,13 +39,14 @@ def record_outcomes(
     ]
     sent = [one for one in tries if one[2] is Heard.ACCEPTED]
     written = as_json(tries)
+    statements: list[Filled] = []
     if sent:
-        store.record_sent(session, worker, written if len(sent) == len(tries) else as_json(sent), now)
+        statements.append(store.recording_sent(worker, written if len(sent) == len(tries) else as_json(sent), now))
     if len(sent) < len(tries):
         for each in ended:
             if each.outcome.heard is not Heard.ACCEPTED:
                 _settle(session, worker, each, limits, now)
-    store.insert_attempts(session, worker, written, now)
+    statements.append(store.keeping_attempts(worker, written, now))
     _mark(session, [one.delivery for one in ended], now, is_mailed_asked=is_mailed_asked)
     given = [
         one.delivery.contact_id
@@ -54,7 +56,8 @@ def record_outcomes(
         and one.delivery.contact_id is not None
     ]
     if given:
-        store.look_again_at_asks(session, given, now)
+        statements.append(store.looking_again_at_asks(given, now))
+    return statements
 
 
 def _settle(session: Session, worker: int, ended: Ended, limits: Limits, now: datetime) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel, col
 
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
-from nurture.database.prepared import Prepared, is_among, rows_given
+from nurture.database.prepared import Filled, Prepared, is_among, rows_given
 from nurture.database.statements import changed_rows
 from nurture.delivery.rules import ARROWS, SETTLED, HeldBecause, Status
 from nurture.delivery.store import Delivery
@@ -67,17 +67,17 @@ _RECORD_SENT = Prepared(_record_sent)
 _INSERT_ATTEMPTS = Prepared(_insert_attempts)
 
 
-def record_sent(session: Session, worker: int, tries: str, now: datetime) -> None:
+def recording_sent(worker: int, tries: str, now: datetime) -> Filled:
     """The relay has these; also those of this worker that became uncertain when it was declared dead meanwhile.
 
     `tries` is the JSON of rows as `_TRY` has them, here and below.
     """
-    _RECORD_SENT.change(session, tries=tries, worker=worker, now=now)
+    return _RECORD_SENT.filled(tries=tries, worker=worker, now=now)
 
 
-def insert_attempts(session: Session, worker: int, tries: str, now: datetime) -> None:
+def keeping_attempts(worker: int, tries: str, now: datetime) -> Filled:
     """Keep every try; one that is kept already stays as it is."""
-    _INSERT_ATTEMPTS.change(session, tries=tries, worker=worker, now=now)
+    return _INSERT_ATTEMPTS.filled(tries=tries, worker=worker, now=now)
 
 
 def move_from_sending(
@@ -130,6 +130,6 @@ def _look_again_at_asks(*, is_sqlite: bool) -> Any:
 _LOOK_AGAIN_AT_ASKS = Prepared(_look_again_at_asks)
 
 
-def look_again_at_asks(session: Session, contact_ids: Sequence[int], now: datetime) -> int:
+def looking_again_at_asks(contact_ids: Sequence[int], now: datetime) -> Filled:
     """These contacts got a mail of value: an ask that waits to be earned may leave now."""
-    return _LOOK_AGAIN_AT_ASKS.change(session, contacts=contact_ids, now=now)
+    return _LOOK_AGAIN_AT_ASKS.filled(contacts=contact_ids, now=now)
