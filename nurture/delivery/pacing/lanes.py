@@ -110,6 +110,7 @@ class Pacing:
     first_wave: int = 0
     senders: Mapping[str, str] = field(default_factory=dict)  # name → address, "default" among them
     _known: dict[tuple[str, str, str], Lanes] = field(default_factory=dict, repr=False)
+    _senders_known: "dict[tuple[str, str], _SentBy]" = field(default_factory=dict, repr=False)
 
     @property
     def is_any(self) -> bool:
@@ -137,23 +138,51 @@ class Pacing:
         """Whether the lanes of a mail depend on who writes it to whom."""
         return bool(self.rules or self.warm_up.senders)
 
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """Domains that some rule is for."""
+        return frozenset(one for rule in self.rules for one in rule.to)
+
     def _find(self, sender: str, domain: str, relay: str) -> list[Lane]:
-        lanes = [Lane("house", self.house, "sending.per_second", is_shared=True)] if self.house.is_any else []
-        limit = self.relays.get(relay)
-        if limit is not None and limit.is_any:
-            lanes.append(Lane(f"relay:{relay}", limit, f"relay {relay}", is_shared=len(self.relays) == 1))
-        named = frozenset(one for rule in self.rules for one in rule.to)
-        for rule in self.rules:
-            to, sent_by = _place(rule.to, (domain,), group_of(domain), named), _place(
-                rule.senders, (sender, sender.rpartition("@")[2]), sender.rpartition("@")[2], frozenset()
-            )  # fmt: skip
-            if to is not None and sent_by is not None:
-                place = " ".join(word for word in (rule.name, to, sent_by) if word)
-                lanes.append(Lane(f"limit:{place}", rule.limit, f"limit {place}"))
-        warm_up = warm_lanes_of(self.warm_up, sender.rpartition("@")[2], domain)
-        return [*lanes, *(Lane(key, _NO_LIMIT, key.removeprefix("warm-up:")) for key in warm_up)]
+        lanes, rules = self._sent_by(sender, relay)
+        found, group = [*lanes], group_of(domain)
+        for rule, sent_by, lane in rules:
+            to = _place(rule.to, (domain,), group, self._named) if rule.to else ""
+            if to is not None:
+                found.append(_lane_of(rule, to, sent_by) if to else lane)
+        if self.warm_up.senders:
+            keys = warm_lanes_of(self.warm_up, sender.rpartition("@")[2], domain)
+            found += [Lane(key, _NO_LIMIT, key.removeprefix("warm-up:")) for key in keys]
+        return found
+
+    def _sent_by(self, sender: str, relay: str) -> "_SentBy":
+        """What is the same whichever domain the mail goes to: a house that limits each one meets thousands."""
+        known = self._senders_known.get((sender, relay))
+        if known is None:
+            lanes = [Lane("house", self.house, "sending.per_second", is_shared=True)] if self.house.is_any else []
+            limit = self.relays.get(relay)
+            if limit is not None and limit.is_any:
+                lanes.append(Lane(f"relay:{relay}", limit, f"relay {relay}", is_shared=len(self.relays) == 1))
+            domain = sender.rpartition("@")[2]
+            meant = [(rule, _place(rule.senders, (sender, domain), domain, frozenset())) for rule in self.rules]
+            rules = [(rule, word, _lane_of(rule, "", word)) for rule, word in meant if word is not None]
+            if len(self._senders_known) > _MOST_SENDERS:
+                self._senders_known.clear()
+            known = self._senders_known[sender, relay] = _SentBy(tuple(lanes), tuple(rules))
+        return known
 
 
+class _SentBy(NamedTuple):
+    """What one address writes over one relay: the lanes of all of it, and each rule that may hold for some.
+
+    With a rule come its word for the sender, and its lane where it does not tell the domains it is for from each other.
+    """
+
+    lanes: tuple[Lane, ...]
+    rules: tuple[tuple[Rule, str, Lane], ...]
+
+
+_MOST_SENDERS = 1000
 _MOST_KNOWN = 50_000
 _NO_LIMIT = Limit()
 
@@ -163,6 +192,11 @@ def _place(meant: frozenset[str], names: Sequence[str], group: str, named: froze
     if not meant or any(name in meant for name in names):
         return ""
     return group if "*" in meant and not any(name in named for name in names) else None
+
+
+def _lane_of(rule: Rule, to: str, sent_by: str) -> Lane:
+    place = " ".join(word for word in (rule.name, to, sent_by) if word)
+    return Lane(f"limit:{place}", rule.limit, f"limit {place}")
 
 
 #: No limit at all.

@@ -16,8 +16,8 @@ from sqlmodel import Field, SQLModel, col
 from nurture.database.claiming import database_clock
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
-from nurture.database.prepared import Prepared, instant_of, rows_given
-from nurture.database.statements import changed_rows, in_list_of, insert
+from nurture.database.prepared import Prepared, instant_of, packed, rows_given
+from nurture.database.statements import changed_rows, in_list_of
 from nurture.delivery.pacing.lanes import Span
 from nurture.delivery.pacing.rules import Wait
 from nurture.delivery.rules import Status
@@ -67,10 +67,17 @@ def _is_wanted(column: Any, *, is_sqlite: bool) -> ColumnElement[bool]:
 def _lanes(*, is_sqlite: bool) -> Any:
     next_in = _LANE.c.next_at - database_clock()
     statement = sa.select(_LANE.c.lane, next_in, _LANE.c.waits_to).where(_is_wanted(_LANE.c.lane, is_sqlite=is_sqlite))
-    return statement.order_by(_LANE.c.lane).with_for_update(of=_LANE)
+    return packed(statement.order_by(_LANE.c.lane).with_for_update(of=_LANE), is_sqlite=is_sqlite)
 
 
-_LANES = Prepared(_lanes)
+def _make_lanes(*, is_sqlite: bool) -> Any:
+    wanted = rows_given("lanes", {"lane": sa.Text}, is_sqlite=is_sqlite)
+    fresh = sa.select(wanted.c.lane, sa.literal_column("0.0")).where(sa.true())  # WHERE: as in `_add`
+    statement: Any = (sqlite if is_sqlite else postgresql).insert(_LANE)
+    return statement.from_select(["lane", "next_at"], fresh).on_conflict_do_nothing()
+
+
+_LANES, _MAKE_LANES = Prepared(_lanes), Prepared(_make_lanes)
 
 
 def lock_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
@@ -78,22 +85,21 @@ def lock_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
     found = _read_lanes(session, lanes)
     missing = sorted(set(lanes) - set(found))
     if missing:
-        rows = [{"lane": lane, "next_at": 0.0, "waits_to": None} for lane in missing]
-        session.connection().execute(insert(session, PaceLane).on_conflict_do_nothing(), rows)
+        _MAKE_LANES.change(session, lanes=[[lane] for lane in missing])
         found |= _read_lanes(session, missing)
     return found
 
 
 def _read_lanes(session: Session, lanes: Sequence[str]) -> dict[str, LaneNow]:
-    rows = _LANES.run(session, lanes=[[lane] for lane in lanes])
-    return {
-        lane: LaneNow(max(0.0, float(next_in)), instant_of(waits_to)) for lane, next_in, waits_to in map(list, rows)
-    }
+    rows = _LANES.unpacked(session, lanes=[[lane] for lane in lanes])
+    return {lane: LaneNow(max(0.0, float(next_in)), instant_of(waits_to)) for lane, next_in, waits_to in rows}
 
 
 def _counted(*, is_sqlite: bool) -> Any:
-    return (
-        sa.select(_COUNT.c.lane, sa.func.sum(_COUNT.c.mails), sa.func.min(_COUNT.c.begins_at))
+    found = (
+        sa.select(
+            _COUNT.c.lane, sa.func.sum(_COUNT.c.mails).label("mails"), sa.func.min(_COUNT.c.begins_at).label("first")
+        )
         .where(
             _is_wanted(_COUNT.c.lane, is_sqlite=is_sqlite),
             _COUNT.c.span == sa.bindparam("span"),
@@ -104,6 +110,7 @@ def _counted(*, is_sqlite: bool) -> Any:
         )
         .group_by(_COUNT.c.lane)
     )
+    return packed(found, is_sqlite=is_sqlite)
 
 
 _COUNTED = Prepared(_counted)
@@ -113,8 +120,8 @@ def counted(
     session: Session, lanes: Sequence[str], span: Span, after: datetime, until: datetime
 ) -> dict[str, tuple[int, datetime]]:
     """Mails that count in each lane, and when the first bucket with any began."""
-    rows = _COUNTED.run(session, lanes=[[lane] for lane in lanes], span=str(span), after=after, until=until)
-    return {lane: (int(mails), instant_of(begins_at) or until) for lane, mails, begins_at in map(list, rows)}
+    rows = _COUNTED.unpacked(session, lanes=[[lane] for lane in lanes], span=str(span), after=after, until=until)
+    return {lane: (int(mails), instant_of(begins_at) or until) for lane, mails, begins_at in rows}
 
 
 class Days(NamedTuple):
@@ -150,11 +157,14 @@ def lanes_with_dates(session: Session) -> list[str]:
 
 
 def _add(*, is_sqlite: bool) -> Any:
+    more = rows_given("more", {"lane": sa.Text, "mails": sa.Integer}, is_sqlite=is_sqlite)
+    span, begins_at = sa.bindparam("span", type_=sa.Text), sa.bindparam("begins_at", type_=Instant)
+    # Without a WHERE, SQLite takes ON for a join.
+    rows = sa.select(more.c.lane, span, begins_at, more.c.mails).where(sa.true())
     statement: Any = (sqlite if is_sqlite else postgresql).insert(_COUNT)
-    kinds = {column.name: column.type for column in _COUNT.c}
-    values = statement.values({name: sa.bindparam(f"new_{name}", type_=kind) for name, kind in kinds.items()})
-    more = _COUNT.c.mails + values.excluded.mails
-    return values.on_conflict_do_update(index_elements=["lane", "span", "begins_at"], set_={"mails": more})
+    counting = statement.from_select(["lane", "span", "begins_at", "mails"], rows)
+    mails = _COUNT.c.mails + counting.excluded.mails
+    return counting.on_conflict_do_update(index_elements=["lane", "span", "begins_at"], set_={"mails": mails})
 
 
 _ADD = Prepared(_add)
@@ -162,14 +172,13 @@ _ADD = Prepared(_add)
 
 def add(session: Session, counts: Mapping[tuple[str, Span, datetime], int]) -> None:
     """Count mails in their buckets; a negative number takes off what did not leave."""
-    _ADD.run_each(
-        session,
-        [
-            {"new_lane": lane, "new_span": str(span), "new_begins_at": begins_at, "new_mails": mails}
-            for (lane, span, begins_at), mails in sorted(counts.items())
-            if mails
-        ],
-    )
+    by_bucket: dict[tuple[Span, datetime], list[tuple[str, int]]] = {}
+    # In one order, so that no two who count wait for each other.
+    for (lane, span, begins_at), mails in sorted(counts.items()):
+        if mails:
+            by_bucket.setdefault((span, begins_at), []).append((lane, mails))
+    for (span, begins_at), more in sorted(by_bucket.items()):
+        _ADD.change(session, span=str(span), begins_at=begins_at, more=more)
 
 
 def _move(*, is_sqlite: bool) -> Any:
