@@ -135,7 +135,6 @@ class Transactions:
         return Claim(ready, settled, has_put_back=None in paced.kept.values())
 
     def _pace(self, session: Session, ready: Sequence[Ready], now: datetime) -> PaceGrant:
-        relays = {one.delivery.id: one.relay for one in ready}
         return pacing.grant(
             session,
             self._worker,
@@ -143,7 +142,7 @@ class Transactions:
             now,
             self._clock.elapsed(),
             pacing=self._pacing,
-            relay_of=lambda row: relays[row.id],
+            relays={one.delivery.id: one.relay for one in ready},
             memory=self._memory,
         )
 

@@ -1,7 +1,7 @@
 """Limits hold in every window, whoever asks and however often; nothing starves."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -188,6 +188,38 @@ def test_so_many_are_in_hand_at_once_and_the_others_pass() -> None:
     shares = share([Asking(n, (road,)) for n in range(5)])
     assert set(shares.leaves_in) == {0, 1, 2}
     assert {wait.until for wait in shares.held.values()} == {NOW}
+
+
+def road(at_once: int, per_second: float, room: int, next_in: float, *, is_shared: bool) -> Road:
+    """A lane in any state, beside others."""
+    lane = Lane("lane", Limit(at_once=at_once, per_second=per_second, per_hour=1), "", is_shared=is_shared)
+    return Road(lane, NOW, room=room, hands=at_once or float("inf"), next_in=next_in, opens_at=NOW + HOUR)
+
+
+some = st.sampled_from([0, 0, 2, 7])
+roads = st.builds(
+    road, some, some, st.sampled_from([1, 2, 4, 0]), st.sampled_from([0.0, 0.0, 0.0, 3.0]), is_shared=st.booleans()
+)
+
+
+@given(
+    st.lists(roads, min_size=1, max_size=3),
+    st.lists(st.tuples(st.sets(st.integers(0, 2), min_size=1), st.booleans()), min_size=1, max_size=6),
+)
+@settings(max_examples=300)
+def test_where_all_have_room_at_once_it_is_as_if_each_had_asked(
+    found: list[Road], mails: list[tuple[set[int], bool]]
+) -> None:
+    taken = [[place for place in sorted(places) if place < len(found)] for places, _ in mails]
+    needs = Counter(place for places in taken for place in places)
+    if not all(found[place].has_room_for(need) for place, need in needs.items()):
+        return
+    asked = [replace(one) for one in found]
+    shares = share([Asking(n, tuple(asked[place] for place in places), mails[n][1]) for n, places in enumerate(taken)])
+    assert shares == (dict.fromkeys(range(len(mails)), 0.0), {}, [])
+    for place, need in needs.items():
+        found[place].take_all(need)
+    assert asked == found
 
 
 @given(st.integers(1, 200), st.floats(1.1, 3), st.integers(1, 20_000))

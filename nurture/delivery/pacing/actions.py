@@ -1,8 +1,9 @@
 """What the sender does about limits: ask for a claim's share, give back what it did not need, tell what it heard."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from nurture.consent.rules import Purpose
 from nurture.database.engine import Session
@@ -23,6 +24,7 @@ from nurture.delivery.rules import Heard
 from nurture.delivery.waves import store as waves
 
 _ASK_FOR_RESTS_EVERY_SECONDS = 1.0
+_ANY_RELAY: Mapping[int, str] = MappingProxyType({})
 
 
 def grant(
@@ -33,14 +35,14 @@ def grant(
     elapsed: float,
     *,
     pacing: Pacing = FREE,
-    relay_of: Callable[[Row], str] = lambda _: "default",
+    relays: Mapping[int, str] = _ANY_RELAY,
     memory: Memory | None = None,
 ) -> PaceGrant:
     """Which of these mails may leave, and when; the others are held or put back into the queue, in this transaction.
 
-    Called once per claim, in its transaction. Whoever is in `kept` is not this worker's any more. `relay_of` names the
-    relay a mail goes to. With a `memory` more is taken than this claim needs, for those that follow; once the transaction
-    is committed the grant has to `take_effect` in it, and at the end `close` gives back what is left.
+    Called once per claim, in its transaction. Whoever is in `kept` is not this worker's any more. `relays` names the
+    relay each mail goes to. With a `memory` more is taken than this claim needs, for those that follow; once the
+    transaction is committed the grant has to `take_effect` in it, and at the end `close` gives back what is left.
     """
     meeting = meet(session, claimed, pacing.first_wave, now, memory)
     is_resting = _rests(session, memory, now, elapsed)
@@ -48,23 +50,24 @@ def grant(
         return PaceGrant()
     journey = Journey(pacing, is_resting, now, elapsed, memory)
     mails = [one for one in meeting.in_order(claimed) if one.id not in meeting.in_line]
-    lanes_of = [(one, journey.lanes_for(one, relay_of(one))) for one in mails]
-    roads = journey.find_roads()
-    if not roads and not meeting.is_any:
-        # Enough of everything is in stock: the database is not asked.
-        journey.take_open()
-        return PaceGrant(good_until(elapsed), unused={one.id: lanes for one, lanes in lanes_of}, leases=journey.leases)
+    lanes_of = {one.id: journey.lanes_for(one, relays.get(one.id, "default")) for one in mails}
+    roads = journey.find_roads(lanes_of.values())
     fill_roads(session, pacing, roads, is_resting, claimed, now)
+    if not meeting.is_any and journey.take_roads():
+        # Nobody waits. Where enough of everything was in stock, the database was not even asked.
+        fresh = journey.take(session)
+        journey.use_leases()
+        return PaceGrant(good_until(elapsed), unused=lanes_of, leases=journey.leases, fresh=fresh)
     asking = []
-    for one, lanes in lanes_of:
-        taken = journey.roads_of(lanes)
+    for one in mails:
+        taken = journey.roads_of(lanes_of[one.id])
         if one.id in meeting.first_mails:
             taken = (*taken, meeting.first_mails[one.id][0])
         asking.append(Asking(one.id, taken, one.purpose == Purpose.CAMPAIGN))
     shares = share(asking)
     fresh = journey.take(session)
     meeting.keep(session)
-    unused = {one.id: lanes for one, lanes in lanes_of if one.id in shares.leaves_in}
+    unused = {i: lanes for i, lanes in lanes_of.items() if i in shares.leaves_in}
     for lanes in unused.values():
         for key in lanes.keys:
             if key in journey.leases:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from nurture.delivery.claimed import Row
 from nurture.delivery.pacing.lanes import Lanes, Span
-from nurture.delivery.pacing.rules import LATE, LEASE, Wait
+from nurture.delivery.pacing.rules import LATE, Wait
 from nurture.delivery.resting.rules import Rest
 
 
@@ -32,9 +32,6 @@ class Lease:
     left: int
     taken_at: datetime
     good_until: float  # an `elapsed()` second
-
-    def is_good(self, now: datetime, elapsed: float) -> bool:
-        return elapsed <= self.good_until and self.taken_at <= now <= self.taken_at + LEASE
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """The lanes that the mails of one claim take: which are known to have room, and which the database is asked about."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
 
@@ -34,7 +34,7 @@ class Journey:
         self._now = now
         self._elapsed = elapsed
         self._memory = memory
-        self._lanes: list[Lanes] = []
+        self._buckets = {span: bucket(span, now) for span in Span}
         self._needs: Counter[str] = Counter()
         self._roads: dict[str, Road] = {}
         self._roads_of: dict[int, tuple[Road, ...]] = {}
@@ -46,24 +46,40 @@ class Journey:
         lanes = self._pacing.lanes_of(self._pacing.address_of(one.sender, one.facts), one.domain, relay)
         if self._resting and (name := group_of(one.domain)) in self._resting:
             lanes = Lanes.of((Lane(f"rest:{name}", _NO_LIMIT, name), *lanes))
-        self._lanes.append(lanes)
         return lanes
 
-    def find_roads(self) -> dict[str, Road]:
-        """Tell the open lanes from those that have to be asked about."""
+    def find_roads(self, taken: Iterable[Lanes]) -> dict[str, Road]:
+        """Tell the open lanes of the claim's mails from those that have to be asked about."""
+        taken = list(taken)
         stock = self._memory.leases if self._memory is not None else {}
-        self._needs.update(chain.from_iterable([lanes.keys for lanes in self._lanes]))
+        self._needs.update(chain.from_iterable([lanes.keys for lanes in taken]))
+        now, elapsed, oldest = self._now, self._elapsed, self._now - LEASE
         for key, need in self._needs.items():
             lease = stock.get(key)
-            if lease is not None and lease.left >= need and lease.is_good(self._now, self._elapsed):
+            # By both clocks: the house's, which may be set, and the one that only goes on.
+            if (
+                lease is not None
+                and lease.left >= need
+                and elapsed <= lease.good_until
+                and oldest <= lease.taken_at <= now
+            ):
                 self.leases[key] = lease
         if len(self.leases) < len(self._needs):
-            asked = {lane.key: lane for lanes in self._lanes for lane in lanes if lane.key not in self.leases}
+            asked = {lane.key: lane for lanes in taken for lane in lanes if lane.key not in self.leases}
             self._roads = {key: Road(lane, self._now) for key, lane in asked.items()}
         return self._roads
 
-    def take_open(self) -> None:
-        """Every mail of the claim leaves, and all lanes are open."""
+    def take_roads(self) -> bool:
+        """Take a place on its roads for every mail of the claim, if all of them find one at once."""
+        needs = self._needs
+        if not all(road.has_room_for(needs[key]) for key, road in self._roads.items()):
+            return False
+        for key, road in self._roads.items():
+            road.take_all(needs[key])
+        return True
+
+    def use_leases(self) -> None:
+        """Every mail of the claim leaves."""
         for key, lease in self.leases.items():
             lease.left -= self._needs[key]
 
@@ -108,7 +124,7 @@ class Journey:
         spans = [span for span in _SPANS if lane.limit.most_in(span)]
         if lane.key.startswith("warm-up:"):
             spans.append(Span.DATE)
-        return tuple(Place(lane.key, span, bucket(span, self._now)) for span in spans)
+        return tuple([Place(lane.key, span, self._buckets[span]) for span in spans])
 
     def _more(self, road: Road) -> int:
         """How many places beyond those of this claim are put in stock: few enough that others find some."""

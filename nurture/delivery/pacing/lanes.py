@@ -39,7 +39,9 @@ class Limit:
     per_day: int = 0
 
     def most_in(self, span: Span) -> int:
-        return {Span.HOUR: self.per_hour, Span.DAY: self.per_day}.get(span, 0)
+        if span is Span.HOUR:
+            return self.per_hour
+        return self.per_day if span is Span.DAY else 0
 
     @property
     def is_fast(self) -> bool:
@@ -51,7 +53,7 @@ class Limit:
         """Places of a second that are given out; what a fast lane keeps back covers those that were taken in advance."""
         return _SHARE_GIVEN * self.per_second if self.is_fast else self.per_second
 
-    @property
+    @cached_property
     def ahead(self) -> int:
         """How many places one worker may take in advance: few enough that nothing is exceeded when all use theirs at once."""
         parts = [most // _PARTS for most in (self.per_hour, self.per_day) if most]

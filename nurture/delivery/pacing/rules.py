@@ -118,6 +118,16 @@ class Road:
         lengths = ((limit.per_second, 1.0), (limit.per_hour, 3600.0), (limit.per_day, 86400.0))
         return timedelta(seconds=max((length / most for most, length in lengths if most), default=0.0))
 
+    def has_room_for(self, mails: int) -> bool:
+        """Whether so many more have a place at once, whoever they are."""
+        return self.room >= mails and self.hands >= mails and not self.next_in and not self.lane.limit.per_second
+
+    def take_all(self, mails: int) -> None:
+        """So many mails have their place here, and leave at once: `has_room_for` them was asked."""
+        self.taken += mails
+        self.room -= mails
+        self.hands -= mails
+
     def take(self, starts_in: float) -> None:
         """One mail has its place here, and leaves after so many seconds."""
         self.taken += 1
