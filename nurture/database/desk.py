@@ -2,7 +2,7 @@
 
 What a transaction costs beside its statements (a session, a connection out of the pool, settings of the database) is
 paid once. Like `Database.writing` otherwise: everything or nothing, notes for the journal before the commit, marks of
-changed contacts last. Used by one thread at a time.
+changed contacts last. Used by one thread at a time; one that must not wait, such as an event loop, writes `at_once`.
 
 SQLite's commits do not wait for the disk here, where that takes as long as the transaction. Whoever promises something
 waits in `settle`, in another thread, while the next transaction runs already. It is what `synchronous = FULL` does
@@ -10,15 +10,21 @@ itself: the log is brought to the disk after the commit (https://sqlite.org/prag
 """
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from nurture.database.door import begins
 from nurture.database.engine import LOG_PAGES, Database, Session
 from nurture.database.journal import notes_after, notes_before
 from nurture.database.prepared import Driver, keep_driver
+
+
+class Taken(Exception):
+    """Somebody else writes just now: nothing was begun."""
 
 
 class Desk:
@@ -43,21 +49,23 @@ class Desk:
             log.settle()
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """Everything or nothing, committed when the block has ended."""
+    def writing(self, *, at_once: bool = False) -> Iterator[Session]:
+        """Everything or nothing, committed when the block has ended; `at_once` raises `Taken` rather than wait."""
         database = self._database
-        with database.turn:
+        with without_waiting(database.turn) if at_once else database.turn:
             try:
                 session, driver = self._open()
                 keep_driver(session, driver)
                 if database.is_sqlite:
-                    _begin(database, driver)
+                    _begin(database, driver, at_once=at_once)
                 yield session
                 session.flush()  # what the database refuses was never to happen
                 if before := notes_before(session):
                     database.write_down(before)
                 session.dispatch.before_commit(session)  # what is written last of all: marks of changed contacts
                 driver.execute("COMMIT")
+            except Taken:
+                raise
             except BaseException:
                 self._let_go()
                 raise
@@ -99,10 +107,27 @@ class Desk:
         return self._session, self._driver
 
 
-def _begin(database: Database, driver: Driver) -> None:
+def _begin(database: Database, driver: Driver, *, at_once: bool) -> None:
     """Take the write lock. Two senders have it in turns of a millisecond, so they look before they wait in line."""
-    if not database.door.begin(driver.execute, is_hurried=True):
+    if at_once:
+        if not begins(driver.execute):
+            raise Taken
+    elif not database.door.begin(driver.execute, is_hurried=True):
         driver.execute("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def without_waiting(turn: "threading.Lock | nullcontext[None]") -> Iterator[None]:
+    """Have this turn, or raise `Taken`."""
+    if isinstance(turn, nullcontext):
+        yield
+        return
+    if not turn.acquire(blocking=False):
+        raise Taken
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 class _Log:

@@ -30,11 +30,11 @@ class Door:
 
     def begin(self, execute: Callable[[str], Any], *, patience: float = 20, is_hurried: bool = False) -> bool:
         """Begin a transaction that writes, on a connection that does not wait by itself; False: not in so many seconds."""
-        if is_hurried and _begins(execute):
+        if is_hurried and begins(execute):
             return True
         try:
             for _ in range(1 + round(patience / _LOOK_AGAIN_SECONDS)):
-                if self._is_ours() and _begins(execute):
+                if self._is_ours() and begins(execute):
                     return True
                 _NOBODY_SETS_IT.wait(_LOOK_AGAIN_SECONDS)
         finally:
@@ -63,8 +63,8 @@ class Door:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
 
-def _begins(execute: Callable[[str], Any]) -> bool:
-    """Whether the lock was free."""
+def begins(execute: Callable[[str], Any]) -> bool:
+    """Begin such a transaction if the lock is free; whether it was."""
     try:
         execute("BEGIN IMMEDIATE")
     except (sqlite3.OperationalError, OperationalError) as error:

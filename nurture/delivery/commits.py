@@ -30,7 +30,7 @@ _COMMIT_TRIES = 5
 Answers = dict[int, Stop | None]
 #: Brings to the disk what was committed, in another thread.
 Settle = Callable[[], "asyncio.Future[None]"]
-#: One transaction, in another thread.
+#: One transaction: over when it returns, or on its way in another thread.
 Exchange = Callable[[list[Ended], list[Ready], list[int]], "asyncio.Future[Answers]"]
 
 
@@ -38,7 +38,7 @@ class Asker(Protocol):
     """Who waits for a commit: told on the event loop that it is on its way, and then how it ended; nothing raises."""
 
     def asked(self) -> None:
-        """The database has begun: there is time for something else."""
+        """The database or the disk has begun: there is time for something else."""
 
     def answered(self, stop: Stop | None) -> None:
         """The commit is on the disk; None: the body of the mail that was asked for may be written now."""
@@ -48,6 +48,12 @@ class Asker(Protocol):
 
 
 _Batch: TypeAlias = "list[tuple[Ended | None, Ready | None, Asker]]"
+
+
+def _tell(askers: list[Asker]) -> None:
+    """There is something to wait for; each is told once."""
+    while askers:
+        askers.pop().asked()
 
 
 def _answer(batch: _Batch, answers: Answers) -> None:
@@ -112,17 +118,20 @@ class SharedCommits:
             ended = [*self._owed, *(one for one, _, _ in batch if one is not None)]
             wanted = [one for _, one, _ in batch if one is not None]
             self._owed = []
+            askers = [asker for _, _, asker in batch]
             try:
-                answers = await self._commit(ended, wanted, [asker for _, _, asker in batch])
+                answers = await self._commit(ended, wanted, askers)
             except Exception as error:  # noqa: BLE001 — every connection learns of it and stops
                 self._owed = ended
                 for _, _, asker in batch:
                     asker.broken(error)
                 continue
             if self._settle is None:
+                _tell(askers)
                 _answer(batch, answers)
             else:
                 self._settle().add_done_callback(partial(self._settled, batch, answers))
+                _tell(askers)
 
     def _settled(self, batch: "_Batch", answers: Answers, settling: "asyncio.Future[None]") -> None:
         """It is on the disk, or nothing may be written: a power cut could make the database forget what left."""
@@ -148,8 +157,8 @@ class SharedCommits:
         for left in reversed(range(_COMMIT_TRIES)):
             try:
                 answering = self._exchange(ended, wanted, unsaid)
-                while askers:
-                    askers.pop().asked()
+                if not answering.done():
+                    _tell(askers)
                 answers = await answering
             except DBAPIError:
                 self._unsaid += [one.delivery.id for one in wanted]

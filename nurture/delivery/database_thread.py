@@ -1,4 +1,4 @@
-"""A thread in which a sender touches the database, so that its event loop never waits for it.
+"""A thread in which a sender touches the database, so that its event loop does not wait for it.
 
 What is given to it is done in order, one after the other.
 """

@@ -1,10 +1,10 @@
 """Sends what is due: claims, renders, asks permission, hands over, records.
 
 One asyncio loop speaks SMTP over a few warm connections; how one message follows the other on each is told in `lane`.
-The database is touched in threads beside it: in one, what connections want stored and asked meanwhile shares a commit; in
-another the next claim is made ready before the last one is used up; a third waits for the disk. A connection holds at
-most one message whose fate is open, so that a killed sender leaves no more doubt than it had connections. Stopping
-finishes the message at hand.
+What connections want stored and asked shares a commit: on SQLite between two turns of the loop if nobody else is writing,
+else in a thread. In another thread the next claim is made ready before the last one is used up; a third waits for the
+disk. A connection holds at most one message whose fate is open, so that a killed sender leaves no more doubt than it had
+connections. Stopping finishes the message at hand.
 """
 
 import asyncio
@@ -17,11 +17,12 @@ from functools import cache
 
 from nurture.campaigns.declared import Declared, get_declared
 from nurture.clock import Clock
+from nurture.database.desk import Taken
 from nurture.database.engine import Database, Session
 from nurture.delivery import facts
-from nurture.delivery.actions import Limits
+from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.boundary import Boundary
-from nurture.delivery.commits import SharedCommits
+from nurture.delivery.commits import Answers, SharedCommits
 from nurture.delivery.database_thread import DatabaseThread
 from nurture.delivery.house import House
 from nurture.delivery.lane import Lane, Road
@@ -73,7 +74,7 @@ class Sender:
         self._claim_thread = DatabaseThread("nurture-sender-claims")
         self._disk_thread = DatabaseThread("nurture-sender-disk")
         self._commits = SharedCommits(
-            lambda ended, wanted, unsaid: self._thread.run(lambda: self._transactions.exchange(ended, wanted, unsaid)),
+            self._exchange,
             (lambda: self._disk_thread.run(self._transactions.settle)) if self._transactions.must_settle else None,
         )
         self._supply = Supply(
@@ -133,6 +134,22 @@ class Sender:
         self._disk_thread.close()
         self._thread.run(self._transactions.close)
         self._thread.close()
+
+    def _exchange(self, ended: list[Ended], wanted: list[Ready], unsaid: list[int]) -> "asyncio.Future[Answers]":
+        """Here, where that takes half a millisecond: handing it over costs as much again. Else in the thread."""
+        transactions = self._transactions
+        if transactions.must_settle:
+            # SQLite, and the disk is waited for elsewhere. Only what somebody else is writing now could keep us.
+            answering: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
+            try:
+                answering.set_result(transactions.exchange(ended, wanted, unsaid, at_once=True))
+            except Taken:
+                pass
+            except Exception as error:  # noqa: BLE001 — whoever waits for the answer sees to it
+                answering.set_exception(error)
+            if answering.done():
+                return answering
+        return self._thread.run(lambda: transactions.exchange(ended, wanted, unsaid))
 
     async def _work_on_all(self) -> None:
         """Let every connection carry messages until there are none; an error of one stops all."""

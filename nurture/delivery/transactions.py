@@ -1,7 +1,7 @@
 """The transactions of one sender: claim, exchange results for permission, settle what cannot be sent, give back.
 
-Claims run in a thread of their own, so that the connections do not wait while the next mails are made ready, and all
-others in the database thread. They take turns with what both use: how many places the limits granted.
+Claims run in a thread of their own, so that the connections do not wait while the next mails are made ready; an exchange
+where the sender has it, and all others in the database thread. They take turns with what both use: how many places the limits granted.
 """
 
 import logging
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from nurture.campaigns.declared import Declared
 from nurture.clock import Clock
-from nurture.database.desk import Desk
+from nurture.database.desk import Desk, without_waiting
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Limits
@@ -156,18 +156,21 @@ class Transactions:
                 one.issue_at = coming.get(one.delivery.contact_id or 0)
 
     def exchange(
-        self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int]
+        self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int], *, at_once: bool = False
     ) -> dict[int, Stop | None]:
-        """Store how tries ended and ask for the next mails, in one commit; `settle` brings it to the disk."""
-        with self._turn:
-            return self._exchange(ended, wanted, unsaid)
+        """Store how tries ended and ask for the next mails, in one commit; `settle` brings it to the disk.
+
+        `at_once` raises `Taken`, and nothing has happened, where it would have to wait for somebody else who writes.
+        """
+        with without_waiting(self._turn) if at_once else self._turn:
+            return self._exchange(ended, wanted, unsaid, at_once=at_once)
 
     def _exchange(
-        self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int]
+        self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int], *, at_once: bool
     ) -> dict[int, Stop | None]:
         limits = self._limits
         assert limits is not None  # whatever ended or is wanted was claimed
-        with self._desk.writing() as session:
+        with self._desk.writing(at_once=at_once) as session:
             now = self._clock.now()
             if unsaid:
                 put_back_unsaid(session, self._worker, unsaid)

@@ -88,6 +88,23 @@ def test_nobody_is_told_before_the_disk_has_it_and_the_next_transaction_begins_m
     run(story)
 
 
+def test_what_is_done_meanwhile_begins_when_the_disk_has_begun() -> None:
+    """An exchange that is over at once leaves the disk to wait for; else that time would pass with nothing done."""
+
+    class Beginning(Connection):
+        def asked(self) -> None:
+            self.heard.append(f"asked, {len(disk.settling)} on their way to the disk")
+
+    async def story() -> None:
+        commits, one = SharedCommits(disk.exchange, disk.settle), Beginning()
+        commits.ask(None, a_ready(1), one)
+        await turns()
+        assert one.heard == ["asked, 1 on their way to the disk"]
+
+    disk = Disk()
+    run(story)
+
+
 def test_a_disk_that_fails_lets_nothing_leave_and_the_next_transaction_takes_it_back() -> None:
     async def story() -> None:
         disk, first, second = Disk(), Connection(), Connection()

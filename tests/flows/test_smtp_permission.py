@@ -1,12 +1,15 @@
 """An envelope that travels ahead is no mail yet: whoever says no before its body is written gets nothing."""
 
 import asyncio
+import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from nurture.app import App
 from nurture.consent.suppressions.actions import opt_out
@@ -129,6 +132,45 @@ def test_whoever_left_after_their_mail_was_queued_is_never_named_to_the_relay(ho
     sink.act = listen
     assert +asyncio.run(send()) == {"sent": 4, "refused": 4}
     assert named == set(READERS[1::2])
+
+
+def test_while_somebody_else_writes_connections_wait_for_their_turn_and_the_loop_does_not(
+    house: App, sink: CountingSink
+) -> None:
+    now = house.clock.now()
+    with house.database.writing() as session:
+        pause(session, because="a test", now=now)
+    run_once(house.workshop(), now)
+    with house.database.writing() as session:
+        resume(session, home=house.home, here=True)
+    other = sqlite3.connect(
+        str(make_url(house.database.url).database), isolation_level=None, check_same_thread=False, timeout=30
+    )
+
+    def write_now(taken: Taken) -> None:
+        if len(sink.taken) == 1:
+            other.execute("BEGIN IMMEDIATE")
+
+    def waits_in_the_thread() -> bool:
+        return any(one.name == "nurture-sender-database" for one in threading.enumerate())
+
+    async def let_go() -> None:
+        """Only a loop that goes on gets to this."""
+        while not (other.in_transaction and waits_in_the_thread()):  # noqa: ASYNC110 — threads are listed, no event is set
+            await asyncio.sleep(0)
+        assert len(sink.taken) == 1, "nobody was told before it was written down"
+        other.execute("COMMIT")
+
+    async def send() -> Counter[str]:
+        with Heart(house.database) as heart:
+            sender = house.sender(heart.worker)
+            (counts, _), _ = await asyncio.gather(sender.drain(now), let_go())
+            await sender.close()
+        return counts
+
+    sink.on_read = write_now
+    assert +asyncio.run(send()) == {"sent": len(READERS)}
+    other.close()
 
 
 @pytest.mark.parametrize("code", ["250 ok", "550 5.1.1 no such user"])

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from nurture.contacts import actions, store
 from nurture.contacts.store import ContactTag
 from nurture.database.claiming import register_worker
-from nurture.database.desk import Desk
+from nurture.database.desk import Desk, Taken
 from nurture.database.engine import Database
 from nurture.database.journal import Journal, Place, note, note_later
 from nurture.database.prepared import Filled, Prepared, run_together
@@ -169,6 +169,30 @@ def test_two_desks_of_one_file_have_the_lock_in_turns(sqlite: Database) -> None:
         assert session.scalar(sa.text("SELECT count(*) FROM worker")) == 40
     for desk in desks:
         desk.close()
+    other.close()
+
+
+def test_who_cannot_wait_is_told_that_somebody_else_writes_and_has_done_nothing(sqlite: Database) -> None:
+    """In this process or in another one."""
+    other = Database(sqlite.url)
+    desk, theirs = Desk(sqlite), Desk(other)
+
+    def write_at_once() -> None:
+        with desk.writing(at_once=True) as session:
+            register_worker(session)
+
+    write_at_once()
+    with theirs.writing() as session:
+        register_worker(session)
+        with pytest.raises(Taken):
+            write_at_once()
+    with sqlite.turn, pytest.raises(Taken):
+        write_at_once()
+    write_at_once()
+    with sqlite.reading() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM worker")) == 3
+    desk.close()
+    theirs.close()
     other.close()
 
 
