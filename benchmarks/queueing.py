@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from benchmarks import population
 from benchmarks.sending.house import NEWSLETTER, Kept, open_doors, open_house, tidy, write_workspace
 from benchmarks.sending.usage import peak_memory
-from nurture.app import App
+from nurture.app.house import App
 from nurture.newsletters import store as newsletters
 from nurture.newsletters.actions import keep_schedule
 from nurture.newsletters.queueing.actions import Stint

@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.conditions import parse
 from nurture.contacts.store import Contact, count_contacts
 from nurture.database.conditions import Clause

@@ -24,7 +24,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel, col
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.clock import SteppedClock
 from nurture.consent.store import Consent
 from nurture.contacts.store import Contact

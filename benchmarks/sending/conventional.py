@@ -30,7 +30,7 @@ from sqlmodel import col
 
 from benchmarks.sending.house import NEWSLETTER, files, open_house
 from benchmarks.sending.usage import peak_memory
-from nurture.app import App
+from nurture.app.house import App
 from nurture.consent.rules import Purpose
 from nurture.consent.store import may_be_mailed
 from nurture.contacts.store import Contact

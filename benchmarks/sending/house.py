@@ -20,7 +20,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from benchmarks import population
-from nurture.app import App, open_app
+from benchmarks.sending.opening import KEYS, settings_of
+from nurture.app import open_app
+from nurture.app.house import App
 from nurture.campaigns.publishing import publish
 from nurture.contacts.actions import mirror_operators
 from nurture.database import migrating
@@ -29,12 +31,9 @@ from nurture.newsletters import store as newsletters
 from nurture.newsletters.actions import keep_schedule
 from nurture.newsletters.queueing.actions import Stint
 from nurture.newsletters.store import NewsletterSlot
-from nurture.settings import read_settings
 from nurture.tokens import AddressHasher
 
 NEWSLETTER = "letters"
-#: Keys of nobody; what they sign is read by a sink that keeps nothing.
-KEYS = {"NURTURE_SECRET": "a benchmark's secret", "NURTURE_SUPPRESSION_KEY": "a benchmark's suppression key"}
 
 _SETTINGS = """
 [senders]
@@ -174,8 +173,7 @@ def cache() -> Path:
 
 def open_house(folder: Path, url: str, **environment: str) -> App:
     """The house in that folder, with that database."""
-    given = {**KEYS, "NURTURE_DATABASE__URL": url, **environment}
-    return open_app(folder, settings=read_settings(folder, given))
+    return open_app(folder, settings=settings_of(folder, url, **environment))
 
 
 def write_workspace(folder: Path, **choices: Any) -> Path:

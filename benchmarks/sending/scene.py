@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from benchmarks import population
-from benchmarks.sending.house import KEYS, Kept, open_doors, open_house, queue, tidy, write_workspace
+from benchmarks.sending.house import Kept, open_doors, open_house, queue, tidy, write_workspace
+from benchmarks.sending.opening import KEYS
 from benchmarks.sending.sinks import Sink
 from nurture.database import installation
 from nurture.database.engine import sqlite_url

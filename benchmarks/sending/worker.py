@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sending.clocks import Clocks
-from benchmarks.sending.house import open_house
+from benchmarks.sending.opening import open_sending_half
 from benchmarks.sending.usage import peak_memory
-from nurture.engines.local import Heart
+from nurture.engines.sending import Heart
 
 CLOCKS = "clocks"
 
 
 def main(folder: str, url: str, port: str, connections: str, profile: str = "") -> None:
-    app = open_house(Path(folder), url, NURTURE_SMTP__PORT=port, NURTURE_SMTP__CONNECTIONS=connections)
+    app = open_sending_half(Path(folder), url, NURTURE_SMTP__PORT=port, NURTURE_SMTP__CONNECTIONS=connections)
     with Heart(app.database) as heart:
         sender = app.sender(heart.worker)
         print("ready", flush=True)

@@ -1,7 +1,8 @@
-"""Settings become a running house here: the one place that chooses implementations and hands everybody small values."""
+"""Settings become a running house here: the one place that chooses implementations and hands everybody small values.
 
-from nurture.app.declaring import declared_of
-from nurture.app.house import App, language
-from nurture.app.opening import database_of, make_secrets, open_app
+`house` is all of it and is not imported here: a sender process opens the smaller half (`carrying`).
+"""
 
-__all__ = ["App", "database_of", "declared_of", "language", "make_secrets", "open_app"]
+from nurture.app.opening import database_of, make_secrets, open_app, open_to_send
+
+__all__ = ["database_of", "make_secrets", "open_app", "open_to_send"]

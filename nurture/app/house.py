@@ -1,29 +1,26 @@
 """Settings become a running house here: the one place that chooses implementations and hands everybody small values."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.message import EmailMessage
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nurture.app.carrying import Carrying
-from nurture.app.declaring import borrowed_domains, declared_of, length_of, personal_domains, strained_relays
-from nurture.app.pacing import pacing_of
-from nurture.app.relaying import own_ids_of
-from nurture.campaigns.declared import Declared, DeclaredKind, find_declared
+from nurture.app.declaring import borrowed_domains, length_of, personal_domains, strained_relays
+from nurture.app.language import language
+from nurture.campaigns.declared import DeclaredKind, find_declared
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
 from nurture.campaigns.publications import undoing
 from nurture.campaigns.publications.undoing import Undoing
 from nurture.campaigns.publishing import Reading, publish, read_workspace
 from nurture.campaigns.reading import Kind, Workspace
-from nurture.clock import Clock, SystemClock
+from nurture.clock import SystemClock
 from nurture.conditions import Field as Word
 from nurture.conditions import FieldType, Predicate, Words
-from nurture.consent import rules as consent_rules
 from nurture.consent import store as consents
 from nurture.consent.definition import ConsentKind
 from nurture.consent.domains.asking import Asker
@@ -35,14 +32,9 @@ from nurture.contacts.questions.rules import Question, check_of
 from nurture.contacts.segments import Language, SegmentsKind, segment_texts
 from nurture.database import audit
 from nurture.database.claiming import register_worker
-from nurture.database.engine import Database, Session
-from nurture.delivery.actions import Limits
-from nurture.delivery.mailed import rules as mailed_rules
-from nurture.delivery.mailed import store as mailed
-from nurture.delivery.notices import ServiceKind
+from nurture.database.engine import Session
+from nurture.delivery.kind import ServiceKind
 from nurture.delivery.owners import ask_owners
-from nurture.delivery.rules import MOST_BY_MAIL_ALONE
-from nurture.delivery.sender import Sender as MailSender
 from nurture.engines.jobs import Bench
 from nurture.engines.local import Workshop
 from nurture.forms.actions import Desk
@@ -50,20 +42,14 @@ from nurture.forms.kind import FormsKind, Surroundings
 from nurture.forms.rules import Terms
 from nurture.handoff.definition import HandoffKind
 from nurture.inbound.actions import receive
-from nurture.newsletters.actions import list_coming_issues
 from nurture.newsletters.kind import IssueKind, NewsletterKind
 from nurture.outgoing.calling import Caller, Exchange
 from nurture.outgoing.rules import Outskirts
 from nurture.privacy.retention.rules import Retention
 from nurture.scoring.definition import ScoringKind
-from nurture.sequences import facts as sequence_facts
-from nurture.sequences import store as enrollments
 from nurture.sequences.kind import SequenceKind
-from nurture.settings import STATE_FOLDER, Settings
+from nurture.settings import STATE_FOLDER
 from nurture.timing import parse_day_span
-from nurture.tokens import AddressHasher, TokenKeys
-from nurture.tracking import rules as tracking_rules
-from nurture.tracking import store as activities
 
 if TYPE_CHECKING:
     from nurture.adapters.dns import Dns
@@ -74,20 +60,7 @@ if TYPE_CHECKING:
 class App(Carrying):
     """One workspace with its database, clock and keys."""
 
-    folder: Path
-    settings: Settings
-    database: Database
-    clock: Clock
-    keys: TokenKeys
-    hasher: AddressHasher
-    home: str
-    language: Language
-    give_up_after: timedelta
-
-    @cached_property
-    def declared(self) -> Declared:
-        """What settings.toml declares, as files rest on it."""
-        return declared_of(self.settings)
+    language: Language = field(default_factory=language)
 
     @cached_property
     def fields(self) -> dict[str, DeclaredField]:
@@ -100,10 +73,6 @@ class App(Carrying):
     @cached_property
     def settle_after(self) -> timedelta:
         return timedelta(seconds=self.settings.tracking.settle_seconds)
-
-    @property
-    def resends_uncertain(self) -> bool:
-        return self.settings.sending.on_uncertain == "resend"
 
     def kinds(self) -> Sequence[Kind]:
         """Everything that can be published, in the order in which it is."""
@@ -211,37 +180,6 @@ class App(Carrying):
         kept = self.settings.privacy
         return Retention(**{name: length_of(f"privacy.{name}", text) for name, text in kept.model_dump().items()})
 
-    def sender(self, worker: int) -> MailSender:
-        """The sending half of a worker."""
-        return MailSender(
-            self.database,
-            self.mailer,
-            worker=worker,
-            clock=self.clock,
-            house=self.house,
-            boundary=self.boundary,
-            limits=self._limits,
-            limits_of_pace=pacing_of(self.settings),
-            # Before the first publish only a test of what the files say can be in the outbox.
-            declared=lambda session: find_declared(session) or self.declared,
-            answered=activities.answers_of,
-            coming=lambda session, ids, now: list_coming_issues(session, self.language, ids, now),
-            own_ids=own_ids_of(self.settings),
-        )
-
-    def _limits(self, declared: Declared) -> Limits:
-        """What sending is held to, as it is published."""
-        return Limits(
-            cap_per_day=declared.cap_per_day,
-            cap_per_week=declared.cap_per_week,
-            give_up_after=self.give_up_after,
-            resend_uncertain=self.resends_uncertain,
-            values_per_ask=declared.values_per_ask,
-            blackout=tuple(parse_day_span(text) for text in declared.blackout),
-            blast_guard=declared.blast_guard,
-            most_per_day=MOST_BY_MAIL_ALONE if self.is_by_mail_alone else 0,
-        )
-
     def caller(self, worker: int) -> Caller:
         """The calling half of a worker."""
         from nurture.adapters.webhook import HttpLine
@@ -320,20 +258,3 @@ class App(Carrying):
             declared = find_declared(session)
             mirror_operators(session, [dict(one) for one in declared.operators] if declared else [])
         return found
-
-    def close(self) -> None:
-        self.database.close()
-
-
-def language() -> Language:
-    """The words and clauses of all rooms, together."""
-    return Language(
-        predicates={
-            **contact_fields.PREDICATES,
-            **consent_rules.PREDICATES,
-            **mailed_rules.PREDICATES,
-            **tracking_rules.PREDICATES,
-            **sequence_facts.PREDICATES,
-        },
-        lenders=(consents.vocabulary, mailed.vocabulary, activities.vocabulary, enrollments.vocabulary),
-    )

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from nurture.app.carrying import Carrying
 from nurture.app.declaring import length_of
-from nurture.app.house import App, language
 from nurture.clock import Clock, SystemClock
 from nurture.database.engine import Database, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
@@ -16,21 +16,37 @@ from nurture.errors import BadSettings
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
 from nurture.tokens import AddressHasher, TokenKeys
 
+if TYPE_CHECKING:
+    from nurture.app.house import App
 
-def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | None = None) -> App:
+Half = TypeVar("Half", bound=Carrying)
+
+
+def open_app(folder: Path, *, clock: Clock | None = None, settings: Settings | None = None) -> "App":
     """Open a workspace: read its settings, create or check its database, and see whether it is where it was."""
+    from nurture.app.house import App  # late: who only sends opens without it
+
+    return _open(App, folder, clock, settings)
+
+
+def open_to_send(folder: Path, *, settings: Settings) -> Carrying:
+    """Open of a workspace what a sender process needs."""
+    return _open(Carrying, folder, None, settings)
+
+
+def _open(kind: type[Half], folder: Path, clock: Clock | None, settings: Settings | None) -> Half:
     folder = folder.resolve()
     settings = settings or read_settings(folder)
     clock = clock or SystemClock(_offset(settings))
     database = _database(folder, settings)
     try:
-        return _move_in(folder, settings, clock, database)
+        return _move_in(kind, folder, settings, clock, database)
     except BaseException:
         database.close()
         raise
 
 
-def _move_in(folder: Path, settings: Settings, clock: Clock, database: Database) -> App:
+def _move_in(kind: type[Half], folder: Path, settings: Settings, clock: Clock, database: Database) -> Half:
     """1. Find or make the secrets. 2. Create or check the schema. 3. See whether the database is where it was made."""
     settings = ensure_secrets(folder, settings, lambda: is_in_use(database))
     give_up_after = length_of("sending.give_up_after", settings.sending.give_up_after)
@@ -47,7 +63,7 @@ def _move_in(folder: Path, settings: Settings, clock: Clock, database: Database)
     if not is_known:
         with database.writing(durable=True) as session:
             settle_in(session, **who, now=clock.now())
-    return App(folder, settings, database, clock, keys, hasher, home, language(), give_up_after)
+    return kind(folder, settings, database, clock, keys, hasher, home, give_up_after)
 
 
 def database_of(folder: Path) -> Database:

@@ -10,7 +10,7 @@ from nurture.cli.output import emit, say, table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.store import OwnerAgreement
     from nurture.contacts.store import Operator
     from nurture.database.engine import Session

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.publishing import Reading
     from nurture.campaigns.reading import Unit
     from nurture.database.engine import Session

@@ -14,7 +14,7 @@ from nurture.cli.workspace import folder, opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.planning import Change
     from nurture.campaigns.publishing import Reading
     from nurture.campaigns.reading import Unit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nurture.cli.output import say, warn
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.database.engine import Session
 
 

@@ -13,7 +13,7 @@ from nurture.cli.output import emit, say, table, warn, write
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.reading import Unit
     from nurture.database.engine import Session
     from nurture.reports.calendar.planned import Day, Planned

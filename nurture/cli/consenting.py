@@ -10,7 +10,7 @@ from nurture.cli.ruling import changes, show_table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.contacts.store import Contact
     from nurture.database.engine import Session
 

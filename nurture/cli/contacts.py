@@ -13,7 +13,7 @@ from nurture.cli.told import did
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ from nurture.cli.workspace import opened
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.delivery.doubts.actions import Resolved
     from nurture.delivery.store import Delivery
 

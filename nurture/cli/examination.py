@@ -8,7 +8,7 @@ from nurture.doctor.findings import Finding
 from nurture.errors import NurtureError
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
 
 
 def examine(house: "App") -> list[Finding]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.publishing import Reading
     from nurture.campaigns.reading import Problem, Unit
     from nurture.sequences.simulation.expectations import Judgement

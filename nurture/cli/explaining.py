@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nurture.cli.output import emit, say, warn
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.rendering.explaining import Explained
     from nurture.rendering.loading import Reading
 

@@ -10,7 +10,7 @@ from nurture.cli.output import emit, say, table, warn, write
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.forms.rules import Form
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

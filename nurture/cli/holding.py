@@ -8,7 +8,7 @@ from nurture.cli.output import emit, say, table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.consent.law.rules import ConsentTable
     from nurture.consent.terms import Terms
 

@@ -9,7 +9,7 @@ from nurture.cli.output import emit, read_id, say, shown, table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Lead = Annotated[str, typer.Argument(help="The lead's number, as `nurture leads` shows it.")]

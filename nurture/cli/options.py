@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.database.conditions import Clause
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

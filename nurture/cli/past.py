@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nurture.cli.output import shown, table
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.contacts.store import Contact
     from nurture.database.engine import Session
     from nurture.delivery.store import Delivery

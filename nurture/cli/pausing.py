@@ -8,7 +8,7 @@ from nurture.cli.output import emit, say, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.database.engine import Session
     from nurture.delivery.pausing.actions import Stopped
 

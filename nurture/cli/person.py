@@ -8,7 +8,7 @@ from nurture.cli.output import emit, say, shown, table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.contacts.assignment.rules import Assigned
     from nurture.merging.actions import Merged
 

@@ -12,7 +12,7 @@ from nurture.cli.output import emit, say, shown, table, warn
 from nurture.cli.workspace import folder, opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
 
 #: Files that may name somebody and are looked into; what is larger is no text of ours.
 _LARGEST = 100 * 2**20

@@ -11,7 +11,7 @@ from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import folder, opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.planning import Change, Order, Plan
     from nurture.campaigns.publications.history import Entry
     from nurture.campaigns.publications.undoing import Undoing

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nurture.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.app.round_trip import Letterbox, Mail
     from nurture.cli.trying import Wanted
     from nurture.doctor.findings import Finding
@@ -78,7 +78,8 @@ def _mails(house: "App", to: str) -> "Iterator[Mail]":
 
 def _wanted(house: "App") -> "dict[str, Wanted]":
     from nurture.cli.trying import Wanted, units_of
-    from nurture.delivery.notices import KIND, LETTERS, NOTICES
+    from nurture.delivery.kind import LETTERS, NOTICES
+    from nurture.delivery.notices import KIND
 
     units = units_of(house, "issue", "newsletter", "sequence", KIND)
     found: dict[str, Wanted] = {}

@@ -1,10 +1,7 @@
 """`nurture run` and `nurture demo`: the house at work."""
 
-import logging
 import signal
 import threading
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,16 +10,7 @@ from nurture.cli.output import emit, say, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from nurture.app import App
-    from nurture.engines.local import SendingEngine
-    from nurture.engines.processes import SenderProcesses
-    from nurture.settings import Settings
-
-log = logging.getLogger(__name__)
-
-_LOOK_EVERY_SECONDS = 1.0
+    from nurture.app.house import App
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -98,6 +86,7 @@ def _run_once(house: "App", *, as_json: bool) -> None:
 
 def _run(house: "App", host: str, port: int, workers: int) -> None:
     from nurture.cli.briefing import brief
+    from nurture.cli.sending import keep_working, send
     from nurture.engines.local import LocalEngine
     from nurture.engines.processes import SenderProcesses
     from nurture.tracking.recorder import Recorder
@@ -120,67 +109,12 @@ def _run(house: "App", host: str, port: int, workers: int) -> None:
         say(f"Listening on http://{host}:{web.port}. Ctrl-C stops.")
         # What goes out next is said before any of it does.
         brief(house)
-        _keep_working(lambda: LocalEngine(house.workshop(), sends=not workers), started, stopping, senders)
+        keep_working(lambda: LocalEngine(house.workshop(), sends=not workers), started, stopping, senders)
         say("Stopping: the messages at hand are finished first.")
     finally:
         # Nothing new is decided or sent first, then nobody is let in any more, then what they did is stored.
         for part in reversed(started):
             part.stop()
-
-
-def _keep_working(
-    make: "Callable[[], SendingEngine]",
-    started: list[Any],
-    stopping: threading.Event,
-    senders: "SenderProcesses | None" = None,
-) -> None:
-    """Work until it is time to stop, as one worker after another if it must be."""
-
-    def begin() -> "SendingEngine":
-        engine = make()
-        engine.start()
-        started.append(engine)
-        return engine
-
-    engine = begin()
-    if senders is not None:
-        # Not before: what the journal knows and the database forgot has been put back by now.
-        senders.start()
-        started.append(senders)
-    while not stopping.wait(_LOOK_EVERY_SECONDS):
-        if senders is not None:
-            senders.look()
-        if engine.is_dead:
-            # The machine slept, or the database was away: nothing is wrong with this process. So it begins anew right
-            # here, while its pages go on taking opt-outs, and also where nobody would start it again. If even that
-            # fails, the error ends the process and systemd has its turn.
-            log.warning(
-                "another process declared this worker dead, since its heart had stopped; going on as a new one",
-                extra={"worker": engine.worker},
-            )
-            started.remove(engine)
-            engine.stop()
-            engine = begin()
-
-
-def send(folder: Path, settings: "Settings") -> None:
-    """What a sender process does, with the settings of the one that started it: send until it is told to stop."""
-    from nurture.app import open_app
-    from nurture.cli.logs import logging_on_stderr
-    from nurture.engines.local import SendingEngine
-    from nurture.engines.processes import stop_with_parent
-
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
-    stop_with_parent(stopping.set)
-    started: list[Any] = []
-    with logging_on_stderr(settings.log.level), closing(open_app(folder, settings=settings)) as house:
-        try:
-            _keep_working(lambda: SendingEngine(house.workshop()), started, stopping)
-        finally:
-            for engine in started:
-                engine.stop()
 
 
 def demo(

@@ -9,7 +9,7 @@ from nurture.cli.output import emit, say, table
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.conditions import Condition, Words
     from nurture.database.engine import Session
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nurture.adapters.dkim_folder import StoredKey
-    from nurture.app import App
+    from nurture.app.house import App
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 OfDomain = Annotated[str, typer.Option("--domain", help="Of this domain; default: that of the default sender.")]

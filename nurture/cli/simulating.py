@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.cli.staging import Stage
     from nurture.sequences.simulation.expectations import Judgement
     from nurture.sequences.simulation.habits import Behavior

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.reading import Unit
     from nurture.consent.law.rules import ConsentTable
     from nurture.consent.recording.rules import Recording

@@ -11,7 +11,7 @@ from nurture.cli.output import emit, say, shown, table, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.consent.suppressions.lists import Entry
 
 Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; kept for ever, so without an address.")]

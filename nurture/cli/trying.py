@@ -12,7 +12,7 @@ from nurture.cli.output import emit, say
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
     from nurture.campaigns.reading import Unit
     from nurture.contacts.store import Contact
     from nurture.database.engine import Session
@@ -140,7 +140,7 @@ def _send(house: "App", delivery_id: int) -> tuple[str, str]:
     import asyncio
 
     from nurture.delivery.store import get_delivery
-    from nurture.engines.local import Heart
+    from nurture.engines.sending import Heart
 
     async def drain(worker: int) -> str:
         sender = house.sender(worker)
@@ -206,7 +206,8 @@ def find_mail(house: "App", name: str) -> Wanted:
 
 def _template(house: "App", name: str) -> Wanted:
     from nurture.campaigns.reading import Unit
-    from nurture.delivery.notices import FOLDER, KIND
+    from nurture.delivery.kind import FOLDER
+    from nurture.delivery.notices import KIND
     from nurture.rendering.loading import load_template
 
     path = name.removeprefix("templates/").removesuffix(".mjml").removesuffix(".md")
@@ -253,7 +254,8 @@ def _draft(house: "App", wanted: Wanted, person: "Contact", *, version_id: int, 
     """A delivery of a mail that is not published: only shown, or sent to ourselves."""
     from nurture.consent.rules import Purpose
     from nurture.database.columns import new_id
-    from nurture.delivery.notices import KIND, sample_of
+    from nurture.delivery.kind import sample_of
+    from nurture.delivery.notices import KIND
     from nurture.delivery.rules import Priority
     from nurture.delivery.store import Delivery
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nurture.app import App
+    from nurture.app.house import App
 
 _chosen: list[Path] = []
 

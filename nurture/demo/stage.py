@@ -12,13 +12,14 @@ from typing import Self
 
 from starlette.routing import BaseRoute
 
-from nurture.app import App, open_app
+from nurture.app import open_app
+from nurture.app.house import App
 from nurture.clock import SteppedClock
 from nurture.demo.agenda import Agenda
 from nurture.demo.inbox import Inbox
 from nurture.demo.pages import inbox_routes
 from nurture.engines.jobs import next_mail_at, run_due
-from nurture.engines.local import Heart
+from nurture.engines.sending import Heart
 from nurture.inbound.listener import Listener
 from nurture.inbound.server import SmtpServer
 from nurture.settings import read_settings

@@ -15,27 +15,24 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from nurture.clock import Clock
 from nurture.consent.domains.asking import Asker
-from nurture.database.claiming import BEAT_EVERY_SECONDS, beat, end_worker, register_worker
 from nurture.database.engine import Database
 from nurture.delivery.sender import Sender
 from nurture.engines.catching_up import CaughtUp, catch_up
-from nurture.engines.jobs import Bench, next_mail_at, run_due, take_back
+from nurture.engines.jobs import Bench, run_due, take_back
+from nurture.engines.sending import REST_SECONDS, Heart, SendingEngine, in_pairs
 from nurture.outgoing.calling import Caller
 
 log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 1.0
-_SEND_POLL_SECONDS = 0.25
 _CALL_POLL_SECONDS = 1.0
 _TAKE_BACK_SECONDS = 5.0
 _COMPARE_JOURNAL_SECONDS = 3600.0
-_RELAY_REST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -95,115 +92,12 @@ async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
         await sender.close()
 
 
-class Heart:
-    """A worker incarnation whose heart beats in a thread of its own; leaving the block ends it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="nurture-heart", daemon=True)
-        self.worker = 0
-        self.is_dead = threading.Event()
-
-    def __enter__(self) -> Self:
-        with self._database.writing() as session:
-            self.worker = register_worker(session)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-        with self._database.writing() as session:
-            end_worker(session, self.worker)
-
-    def _beat(self) -> None:
-        while not self.is_dead.is_set() and not self._stopping.wait(BEAT_EVERY_SECONDS):
-            try:
-                with self._database.writing() as session:
-                    is_alive = beat(session, self.worker)
-            except Exception:
-                log.exception("the heartbeat did not reach the database")
-                continue
-            if not is_alive:
-                # Somebody declared us dead; what we do from here on is refused by the database. Whoever runs us looks.
-                self.is_dead.set()
-
-
-class SendingEngine:
-    """The sender of one process, with an incarnation of its own."""
-
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
-        self._stopping = threading.Event()
-        self._sending = threading.Thread(target=self._send, name="nurture-sender")
-        self._heart: Heart | None = None
-        self._sender: Sender | None = None
-
-    def start(self) -> None:
-        """Begin to send."""
-        self._heart = Heart(self._workshop.database).__enter__()
-        self._begin(self._heart)
-        log.info("at work", extra={"worker": self.worker})
-
-    def _begin(self, heart: Heart) -> None:
-        """Whatever works under this heart."""
-        self._sender = self._workshop.sender(heart.worker)
-        self._sending.start()
-
-    @property
-    def worker(self) -> int:
-        """The incarnation it works as; 0 before it does."""
-        return self._heart.worker if self._heart else 0
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether another worker declared this one dead: nothing it does counts, and another engine must take over."""
-        return self._heart is not None and self._heart.is_dead.is_set()
-
-    def stop(self) -> None:
-        """Finish the messages at hand, give back what was claimed, say good-bye."""
-        self._stopping.set()
-        if self._sender is not None:
-            self._sender.stop()
-        self._finish()
-        if self._heart is not None:
-            self._heart.__exit__()
-
-    def _finish(self) -> None:
-        """Wait for the end of whatever `_begin` began."""
-        if self._sending.is_alive():
-            self._sending.join()
-
-    def _send(self) -> None:
-        assert self._sender is not None
-        with asyncio.Runner() as runner:
-            while not self._stopping.is_set():
-                rest = _SEND_POLL_SECONDS
-                try:
-                    if self._is_anything_due():
-                        counts, relay_down = runner.run(self._sender.drain())
-                        if relay_down:
-                            log.warning("the relay cannot be reached: %s", relay_down)
-                            rest = _RELAY_REST_SECONDS
-                        elif sum(counts.values()):
-                            log.info("%s", _pairs(counts))
-                except Exception:
-                    log.exception("sending stopped; it goes on in a moment")
-                    rest = _RELAY_REST_SECONDS
-                self._stopping.wait(rest)
-            runner.run(self._sender.close())
-
-    def _is_anything_due(self) -> bool:
-        due_at = next_mail_at(self._workshop.bench(self.worker))
-        return due_at is not None and due_at <= self._workshop.clock.now()
-
-
 class LocalEngine(SendingEngine):
     """The scheduler, the caller and, unless other processes send, the sender of one process."""
 
     def __init__(self, workshop: Workshop, *, sends: bool = True) -> None:
-        super().__init__(workshop)
+        super().__init__(workshop.database, workshop.clock, workshop.sender)
+        self._workshop = workshop
         self._sends = sends
         self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         self._calling = threading.Thread(target=self._call, name="nurture-caller")
@@ -241,7 +135,7 @@ class LocalEngine(SendingEngine):
             log.exception("a job could not run")
             return
         if sum(done.values()):
-            log.info("%s", _pairs(done))
+            log.info("%s", in_pairs(done))
 
     def _take_back(self, bench: Bench) -> None:
         try:
@@ -272,13 +166,9 @@ class LocalEngine(SendingEngine):
             try:
                 now, due_at, ask_at = self._workshop.clock.now(), self._caller.next_due_at(), self._asker.next_due_at()
                 if due_at is not None and due_at <= now:
-                    log.info("%s", _pairs(self._caller.drain()))
+                    log.info("%s", in_pairs(self._caller.drain()))
                 if ask_at is not None and ask_at <= now:
                     log.info("domains_asked=%s", self._asker.drain())
             except Exception:
                 log.exception("calling stopped; it goes on in a moment")
-                self._stopping.wait(_RELAY_REST_SECONDS)
-
-
-def _pairs(counts: Counter[str]) -> str:
-    return " ".join(f"{word}={count}" for word, count in counts.items() if count)
+                self._stopping.wait(REST_SECONDS)

@@ -19,9 +19,6 @@ from nurture.clock import Clock
 
 log = logging.getLogger(__name__)
 
-#: What a sender works with, loaded once for all of them.
-_LOADED = ("nurture.app", "nurture.engines.local")
-
 #: A process that ends at once, whenever it is started, is started less and less often.
 _FIRST_REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 60.0
@@ -48,7 +45,8 @@ class SenderProcesses:
         self._arguments = arguments
         self._clock = clock
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([target.__module__, *_LOADED])
+        # It imports what a sender works with: loaded once for all of them.
+        self._context.set_forkserver_preload([target.__module__])
         self._lock = threading.Lock()
 
     def start(self) -> None:

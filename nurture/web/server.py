@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.errors import BadInput
 from nurture.tracking.recorder import Recorder
 from nurture.web import (

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.campaigns.declared import Sender, find_declared
 from nurture.database.engine import Session
 from nurture.delivery.store import Delivery

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from nurture.app import App, declared_of
+from nurture.app.declaring import declared_of
+from nurture.app.house import App
 from nurture.campaigns.publishing import Reading, read_workspace
 from nurture.settings import read_settings
 from tests.support.workspaces import SETTINGS, open_house, small_workspace

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import Node, ScalarNode
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.campaigns import memory, nodes
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.publishing import Reading, read_workspace

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.campaigns import planning, publishing, store
 from nurture.campaigns.in_flight import Policies
 from nurture.campaigns.planning import Change, Order

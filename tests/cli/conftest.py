@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from nurture.app import App, open_app
+from nurture.app import open_app
+from nurture.app.house import App
 from nurture.campaigns.agreements import agree
 from nurture.campaigns.store import find_current_version, get_content, list_campaigns
 from nurture.cli.starter import write_starter

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nurture.delivery.notices import NOTICES
+from nurture.delivery.kind import NOTICES
 from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.clock import SystemClock
 from nurture.contacts.actions import get_contact
 from nurture.database.engine import Database

@@ -16,8 +16,8 @@ from typing import IO
 import pytest
 import sqlalchemy as sa
 
-from nurture.app import App
-from nurture.cli.running import send
+from nurture.app.house import App
+from nurture.cli.sending import send
 from nurture.contacts.actions import get_contact
 from nurture.database.claiming import end_worker
 from nurture.database.engine import Database
@@ -90,7 +90,7 @@ class Slaughter:
         self._sink = sink
         self._blows = blows
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["nurture.cli.running", "nurture.app", "nurture.engines.local"])
+        self._context.set_forkserver_preload(["nurture.cli.sending"])
         self._strike_at = 0
         self._struck = threading.Event()
         sink.on_read = self._look

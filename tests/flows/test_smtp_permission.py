@@ -11,12 +11,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.consent.suppressions.actions import opt_out
 from nurture.database.engine import Database, Session
 from nurture.database.installation import pause, resume
 from nurture.delivery.store import count_by_status
-from nurture.engines.local import Heart, run_once
+from nurture.engines.local import run_once
+from nurture.engines.sending import Heart
 from nurture.sequences.entries import enroll
 from tests.support.counting import CountingSink, Taken, running_counter
 from tests.support.people import add_contact

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.contacts.actions import get_contact
 from nurture.database.engine import Database
 from nurture.sequences import entries

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.conditions import ALWAYS, Asks, Condition, Not, holds, parse
 from nurture.consent.rules import ALLOWED, Permission
 from nurture.contacts.facts import ContactFacts

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.conditions import ConditionError, depends_on_time, holds, parse
 from nurture.consent.law.rules import ConsentTable
 from nurture.consent.recording.rules import Mode, Recording, Word

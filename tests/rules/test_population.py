@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.conditions import parse
 from nurture.contacts.facts import ContactFacts
 from nurture.contacts.fields import WITH_SALES, field_words

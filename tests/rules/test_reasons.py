@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.conditions import Asks, Value, holds, parse
 from nurture.contacts.reasons import explain
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.conditions import parse
 from nurture.consent.rules import Standing
 from nurture.contacts.facts import ContactFacts

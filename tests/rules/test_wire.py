@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from nurture.delivery.notices import LETTERS, NOTICES
+from nurture.delivery.kind import LETTERS, NOTICES
 from nurture.delivery.offering import SAMPLE_MEETING
 from nurture.errors import BadInput
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls

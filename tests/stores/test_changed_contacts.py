@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.campaigns import store as campaigns
 from nurture.consent import actions as consent
 from nurture.consent import store as consents

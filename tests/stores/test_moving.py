@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from sqlmodel import col
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.campaigns import planning, publishing
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.in_flight import Policies

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.campaigns.declared import colleague_domains
 from nurture.campaigns.store import find_current_version
 from nurture.consent.actions import choose_tracking

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from sqlmodel import col
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.campaigns.store import Campaign, CampaignVersion, get_campaign, hash_of, write_content
 from nurture.conditions import Field, FieldType, Predicate, holds, parse
 from nurture.consent import store as consents

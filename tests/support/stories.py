@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.campaigns.publishing import Reading, publish
 from nurture.clock import SteppedClock
 from nurture.contacts import store as contacts
@@ -31,7 +31,7 @@ from nurture.contacts.store import Contact
 from nurture.database.engine import Database
 from nurture.delivery.store import Delivery
 from nurture.engines.jobs import Bench, next_mail_at, run_due
-from nurture.engines.local import Heart
+from nurture.engines.sending import Heart
 from nurture.inbound.listener import Listener
 from nurture.inbound.server import SmtpServer
 from nurture.outgoing.calling import Caller

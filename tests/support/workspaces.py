@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from nurture.app import App, open_app
+from nurture.app import open_app
+from nurture.app.house import App
 from nurture.clock import Clock
 from nurture.settings import read_settings
 

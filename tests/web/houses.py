@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import sqlalchemy as sa
 
-from nurture.app import App
+from nurture.app.house import App
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import get_declared
 from nurture.campaigns.publishing import Reading, publish

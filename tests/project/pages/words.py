@@ -3,7 +3,7 @@
 import typing
 from collections.abc import Mapping
 
-from nurture.app import language
+from nurture.app.language import language
 from nurture.campaigns.samples import CAMPAIGN_MAIL
 from nurture.conditions import Argument, Predicate
 from nurture.contacts.fields import BUILT_IN
