@@ -130,9 +130,8 @@ class LocalEngine(SendingEngine):
     def _tick(self, bench: Bench) -> None:
         try:
             done = run_due(bench, self._workshop.clock.now()).done
-        except Exception:
-            # The next tick tries again; one bad row must not stop the house.
-            log.exception("a job could not run")
+        except Exception as error:  # noqa: BLE001 — the next tick tries again; one bad row must not stop the house
+            self._outage.tell("a job could not run", error)
             return
         if sum(done.values()):
             log.info("%s", in_pairs(done))
@@ -141,8 +140,8 @@ class LocalEngine(SendingEngine):
         try:
             if count := take_back(bench, self._workshop.clock.now()):
                 log.warning("%s mails and calls of a worker that died were taken back", count)
-        except Exception:
-            log.exception("what dead workers left could not be taken back")
+        except Exception as error:  # noqa: BLE001 — the next time tries again
+            self._outage.tell("what dead workers left could not be taken back", error)
         self._compare_journal()
 
     def _compare_journal(self) -> None:
@@ -152,8 +151,8 @@ class LocalEngine(SendingEngine):
             return
         try:
             self._put_back()
-        except Exception:
-            log.exception("the journal could not be compared with the database")
+        except Exception as error:  # noqa: BLE001 — the next time tries again
+            self._outage.tell("the journal could not be compared with the database", error)
 
     def _put_back(self) -> None:
         self._compared_at = self._workshop.clock.elapsed()
@@ -169,6 +168,6 @@ class LocalEngine(SendingEngine):
                     log.info("%s", in_pairs(self._caller.drain()))
                 if ask_at is not None and ask_at <= now:
                     log.info("domains_asked=%s", self._asker.drain())
-            except Exception:
-                log.exception("calling stopped; it goes on in a moment")
+            except Exception as error:  # noqa: BLE001 — `tell` writes it down, and the next round tries again
+                self._outage.tell("calling stopped", error)
                 self._stopping.wait(REST_SECONDS)

@@ -10,24 +10,30 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Self
 
+from sqlalchemy.exc import DBAPIError
+
 from nurture.clock import Clock
 from nurture.database.claiming import BEAT_EVERY_SECONDS, beat, end_worker, register_worker
 from nurture.database.engine import Database
 from nurture.delivery import store as deliveries
 from nurture.delivery.sender import Sender
+from nurture.engines.outages import Outage
 
 log = logging.getLogger(__name__)
 
 _SEND_POLL_SECONDS = 0.25
-#: So long nothing is tried after the relay or the database could not be reached.
+#: So long nothing is tried after the relay could not be reached, or something went wrong that nobody thought of.
 REST_SECONDS = 10.0
+#: A database server is back within seconds, and asking it costs nothing.
+RETRY_SECONDS = 1.0
 
 
 class Heart:
     """A worker incarnation whose heart beats in a thread of its own; leaving the block ends it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outage: Outage | None = None) -> None:
         self._database = database
+        self._outage = outage or Outage()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="nurture-heart", daemon=True)
         self.worker = 0
@@ -42,17 +48,22 @@ class Heart:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
-        with self._database.writing() as session:
-            end_worker(session, self.worker)
+        try:
+            with self._database.writing() as session:
+                end_worker(session, self.worker)
+        except DBAPIError as error:
+            # Whoever looks after dead workers finds that its heart has stopped.
+            self._outage.tell("this worker could not say good-bye", error)
 
     def _beat(self) -> None:
         while not self.is_dead.is_set() and not self._stopping.wait(BEAT_EVERY_SECONDS):
             try:
                 with self._database.writing() as session:
                     is_alive = beat(session, self.worker)
-            except Exception:
-                log.exception("the heartbeat did not reach the database")
+            except Exception as error:  # noqa: BLE001 — `tell` writes it down, and the next beat tries again
+                self._outage.tell("the heartbeat did not reach the database", error)
                 continue
+            self._outage.is_over()
             if not is_alive:
                 # Somebody declared us dead; what we do from here on is refused by the database. Whoever runs us looks.
                 self.is_dead.set()
@@ -65,6 +76,7 @@ class SendingEngine:
         self._database = database
         self._clock = clock
         self._sender_of = sender
+        self._outage = Outage()
         self._stopping = threading.Event()
         self._sending = threading.Thread(target=self._send, name="nurture-sender")
         self._heart: Heart | None = None
@@ -72,7 +84,7 @@ class SendingEngine:
 
     def start(self) -> None:
         """Begin to send."""
-        self._heart = Heart(self._database).__enter__()
+        self._heart = Heart(self._database, self._outage).__enter__()
         self._begin(self._heart)
         log.info("at work", extra={"worker": self.worker})
 
@@ -118,9 +130,9 @@ class SendingEngine:
                             rest = REST_SECONDS
                         elif sum(counts.values()):
                             log.info("%s", in_pairs(counts))
-                except Exception:
-                    log.exception("sending stopped; it goes on in a moment")
-                    rest = REST_SECONDS
+                except Exception as error:  # noqa: BLE001 — `tell` writes it down, and the next round tries again
+                    self._outage.tell("sending stopped", error)
+                    rest = RETRY_SECONDS if isinstance(error, DBAPIError) else REST_SECONDS
                 self._stopping.wait(rest)
             runner.run(self._sender.close())
 

