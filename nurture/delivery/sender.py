@@ -30,7 +30,7 @@ from nurture.delivery.mailer import Mailer
 from nurture.delivery.pacing.lanes import FREE, Pacing
 from nurture.delivery.preparing import Preparing, Ready
 from nurture.delivery.relayed.rules import OwnIds
-from nurture.delivery.supplying import Supply
+from nurture.delivery.supplying import Claim, Supply
 from nurture.delivery.transactions import Transactions
 
 log = logging.getLogger(__name__)
@@ -77,9 +77,7 @@ class Sender:
             self._exchange,
             (lambda: self._disk_thread.run(self._transactions.settle)) if self._transactions.must_settle else None,
         )
-        self._supply = Supply(
-            lambda: self._claim_thread.run(lambda: self._transactions.claim(self._due_at, self._only))
-        )
+        self._supply = Supply(self._claim)
         self._road = Road(mailer, clock, house, self._thread, self._transactions, self._commits, self._supply)
         self._lanes = [Lane(relay, self._road) for relay in mailer.places]
         self._due_at: datetime | None = None
@@ -134,6 +132,13 @@ class Sender:
         self._disk_thread.close()
         self._thread.run(self._transactions.close)
         self._thread.close()
+
+    def _claim(self) -> "asyncio.Future[Claim]":
+        """What is claimed is there before its thread tidies up, for which nobody waits."""
+        claiming = self._claim_thread.run(lambda: self._transactions.claim(self._due_at, self._only))
+        if self._transactions.must_settle:
+            self._claim_thread.run(self._transactions.bring_over)
+        return claiming
 
     def _exchange(self, ended: list[Ended], wanted: list[Ready], unsaid: list[int]) -> "asyncio.Future[Answers]":
         """Here, where that takes half a millisecond: handing it over costs as much again. Else in the thread."""

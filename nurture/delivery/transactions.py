@@ -214,6 +214,13 @@ class Transactions:
         """What was exchanged until now would survive a power cut when this returns; called in a thread of its own."""
         self._desk.settle()
 
+    def bring_over(self) -> None:
+        """Spare the exchanges what SQLite does now and then with its log; called in the thread of the claims."""
+        try:
+            self._claim_desk.bring_over()
+        except DBAPIError as error:
+            log.warning("SQLite's log cannot be brought into its file: %s", error)
+
     def fail(self, one: Ready, because: str) -> None:
         """A mail that cannot be written."""
         with self._turn:

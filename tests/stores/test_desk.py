@@ -1,6 +1,9 @@
 """A desk commits like everybody else, over a connection of its own."""
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -204,4 +207,26 @@ def test_a_desk_writes_its_log_back_although_bulk_work_had_its_connection_before
         found = [session.execute(sa.text(f"PRAGMA {name}")).scalar() for name in ("wal_autocheckpoint", "synchronous")]
     desk.settle()
     desk.close()
-    assert found == [1000, 1]
+    assert found == [4000, 1]
+
+
+def test_what_stands_in_the_log_is_brought_over_while_another_desk_writes_on(sqlite: Database, tmp_path: Path) -> None:
+    def in_the_file_alone() -> int:
+        alone = tmp_path / "alone.db"
+        shutil.copy(str(sa.engine.make_url(sqlite.url).database), alone)
+        with closing(sqlite3.connect(alone)) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM worker").fetchone()
+        return int(count)
+
+    writing, tidying = Desk(sqlite), Desk(sqlite)
+    tidying.bring_over()  # has nothing to do before it is used
+    for desk in (tidying, writing):
+        with desk.writing() as session:
+            register_worker(session)
+    before = in_the_file_alone()
+    with writing.writing() as session:
+        register_worker(session)
+        tidying.bring_over()
+    assert (before, in_the_file_alone()) == (0, 2)
+    for desk in (tidying, writing):
+        desk.close()
