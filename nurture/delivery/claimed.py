@@ -12,22 +12,14 @@ from nurture.delivery.store import Delivery
 
 
 class Claimed(NamedTuple):
-    """One claimed row, as it was when it was claimed."""
+    """One claimed row, as it was when it was claimed; what most rows of a claim have in common comes first."""
 
-    id: int
-    key: str
     purpose: str
     campaign: str
     version_id: int
     mail: str
     kind: str
     priority: int
-    contact_id: int | None
-    operator_id: int | None
-    newcomer_id: int | None
-    test_address: str | None
-    domain: str
-    enrollment_id: int | None
     issue_id: int | None
     topic: str
     sender: str
@@ -35,6 +27,14 @@ class Claimed(NamedTuple):
     window: Mapping[str, Any] | None
     closes_at: datetime | None
     expires_at: datetime | None
+    id: int
+    key: str
+    contact_id: int | None
+    operator_id: int | None
+    newcomer_id: int | None
+    test_address: str | None
+    domain: str
+    enrollment_id: int | None
     attempts: int
     message_id: str | None
     facts: Mapping[str, Any] | None

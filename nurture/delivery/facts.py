@@ -159,9 +159,9 @@ class Plan:
         """The facts of one mail; `given` is what was said about it when it was queued."""
         contact, owner = reader.contact, reader.owner
         facts = {
-            "contact": self._contact_facts(contact),
-            "owner": self._owner_facts(owner),
-            **self._same(sender, reader).facts,
+            "contact": self.contact_facts(contact),
+            "owner": self.owner_facts(owner),
+            **self.same(sender, reader).facts,
             "rendered_at": now.isoformat(),
         }
         if given:
@@ -175,33 +175,15 @@ class Plan:
             facts["question"] = asked.to_json() if asked else None
         return facts
 
-    def write(
-        self,
-        reader: Reader,
-        sender: Sender,
-        operators: Mapping[int, Operator],
-        now: datetime,
-        given: Mapping[str, Any] | None,
-        to_name: str,
-    ) -> tuple[dict[str, Any], str]:
-        """The facts of one mail to somebody of this name, and their JSON, most of which was written before."""
-        if given or self._slots or self._questions:
-            facts = self.facts(reader, sender, operators, now, given)
-            facts["to_name"] = to_name
-            return facts, as_json(facts)
-        contact, owner = self._contact_facts(reader.contact), self._owner_facts(reader.owner)
-        same, text = self._same(sender, reader)
-        at = now.isoformat()
-        persons = f'"contact":{as_json(contact)},"owner":{as_json(owner) if owner else "{}"}'
-        return (
-            {"contact": contact, "owner": owner, **same, "rendered_at": at, "to_name": to_name},
-            f'{{{persons},{text},"rendered_at":"{at}","to_name":{as_json(to_name)}}}',
-        )
+    @property
+    def differs_by_more(self) -> bool:
+        """Whether mails differ by more than what is known of their readers: by slots or a question."""
+        return bool(self._slots or self._questions)
 
-    def _owner_facts(self, owner: Operator | None) -> dict[str, Any]:
+    def owner_facts(self, owner: Operator | None) -> dict[str, Any]:
         return {name: getattr(owner, name) if owner else "" for name in self._owner} if self._owner else {}
 
-    def _contact_facts(self, contact: Contact | Person | None) -> dict[str, Any]:
+    def contact_facts(self, contact: Contact | Person | None) -> dict[str, Any]:
         if contact is None:
             return {}
         found = dict(zip(self._columns, self._values_of(contact), strict=True))
@@ -209,7 +191,8 @@ class Plan:
             found |= {name: value for name, value in contact.fields.items() if self._takes_all or name in self._fields}
         return found
 
-    def _same(self, sender: Sender, reader: Reader) -> _Shared:
+    def same(self, sender: Sender, reader: Reader) -> "_Shared":
+        """What all have in common to whom this sender writes for the same reason."""
         reason = _reason(reader.basis, reader.given_on) if self._has_topic else ""
         key = (sender, reader.mode, reason)
         same = self._shared.get(key)
@@ -225,6 +208,38 @@ class Plan:
             }
             same = self._shared[key] = _Shared(facts, as_json(facts)[1:-1])
         return same
+
+
+class Writing:
+    """A plan in use: all that is the same for the readers to whom one sender writes at one instant is told once."""
+
+    def __init__(self, plan: Plan, sender: Sender, operators: Mapping[int, Operator], now: datetime) -> None:
+        self._plan = plan
+        self._sender = sender
+        self._operators = operators
+        self._now = now
+        self._rendered_at = now.isoformat()
+        self._same: dict[tuple[Mode, str | None, date | None], _Shared] = {}
+
+    def write(self, reader: Reader, given: Mapping[str, Any] | None, to_name: str) -> tuple[dict[str, Any], str]:
+        """The facts of one mail to somebody of this name, and their JSON, most of which was written before."""
+        plan = self._plan
+        if given or plan.differs_by_more:
+            facts = plan.facts(reader, self._sender, self._operators, self._now, given)
+            facts["to_name"] = to_name
+            return facts, as_json(facts)
+        of = (reader.mode, reader.basis, reader.given_on)
+        same = self._same.get(of)
+        if same is None:
+            shared = plan.same(self._sender, reader)
+            at = {"rendered_at": self._rendered_at}
+            same = self._same[of] = _Shared(shared.facts | at, f"{shared.text},{as_json(at)[1:]}")
+        own = {
+            "contact": plan.contact_facts(reader.contact),
+            "owner": plan.owner_facts(reader.owner),
+            "to_name": to_name,
+        }
+        return {**own, **same.facts}, f"{as_json(own)[:-1]},{same.text}"
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from nurture.campaigns.declared import Declared, Sender
+from nurture.campaigns.declared import Declared
 from nurture.campaigns.store import get_content
 from nurture.consent.domains.store import has_verdict
 from nurture.consent.recording.rules import Mode, Recording, Word, last_word, mode_of_state
@@ -26,7 +26,7 @@ from nurture.delivery.boundary import Boundary
 from nurture.delivery.claimed import Claimed, Person
 from nurture.delivery.claiming.store import Line, words_about_recording
 from nurture.delivery.composing import Recipient
-from nurture.delivery.facts import Answered, Plan, Reader, choose_sender
+from nurture.delivery.facts import Answered, Plan, Reader, Writing, choose_sender
 from nurture.delivery.house import House
 from nurture.delivery.pacing.granting import PaceGrant
 from nurture.delivery.urls import message_id
@@ -60,7 +60,7 @@ class Ready:
     relay: str
     fresh_facts: str = ""  # as they are to be kept, for one that was prepared for the first time
     issue_at: datetime | None = None
-    pace: PaceGrant = field(default_factory=lambda: _FREE)  # of its claim
+    pace: PaceGrant = _FREE  # of its claim
 
 
 class _Manner(NamedTuple):
@@ -68,6 +68,15 @@ class _Manner(NamedTuple):
 
     mail: CompiledMail
     plan: Plan
+
+
+class _Signed(NamedTuple):
+    """What mails of one claim have in common that one sender writes in one manner."""
+
+    mail: CompiledMail
+    writing: Writing
+    email: str
+    domain: str
 
 
 class Unready(NamedTuple):
@@ -88,6 +97,7 @@ class _Around:
     answered: Mapping[int, frozenset[str]]
     now: datetime
     modes: dict[tuple[str | None, str, Mode | None], Mode] = field(default_factory=dict)
+    signed: dict[tuple[int, str, int], _Signed] = field(default_factory=dict)  # by what lines share, name and owner
 
 
 class Preparing:
@@ -99,7 +109,6 @@ class Preparing:
         self._choose = choose
         self._answered = answered
         self._manners: dict[tuple[int, str, str, str, str], _Manner] = {}
-        self._senders: dict[str, Sender] = {}
         self._planned_for: Declared | None = None
         self._asked: set[str] = set()  # domains the name servers were heard about
 
@@ -112,7 +121,6 @@ class Preparing:
         """
         if declared is not self._planned_for:
             self._manners.clear()
-            self._senders.clear()
             self._planned_for = declared
         around = self._look_around(session, lines, declared, now)
         ready: list[Ready] = []
@@ -133,13 +141,12 @@ class Preparing:
 
     def _look_around(self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime) -> _Around:
         people = [line.person.id for line in lines if line.person is not None]
-        asks: dict[tuple[int, str], bool] = {}  # of the mails that are being claimed
-        asking = []
+        asking: list[int] = []
+        asks, shared = False, None  # of the mails that are being claimed
         for line in lines:
-            mail = (line.claimed.version_id, line.claimed.mail)
-            if mail not in asks:
-                asks[mail] = self._asks(session, line.claimed, declared)
-            if asks[mail] and line.person is not None:
+            if line.shared is not shared:
+                shared, asks = line.shared, self._asks(session, line.claimed, declared)
+            if asks and line.person is not None:
                 asking.append(line.person.id)
         return _Around(
             declared,
@@ -175,38 +182,37 @@ class Preparing:
         if recipient is None:
             return _failed(delivery, "nobody knows this person any more", around.now)
         email = person.email if person is not None else ""
-        domain = _domain_of(recipient.email)
-        if delivery.facts is not None and "rendered_at" in delivery.facts:
+        domain = recipient.email.rpartition("@")[2].lower()
+        kept = delivery.facts
+        if kept is not None and "rendered_at" in kept:
             mail = composing.get_mail(session, delivery)
-            return Ready(delivery, recipient, mail, email, domain, self._relay_of(delivery, domain))
+            relay = self._choose(kept["sender"]["email"], domain, delivery.id) or ""
+            return Ready(delivery, recipient, mail, email, domain, relay)
         owner = around.operators.get(person.owner_id) if person is not None and person.owner_id else None
         wanted = delivery.sender
         if wanted == owners.OWNER:
             wanted = owners.name_for(session, delivery, get_content(session, delivery.version_id), owner)
             if wanted == owners.WAIT:
                 return Unready("held", partial(owners.hold_for_yes, delivery=delivery, now=around.now))
-        sender = self._sender(wanted, owner, around.declared)
+        signed = self._signed(session, line, wanted, owner, around)
         answered = around.answered.get(person.id, _NOTHING) if person is not None and around.answered else _NOTHING
         reader = Reader(person, owner, _mode(around, delivery, person), line.basis, line.given_on, answered)
-        given = delivery.facts.get("mail") if delivery.facts else None
-        manner = self._manner(session, delivery, around.declared)
-        facts, text = manner.plan.write(reader, sender, around.operators, around.now, given, recipient.name)
-        named = message_id(self._house.keys, delivery.id, sender.domain)
-        delivery = delivery.with_facts(facts, named)
-        return Ready(delivery, recipient, manner.mail, email, domain, self._relay_of(delivery, domain), text)
+        facts, text = signed.writing.write(reader, kept.get("mail") if kept else None, recipient.name)
+        delivery = delivery.with_facts(facts, message_id(self._house.keys, delivery.id, signed.domain))
+        relay = self._choose(signed.email, domain, delivery.id) or ""
+        return Ready(delivery, recipient, signed.mail, email, domain, relay, text)
 
-    def _sender(self, wanted: str, owner: Operator | None, declared: Declared) -> Sender:
-        if wanted == owners.OWNER:
-            return choose_sender(wanted, owner, declared)
-        sender = self._senders.get(wanted)
-        if sender is None:
-            sender = self._senders[wanted] = choose_sender(wanted, None, declared)
-        return sender
-
-    def _relay_of(self, delivery: Claimed, domain: str) -> str:
-        """Which relay carries it; empty: none does."""
-        facts = delivery.facts or {}
-        return self._choose(facts["sender"]["email"], domain, delivery.id) or ""
+    def _signed(self, session: Session, line: Line, wanted: str, owner: Operator | None, around: _Around) -> _Signed:
+        """The mail of this line and of all that share its beginning, as its sender writes it."""
+        # The lines are kept while their claim is prepared, and with them what they share.
+        key = (id(line.shared), wanted, owner.id if owner is not None and wanted == owners.OWNER else 0)
+        signed = around.signed.get(key)
+        if signed is None:
+            sender = choose_sender(wanted, owner, around.declared)
+            manner = self._manner(session, line.claimed, around.declared)
+            writing = Writing(manner.plan, sender, around.operators, around.now)
+            signed = around.signed[key] = _Signed(manner.mail, writing, sender.email, sender.domain)
+        return signed
 
     def _objection(self, session: Session, one: Ready, basis: str | None, now: datetime) -> Unready | None:
         """What holds a mail that may not leave the house for now."""
@@ -240,10 +246,6 @@ def _recipient(session: Session, delivery: Claimed, person: Person | None) -> Re
     if person is not None and is_theirs:
         return composing.recipient_of(person)
     return composing.find_recipient(session, delivery)
-
-
-def _domain_of(email: str) -> str:
-    return email.rpartition("@")[2].lower()
 
 
 def _mode(around: _Around, delivery: Claimed, person: Person | None) -> Mode:

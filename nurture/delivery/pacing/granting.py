@@ -44,7 +44,7 @@ class Memory:
     knows_no_rest_until: tuple[datetime, float] | None = None  # when it asked, and an `elapsed()` second
 
 
-@dataclass
+@dataclass(eq=False)
 class PaceGrant:
     """Of the mails of one claim: which may leave, and when.
 
