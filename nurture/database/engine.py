@@ -203,8 +203,19 @@ def _is_begun(door: Door, driver: sqlite3.Connection, patience: float) -> bool:
 
 def _open_postgres(url: str) -> Engine:
     try:
-        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError:
         raise BadSettings(
             "database.url: PostgreSQL needs its driver; type `pip install 'nurture[postgres]'`."
         ) from None
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        # A server told not to wait for its disk forgets, in a crash, which mails it let leave: they would leave twice.
+        connection.autocommit = True
+        connection.execute(
+            "SELECT set_config(name, 'on', false) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'off'"
+        )
+        connection.autocommit = False
+
+    return engine

@@ -27,7 +27,8 @@ WAIT_SECONDS = 60
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[OwnServer]:
-    with own_server(tmp_path / "server") as running:
+    # It writes to its disk later than it says: without a word from us it would forget the last seconds.
+    with own_server(tmp_path / "server", synchronous_commit="off", wal_writer_delay="10s") as running:
         yield running
 
 

