@@ -1,5 +1,6 @@
 """Reads the processor's clock of a thread around the stages of a sender: what each takes of a message, undistorted."""
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -17,6 +18,8 @@ class Clocks:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self._on_loop: dict[str, float] = defaultdict(float)  # of them, in the thread that it was made in
+        self._made_in = threading.get_ident()
         for place, name, stage in (
             (composing, "compose", RENDER),
             (WireMail, "write", WIRE),
@@ -33,7 +36,10 @@ class Clocks:
             try:
                 return work(*given, **named)
             finally:
-                self.seconds[stage] += time.thread_time() - began
+                spent = time.thread_time() - began
+                self.seconds[stage] += spent
+                if threading.get_ident() == self._made_in:
+                    self._on_loop[stage] += spent
 
         return timed
 
@@ -41,6 +47,6 @@ class Clocks:
         """Every stage; what is left of the loop's thread is SMTP, what is left of all others is waking up."""
         loop, process = time.thread_time() - self._loop, time.process_time() - self._process
         known = dict(self.seconds)
-        smtp = loop - self.seconds[RENDER]
-        rest = process - loop - self.seconds[CLAIM] - self.seconds[EXCHANGE]
-        return {**known, "SMTP and the loop": smtp, "threads, heartbeat": rest}
+        smtp = loop - sum(self._on_loop[stage] for stage in (RENDER, CLAIM, EXCHANGE))
+        beside = sum(self.seconds[stage] - self._on_loop[stage] for stage in (RENDER, CLAIM, EXCHANGE))
+        return {**known, "SMTP and the loop": smtp, "threads, heartbeat": process - loop - beside}
