@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from nurture.app.carrying import Carrying
 from nurture.app.declaring import borrowed_domains, length_of, personal_domains, strained_relays
 from nurture.app.language import language
-from nurture.campaigns.declared import DeclaredKind, find_declared
+from nurture.campaigns.declared import find_declared
+from nurture.campaigns.declaring import DeclaredKind
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.planning import FILES_ONLY, Change, Order
 from nurture.campaigns.publications import undoing
@@ -22,8 +23,8 @@ from nurture.clock import SystemClock
 from nurture.conditions import Field as Word
 from nurture.conditions import FieldType, Predicate, Words
 from nurture.consent import store as consents
-from nurture.consent.definition import ConsentKind
 from nurture.consent.domains.asking import Asker
+from nurture.consent.kind import ConsentKind
 from nurture.contacts import fields as contact_fields
 from nurture.contacts.actions import mirror_operators
 from nurture.contacts.fields import DeclaredField

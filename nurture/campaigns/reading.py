@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from nurture.campaigns.complaints import Path_, complaints
+from nurture.campaigns.definitions import Definition, Silencing
 from nurture.campaigns.memory import Memory
 from nurture.campaigns.store import hash_of, write_content
 from nurture.conditions import Condition, ConditionError, Words, parse
@@ -76,26 +77,6 @@ class Problems:
 
     def sorted(self) -> list[Problem]:
         return sorted(set(self.found))
-
-
-class Definition(BaseModel):
-    """One file format, or a part of one: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
-
-
-class Silencing(Definition):
-    """A part whose remarks may be silenced; what is silenced is no part of what is published."""
-
-    silence: dict[str, str] = Field(
-        {}, exclude=True, description="Remarks of `nurture check` not to be made here: a code and the reason."
-    )
-
-
-class FileDefinition(Silencing):
-    """A whole file."""
-
-    format: Literal[1]
 
 
 @dataclass(frozen=True)

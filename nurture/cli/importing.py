@@ -71,7 +71,8 @@ def consent_table(house: "App") -> "ConsentTable":
     """The published consent table; before the first `publish` the one of the files, under which nothing can be sent."""
     from nurture.campaigns import store as campaigns
     from nurture.campaigns.reading import Problems
-    from nurture.consent.definition import CLOSED_TABLE, KIND, NAME, ConsentKind, get_table, table_of
+    from nurture.consent.definition import CLOSED_TABLE, KIND, NAME, get_table, table_of
+    from nurture.consent.kind import ConsentKind
 
     with house.database.reading() as session:
         if campaigns.find_current(session, KIND, NAME):

@@ -16,7 +16,7 @@ from nurture.cli.output import emit, say
 from nurture.cli.workspace import folder
 
 if TYPE_CHECKING:
-    from nurture.campaigns.reading import Definition
+    from nurture.campaigns.definitions import Definition
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import Field as Described
 from ruamel.yaml.error import YAMLError
 
-from nurture.campaigns.reading import FileDefinition, Problems, Unit, Workspace, open_yaml, read_definition
+from nurture.campaigns.definitions import FileDefinition
+from nurture.campaigns.reading import Problems, Unit, Workspace, open_yaml, read_definition
 from nurture.conditions import (
     Compare,
     Condition,

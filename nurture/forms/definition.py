@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 
-from nurture.campaigns.reading import Definition, FileDefinition
+from nurture.campaigns.definitions import Definition, FileDefinition
 from nurture.contacts.fields import SOURCES
 
 Language: TypeAlias = Literal["en", "de", "fr", "es"]

@@ -7,17 +7,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nurture.campaigns import store as campaigns
+from nurture.campaigns.definitions import Definition, FileDefinition
 from nurture.campaigns.notations import FixedLength
-from nurture.campaigns.reading import (
-    Definition,
-    FileDefinition,
-    Problems,
-    Unit,
-    Workspace,
-    YamlFile,
-    open_yaml,
-    read_definition,
-)
+from nurture.campaigns.reading import Problems, Unit, Workspace, YamlFile, open_yaml, read_definition
 from nurture.contacts.segments import rests_on
 from nurture.database.engine import Session
 from nurture.errors import did_you_mean

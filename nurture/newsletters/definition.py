@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from nurture.campaigns.definitions import Definition, FileDefinition, Silencing
 from nurture.campaigns.notations import Days, Holidays, Hours, Length, ReaderOrZone, TimeOfDay
-from nurture.campaigns.reading import Definition, FileDefinition, Silencing
 from nurture.newsletters.rules import Schedule
 from nurture.timing import DAYS, WeeklySlot, Window, get_zone, parse_days, parse_hours, parse_time
 

@@ -6,17 +6,9 @@ from typing import Any, TypeVar
 
 from nurture.campaigns import store as campaigns
 from nurture.campaigns.declared import Declared
+from nurture.campaigns.definitions import Definition
 from nurture.campaigns.mails import questions_asked, take_mail
-from nurture.campaigns.reading import (
-    Definition,
-    Problem,
-    Problems,
-    Unit,
-    Workspace,
-    YamlFile,
-    open_yaml,
-    read_definition,
-)
+from nurture.campaigns.reading import Problem, Problems, Unit, Workspace, YamlFile, open_yaml, read_definition
 from nurture.contacts.segments import rests_on
 from nurture.database.engine import Session
 from nurture.errors import did_you_mean

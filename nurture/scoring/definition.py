@@ -6,17 +6,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nurture.campaigns import store as campaigns
+from nurture.campaigns.definitions import Definition, FileDefinition
 from nurture.campaigns.notations import HalfLife
-from nurture.campaigns.reading import (
-    Definition,
-    FileDefinition,
-    Problems,
-    Unit,
-    Workspace,
-    YamlFile,
-    open_yaml,
-    read_definition,
-)
+from nurture.campaigns.reading import Problems, Unit, Workspace, YamlFile, open_yaml, read_definition
 from nurture.conditions import Asks, Condition, Words, parse, walk
 from nurture.contacts.fields import FIT_GRADES
 from nurture.contacts.segments import Language, rests_on

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from nurture.campaigns.definitions import Definition, FileDefinition
 from nurture.campaigns.notations import ContactOrZone, Days, FixedLength, Holidays, Hours
-from nurture.campaigns.reading import Definition, FileDefinition
 from nurture.errors import BadInput
 from nurture.sequences.simulation.expectations import parse_expectation
 from nurture.sequences.steps import LateDefinition

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from nurture.campaigns.definitions import Definition, Silencing
 from nurture.campaigns.notations import FixedLength, HalfLife, Length, TimeOfDay, WebhookUrl
-from nurture.campaigns.reading import Definition, Silencing
 from nurture.errors import BadInput
 from nurture.timing import parse_moment
 

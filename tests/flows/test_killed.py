@@ -6,6 +6,8 @@ The large version, with hundreds of kills at random moments, is `python -m bench
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -188,6 +190,19 @@ def test_who_prefers_a_mail_twice_to_a_mail_missed_gets_the_same_message_id_both
 
 
 # `nurture run --workers N`, as a process tree.
+
+
+def test_a_sender_process_loads_only_what_sends() -> None:
+    """What decides, what reads files and the command line would be twenty megabytes more in each."""
+    rooms = "sequences newsletters forms scoring handoff inbound privacy merging reports doctor web demo"
+    others = (
+        "nurture.app.house nurture.engines.jobs typer rich apscheduler alembic ruamel.yaml markdown_it cryptography"
+    )
+    unwanted = {*(f"nurture.{room}" for room in rooms.split()), *others.split()}
+    code = f"import {send.__module__}, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert unwanted.isdisjoint(loaded), unwanted.intersection(loaded)
+    assert "nurture.delivery.sender" in loaded
 
 
 def commands_of(house: App, sink: CountingSink) -> CommandLine:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.consent.definition import starter_table
+from nurture.consent.kind import starter_table
 from nurture.consent.law.changes import differences, says
 from nurture.consent.law.rules import EEA, ConsentTable, Row, Who, add_months, end_of, rule, who_at
 from nurture.consent.rules import NO_BASIS, Basis, Pile

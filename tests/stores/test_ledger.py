@@ -10,8 +10,9 @@ from sqlmodel import col
 from nurture.campaigns.starter import starter_folder
 from nurture.campaigns.store import Campaign, CampaignVersion, hash_of, write_content
 from nurture.consent.actions import Said, choose_topic, choose_tracking, record
-from nurture.consent.definition import FILE, KIND, NAME, ConsentDefinition, starter_table
+from nurture.consent.definition import FILE, KIND, NAME, ConsentDefinition
 from nurture.consent.identity.actions import change_address
+from nurture.consent.kind import starter_table
 from nurture.consent.ledger.store import list_events
 from nurture.consent.recording.rules import Mode
 from nurture.consent.rules import Basis, Pile, Proof, Purpose, may_send

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.campaigns import store as campaigns
-from nurture.consent.definition import KIND, NAME, starter_table, table_of
+from nurture.consent.definition import KIND, NAME, table_of
+from nurture.consent.kind import starter_table
 from nurture.consent.law.changes import Difference, differences
 from nurture.database.engine import Session
 

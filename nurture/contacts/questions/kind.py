@@ -12,16 +12,8 @@ from pydantic import Field
 from ruamel.yaml.error import YAMLError
 
 from nurture.campaigns.complaints import Path_
-from nurture.campaigns.reading import (
-    Definition,
-    FileDefinition,
-    Problems,
-    Unit,
-    Workspace,
-    YamlFile,
-    open_yaml,
-    read_definition,
-)
+from nurture.campaigns.definitions import Definition, FileDefinition
+from nurture.campaigns.reading import Problems, Unit, Workspace, YamlFile, open_yaml, read_definition
 from nurture.conditions import FieldType
 from nurture.contacts.fields import ABILITIES, ABILITY_WORDS, BUILT_IN
 from nurture.contacts.questions.rules import Answer, Question, Translation, answer_key

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from nurture.campaigns.definitions import Definition
 from nurture.campaigns.notations import FixedLength
-from nurture.campaigns.reading import Definition, Problems, YamlFile, read_definition
+from nurture.campaigns.reading import Problems, YamlFile, read_definition
 from nurture.errors import BadInput
 from nurture.sequences.simulation.habits import Behavior, Group, Habit
 from nurture.sequences.simulation.world import Outage

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from nurture.campaigns import notations
-from nurture.campaigns.reading import Definition
+from nurture.campaigns.definitions import Definition
 from nurture.consent.definition import ConsentDefinition
 from nurture.contacts.questions.kind import QuestionsDefinition
 from nurture.contacts.segments import SegmentsDefinition
