@@ -173,16 +173,21 @@ def derive(session: Session, version_id: int, build: Callable[..., Derived], *wi
     return found
 
 
-_CURRENT_OF = sa.select(col(Campaign.version_id)).where(
-    col(Campaign.kind) == sa.bindparam("of_kind"),
-    col(Campaign.name) == sa.bindparam("named"),
-    col(Campaign.retired_at).is_(None),
-)
+def _current_of(*, is_sqlite: bool) -> Any:
+    return sa.select(col(Campaign.version_id)).where(
+        col(Campaign.kind) == sa.bindparam("of_kind", type_=sa.Text),
+        col(Campaign.name) == sa.bindparam("named", type_=sa.Text),
+        col(Campaign.retired_at).is_(None),
+    )
+
+
+_CURRENT_OF = Prepared(_current_of)  # each claim of a sender asks twice
 
 
 def find_current_version(session: Session, kind: str, name: str) -> int | None:
     """The identifier of the version of now."""
-    return session.scalar(_CURRENT_OF, {"of_kind": kind, "named": name})
+    rows = _CURRENT_OF.rows(session, of_kind=kind, named=name)
+    return rows[0][0] if rows else None
 
 
 def get_version(session: Session, version_id: int) -> CampaignVersion:

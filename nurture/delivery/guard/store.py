@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel, col
 
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, id_column, instant_column
 from nurture.database.engine import Session
+from nurture.database.prepared import Prepared
 from nurture.database.statements import changed_rows
 from nurture.delivery.guard.rules import LOOK_BACK, Traffic, because
 from nurture.delivery.rules import HeldBecause, Status
@@ -42,7 +43,7 @@ class Allowance(SQLModel, table=True):
 
 def _days(which: Any, *more: Any) -> Any:
     per_day = sa.select(sa.func.sum(col(CampaignDay.people)).label("people")).where(
-        col(CampaignDay.campaign) == sa.bindparam("campaign"), which, *more
+        col(CampaignDay.campaign) == sa.bindparam("campaign", type_=sa.Text), which, *more
     )
     return per_day.group_by(col(CampaignDay.day)).subquery()
 
@@ -52,22 +53,28 @@ _BEFORE = _days(
     col(CampaignDay.day) < sa.bindparam("today", type_=sa.Date),
     col(CampaignDay.day) >= sa.bindparam("earliest", type_=sa.Date),
 )
-_TRAFFIC = sa.select(
-    sa.select(sa.func.max(_TODAY.c.people)).scalar_subquery(),
-    sa.select(sa.func.max(_BEFORE.c.people)).scalar_subquery(),
-    sa.select(sa.func.max(col(Allowance.people)))
-    .where(
-        col(Allowance.campaign) == sa.bindparam("campaign"),
-        col(Allowance.until) > sa.bindparam("now", type_=Instant),
+
+
+def _traffic(*, is_sqlite: bool) -> Any:
+    return sa.select(
+        sa.select(sa.func.max(_TODAY.c.people)).scalar_subquery(),
+        sa.select(sa.func.max(_BEFORE.c.people)).scalar_subquery(),
+        sa.select(sa.func.max(col(Allowance.people)))
+        .where(
+            col(Allowance.campaign) == sa.bindparam("campaign", type_=sa.Text),
+            col(Allowance.until) > sa.bindparam("now", type_=Instant),
+        )
+        .scalar_subquery(),
+        sa.exists().where(
+            # Word for word as the index says it, or SQLite would not take it.
+            col(Delivery.status) == sa.literal_column("'held'"),
+            col(Delivery.because) == sa.bindparam("because", type_=sa.Text),
+            col(Delivery.held_until).is_(None),
+        ),
     )
-    .scalar_subquery(),
-    sa.exists().where(
-        # Word for word as the index says it, or SQLite would not take it.
-        col(Delivery.status) == sa.literal_column("'held'"),
-        col(Delivery.because) == sa.bindparam("because"),
-        col(Delivery.held_until).is_(None),
-    ),
-)
+
+
+_TRAFFIC = Prepared(_traffic)
 
 
 def traffic(session: Session, campaign: str, now: datetime) -> Traffic:
@@ -79,28 +86,30 @@ def traffic(session: Session, campaign: str, now: datetime) -> Traffic:
         "now": now,
         "because": because(campaign),
     }
-    today, busiest, allowed, is_stopped = session.connection().execute(_TRAFFIC, given).one()
+    [(today, busiest, allowed, is_stopped)] = _TRAFFIC.rows(session, **given)
     return Traffic(today or 0, busiest or 0, allowed or 0, bool(is_stopped))
 
 
 _TABLE: Any = CampaignDay.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
-_COUNT = (
-    sa.update(_TABLE)
-    .where(
-        _TABLE.c.campaign == sa.bindparam("of_campaign"),
+
+
+def _count(*, is_sqlite: bool) -> Any:
+    mine = sa.update(_TABLE).where(
+        _TABLE.c.campaign == sa.bindparam("of_campaign", type_=sa.Text),
         _TABLE.c.day == sa.bindparam("today", type_=sa.Date),
         _TABLE.c.worker_id == sa.bindparam("of_worker", type_=sa.BigInteger),
     )
-    .values(people=_TABLE.c.people + sa.bindparam("more", type_=sa.Integer))
-)
+    return mine.values(people=_TABLE.c.people + sa.bindparam("more", type_=sa.Integer))
+
+
+_COUNT = Prepared(_count)
 
 
 def add_people(session: Session, campaign: str, worker: int, people: int, now: datetime) -> None:
     """Count people who are mailed for the first time by a delivery. The row is this worker's alone."""
     if not people:
         return
-    given = {"of_campaign": campaign, "today": now.date(), "of_worker": worker, "more": people}
-    if not changed_rows(session, _COUNT, given):
+    if not _COUNT.change(session, of_campaign=campaign, today=now.date(), of_worker=worker, more=people):
         session.add(CampaignDay(campaign=campaign, day=now.date(), worker_id=worker, people=people))
         session.flush()
 
