@@ -49,11 +49,11 @@ class Composed(NamedTuple):
     @property
     def parts(self) -> tuple[bytes, ...]:
         """The message in the pieces it is made of."""
-        return (self.signatures, self.wire.head, b"\r\n", self.wire.body)
+        return (self.signatures, self.wire.head, b"\r\n", *self.wire.pieces)
 
     @property
     def size(self) -> int:
-        return len(self.signatures) + len(self.wire.head) + 2 + len(self.wire.body)
+        return len(self.signatures) + len(self.wire.head) + 2 + self.wire.size
 
     @property
     def content(self) -> bytes:

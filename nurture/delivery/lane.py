@@ -74,9 +74,8 @@ class Written(NamedTuple):
     @classmethod
     def of(cls, ready: Ready, house: House) -> Self:
         composed = composing.compose(ready.mail, ready.delivery, house, ready.recipient, ready.email, ready.relay)
-        parts = composed.parts
-        size = sum(map(len, parts))
-        return cls(ready, Envelope(composed.mail_from, composed.rcpt_to, size, composed.report_as), parts)
+        envelope = Envelope(composed.mail_from, composed.rcpt_to, composed.size, composed.report_as)
+        return cls(ready, envelope, composed.parts)
 
 
 class Lane:

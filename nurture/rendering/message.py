@@ -8,7 +8,7 @@ to exactly what was given. `wire` writes bodies ahead; this is how it writes hea
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from email.utils import format_datetime
 from functools import lru_cache
@@ -51,21 +51,29 @@ class Headers(NamedTuple):
 class Wire(NamedTuple):
     """A message as it goes over the wire: the header without the empty line, and the body behind that line.
 
-    Every line ends with CRLF and has at most 76 characters in the body, where none begins with a dot or "From ".
+    Every line ends with CRLF and has at most 76 characters in the body, where none begins with a dot or "From ". Most
+    pieces of a body are the same for all its readers, so it stays in pieces until it is written: copies of 32 kB for each
+    of twenty messages that wait to leave would push everything else out of the processor's cache (3 % of a message).
     """
 
     head: bytes
-    body: bytes
+    pieces: Sequence[bytes]
+    size: int  # of the body
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.pieces)
 
     @property
     def content(self) -> bytes:
         """The whole message."""
-        return b"%b\r\n%b" % self
+        return b"".join((self.head, b"\r\n", *self.pieces))
 
 
 def write_plainly(mail: RenderedMail, headers: Headers, boundary: str) -> Wire:
     """A rendered mail as its message; raises BadInput for headers that no message may have."""
-    return Wire(write_head(mail.subject, headers, boundary), write_body(mail, boundary))
+    body = write_body(mail, boundary)
+    return Wire(write_head(mail.subject, headers, boundary), (body,), len(body))
 
 
 def boundary_of(text: str) -> str:

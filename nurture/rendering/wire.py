@@ -108,10 +108,10 @@ class WireMail:
             given.pixel = in_html(urls.open).join(self._pixel)
         self._run(parts.page, given)
         pieces.append(self._end)
-        body = b"".join(pieces)
-        if given.budgets or len(body) > _LARGE:
-            self._check(len(body), len(pieces), given.budgets)
-        return Wire(write_head(subject, headers, self.boundary), body)
+        size = sum(map(len, pieces))
+        if given.budgets or size > _LARGE:
+            self._check(size, len(pieces), given.budgets)
+        return Wire(write_head(subject, headers, self.boundary), pieces, size)
 
     def _line(self, part: Residual, given: Given) -> str:
         """A part that is no part of the body."""

@@ -73,6 +73,7 @@ def check_lines(wire: Wire) -> None:
         assert b"\r" not in line
         assert b"\n" not in line
     assert wire.body.endswith(b"\r\n")
+    assert wire.size == len(wire.body)
     assert wire.body.isascii()
     for line in wire.body.split(b"\r\n"):
         assert len(line) <= 76
