@@ -25,6 +25,7 @@ _SHOWN = 1000
 def register(app: typer.Typer) -> None:
     deliveries = typer.Typer(invoke_without_command=True)
     deliveries.callback()(show_deliveries)
+    deliveries.command("show")(show_delivery)
     deliveries.command("counts")(show_counts)
     deliveries.command("uncertain")(show_uncertain)
     deliveries.command("resolve")(resolve)
@@ -99,6 +100,46 @@ def _document(one: "Delivery", email: str) -> dict[str, object]:
 def _why(one: "Delivery") -> str:
     until = f" until {one.held_until:%Y-%m-%d %H:%M}" if one.held_until else ""
     return f"{one.because}{until}" if one.because else one.reply
+
+
+def show_delivery(
+    delivery: Annotated[str, typer.Argument(help="The delivery's id.")],
+    as_json: Json = False,
+) -> None:
+    """Show one mail with each of its tries: when it ended, through which relay, and what the relay said.
+
+    A try that is going on, or whose end nobody heard, is not among them.
+
+    Example: nurture deliveries show 195964323924347425
+    """
+    from nurture.errors import NotFound
+    from nurture.reports.outbox import Wanted, list_tries, walk_deliveries
+
+    number = read_id(delivery, "delivery", "nurture deliveries")
+    with opened() as house, house.database.reading() as session:
+        found = next(walk_deliveries(session, Wanted(number=number)), None)
+        if found is None:
+            raise NotFound(f"There is no delivery {number}; `nurture deliveries` lists them.")
+        one, email = found
+        tries = list_tries(session, number)
+    if as_json:
+        heard = [
+            {
+                "number": each.number, "ended_at": each.ended_at, "heard": each.heard, "code": each.code,
+                "reply": each.reply, "relay": each.relay,
+            }
+            for each in tries
+        ]  # fmt: skip
+        emit(_document(one, email) | {"attempted_at": one.attempted_at, "tries": heard})
+        return
+    say(f"{one.campaign} {one.mail} to {email}, queued {one.queued_at:%Y-%m-%d %H:%M}: {one.status}.")
+    if because := _why(one):
+        say(because)
+    table(
+        ("try", "ended", "heard", "relay", "what the relay said"),
+        [(each.number, each.ended_at, each.heard, each.relay, each.reply) for each in tries],
+        empty="No try of it has ended yet.",
+    )
 
 
 def show_counts(

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
+from nurture.delivery.outcomes.store import Attempt
 from nurture.delivery.store import Delivery, operators_of
 
 _PAGE = 500
@@ -17,11 +18,12 @@ _PAGE = 500
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which deliveries: all, or those to one contact, in one state, of one campaign."""
+    """Which deliveries: all, or those to one contact, in one state, of one campaign; or the one with this number."""
 
     contact_id: int | None = None
     status: str = ""
     campaign: str = ""
+    number: int | None = None
 
     def clauses(self) -> list[ColumnElement[bool]]:
         chosen = []
@@ -31,6 +33,8 @@ class Wanted:
             chosen.append(col(Delivery.status) == self.status)
         if self.campaign:
             chosen.append(col(Delivery.campaign) == self.campaign)
+        if self.number is not None:
+            chosen.append(col(Delivery.id) == self.number)
         return chosen
 
 
@@ -43,6 +47,12 @@ def last_mails_to(session: Session, contact_id: int, limit: int) -> list[Deliver
     """The last mails meant for somebody themselves, whatever became of them, the newest first."""
     theirs = sa.select(Delivery).where(col(Delivery.contact_id) == contact_id, col(Delivery.operator_id).is_(None))
     return list(session.scalars(theirs.order_by(col(Delivery.id).desc()).limit(limit)))
+
+
+def list_tries(session: Session, delivery: int) -> list[Attempt]:
+    """What was heard at each try of a delivery, the first one first."""
+    theirs = sa.select(Attempt).where(col(Attempt.delivery_id) == delivery)
+    return list(session.scalars(theirs.order_by(col(Attempt.number))))
 
 
 def walk_deliveries(session: Session, wanted: Wanted, limit: int | None = None) -> Iterator[tuple[Delivery, str]]:

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from nurture.delivery.store import Delivery
 from tests.cli.conftest import NUMBER
+from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
 
 
@@ -134,3 +135,35 @@ def test_whoever_is_left_out_is_named_with_the_reason(house: Terminal) -> None:
 
 def test_a_newsletter_nobody_published_is_told_as_such(house: Terminal) -> None:
     assert 'no newsletter "weakly" is published' in house.refused("newsletter", "show", "weakly")
+
+
+def test_a_delivery_shows_each_of_its_tries_with_what_the_relay_said(working: Terminal, relay: SmtpRelay) -> None:
+    said = iter(["451 4.3.0 not now"])
+    relay.on_rcpt = lambda address: next(said, None) if address == "ben@reader.example" else None
+    working.type("run", "--once")
+    [mail] = working.json("deliveries", "--contact", "ben@reader.example")
+    assert "No try of it has ended yet." not in working.type("deliveries", "show", mail["id"])[0]
+    working.set(NURTURE_CLOCK__OFFSET="10m")  # when it is due again
+    working.type("run", "--once")
+    shown = working.json("deliveries", "show", mail["id"])
+    assert shown["id"] == mail["id"]
+    assert shown["status"] == "sent"
+    assert [(one["number"], one["heard"], one["code"], one["reply"], one["relay"]) for one in shown["tries"]] == [
+        (1, "deferred", 451, "451 4.3.0 not now", "default"),
+        (2, "accepted", 250, "250 OK taken", "default"),
+    ]
+    first, second = (one["ended_at"] for one in shown["tries"])
+    assert first < second == shown["settled_at"]
+    out, _ = working.type("deliveries", "show", mail["id"])
+    heading, why, _, _, *lines = out.splitlines()
+    assert heading.startswith("sequence:evaluators report to ben@reader.example, queued ")
+    assert heading.endswith(": sent.")
+    assert why == "250 OK taken"
+    assert [line.split()[0] for line in lines] == ["1", "2"]
+    assert "451 4.3.0 not now" in lines[0]
+
+
+def test_a_delivery_that_was_never_tried_and_one_that_is_not_there_are_a_sentence_each(house: Terminal) -> None:
+    assert house.type("deliveries", "show", str(NUMBER + 1))[0].endswith("No try of it has ended yet.\n")
+    assert house.json("deliveries", "show", str(NUMBER + 1))["tries"] == []
+    assert house.refused("deliveries", "show", "17").startswith("There is no delivery 17;")
