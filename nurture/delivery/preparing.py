@@ -140,27 +140,32 @@ class Preparing:
         return ready, unready
 
     def _look_around(self, session: Session, lines: Sequence[Line], declared: Declared, now: datetime) -> _Around:
-        people = [line.person.id for line in lines if line.person is not None]
-        asking: list[int] = []
-        asks, shared = False, None  # of the mails that are being claimed
+        people, asking = [], []
+        needs_house = False  # whether anybody who works here is named in these mails
+        plan, shared = None, None
         for line in lines:
             if line.shared is not shared:
-                shared, asks = line.shared, self._asks(session, line.claimed, declared)
-            if asks and line.person is not None:
-                asking.append(line.person.id)
+                shared, plan = line.shared, self._plan(session, line.claimed, declared)
+                needs_house = needs_house or (plan is not None and plan.differs_by_more)
+            if line.person is not None:
+                people.append(line.person.id)
+                needs_house = needs_house or line.person.owner_id is not None
+                if plan is not None and plan.asks:
+                    asking.append(line.person.id)
         return _Around(
             declared,
-            list_operators(session),
+            list_operators(session) if needs_house else {},
             get_recording(session),
             words_about_recording(session, people) if people else {},
             self._answered(session, asking) if asking else {},
             now,
         )
 
-    def _asks(self, session: Session, delivery: Claimed, declared: Declared) -> bool:
+    def _plan(self, session: Session, delivery: Claimed, declared: Declared) -> Plan | None:
+        """The plan of its mail; None if it has none, which is said when it is written."""
         with suppress(NurtureError, KeyError, ValueError):
-            return self._manner(session, delivery, declared).plan.asks
-        return False
+            return self._manner(session, delivery, declared).plan
+        return None
 
     def _manner(self, session: Session, delivery: Claimed, declared: Declared) -> _Manner:
         key = (delivery.version_id, delivery.mail, delivery.purpose, delivery.campaign, delivery.topic)
