@@ -2,7 +2,7 @@
 
 From then on the same bytes are written every time, for a retry, for `/view` and for "as sent". A `Plan` is what a
 version settles for all readers of one of its mails: which fields its template uses, who signs it, what is the same for
-everybody. `gather_facts` makes one for a single mail, `preparing` one for thousands.
+everybody. `gather_facts` makes one for a single mail, `preparing` one for thousands, each claim of which is a `Writing`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

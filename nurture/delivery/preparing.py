@@ -97,7 +97,8 @@ class _Around:
     answered: Mapping[int, frozenset[str]]
     now: datetime
     modes: dict[tuple[str | None, str, Mode | None], Mode] = field(default_factory=dict)
-    signed: dict[tuple[int, str, int], _Signed] = field(default_factory=dict)  # by what lines share, name and owner
+    #: By what lines share and by their plan, each with the sender's name and the owner.
+    signed: dict[tuple[int | Plan, str, int], _Signed] = field(default_factory=dict)
 
 
 class Preparing:
@@ -209,14 +210,18 @@ class Preparing:
 
     def _signed(self, session: Session, line: Line, wanted: str, owner: Operator | None, around: _Around) -> _Signed:
         """The mail of this line and of all that share its beginning, as its sender writes it."""
+        by = owner.id if owner is not None and wanted == owners.OWNER else 0
         # The lines are kept while their claim is prepared, and with them what they share.
-        key = (id(line.shared), wanted, owner.id if owner is not None and wanted == owners.OWNER else 0)
-        signed = around.signed.get(key)
+        signed = around.signed.get((id(line.shared), wanted, by))
         if signed is None:
-            sender = choose_sender(wanted, owner, around.declared)
             manner = self._manner(session, line.claimed, around.declared)
-            writing = Writing(manner.plan, sender, around.operators, around.now)
-            signed = around.signed[key] = _Signed(manner.mail, writing, sender.email, sender.domain)
+            signed = around.signed.get((manner.plan, wanted, by))  # rows that differ in no more than an instant
+            if signed is None:
+                sender = choose_sender(wanted, owner, around.declared)
+                writing = Writing(manner.plan, sender, around.operators, around.now)
+                signed = _Signed(manner.mail, writing, sender.email, sender.domain)
+                around.signed[manner.plan, wanted, by] = signed
+            around.signed[id(line.shared), wanted, by] = signed
         return signed
 
     def _objection(self, session: Session, one: Ready, basis: str | None, now: datetime) -> Unready | None:
