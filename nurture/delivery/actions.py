@@ -18,6 +18,7 @@ from nurture.database.columns import new_id
 from nurture.database.engine import Session
 from nurture.delivery import store
 from nurture.delivery.claimed import Row
+from nurture.delivery.guard import store as guard
 from nurture.delivery.openings import opening_from, window_json
 from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import (
@@ -196,6 +197,7 @@ def hold_until_asked(session: Session, delivery: Row, domain: str, now: datetime
 def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:
     """Settle what dead workers left behind: the unsaid goes back into the queue, the rest is uncertain."""
     bury_dead_workers(session)
+    guard.take_off_unused(session)
     freed = store.take_back_unsent(session)
     in_doubt = store.take_back_in_doubt(session, now)
     if resend_uncertain:

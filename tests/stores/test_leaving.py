@@ -10,10 +10,11 @@ from hypothesis import given
 from nurture.campaigns.store import Campaign
 from nurture.consent.rules import Purpose
 from nurture.contacts.store import Contact
-from nurture.database.claiming import register_worker
+from nurture.database.claiming import end_worker, register_worker
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
+from nurture.delivery.claiming.store import keep_facts
 from nurture.delivery.guard import actions as saying_yes
 from nurture.delivery.guard import store as guard
 from nurture.delivery.guard.granting import give_back, grant
@@ -323,6 +324,38 @@ def test_whom_nobody_mailed_after_all_is_not_counted(house: Database, hasher: Ad
         closed = replace(GUARDED, blackout=CHRISTMAS)
         assert outcome(session, NOW, closed) == {HeldBecause.BLACKOUT: 3}
         assert guard.traffic(session, "newsletter:weekly", NOW).today == 0
+
+
+def test_whom_a_worker_that_died_had_not_begun_to_mail_is_not_counted(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        crowd(session, hasher, 5)
+        worker = register_worker(session)
+        claimed = claim_due(session, worker, 10, NOW)
+        granted = grant(session, worker, claimed, 3, NOW)
+        keep_facts(session, [(one.id, "{}", f"<{one.id}@acme.example>") for one in claimed])
+        [first, *_] = claimed
+        assert exchange(session, worker, [], [first], GUARDED, NOW, granted=granted) == {first.id: None}
+        assert guard.traffic(session, "newsletter:weekly", NOW).today == 3
+        end_worker(session, worker)
+        actions.take_back(session, NOW)
+        assert guard.traffic(session, "newsletter:weekly", NOW).today == 1
+        assert outcome(session, NOW) == {Status.SENT: 2, WAITS: 2}
+
+
+def test_a_worker_that_died_before_it_was_granted_anything_gives_nothing_back(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        crowd(session, hasher, 5)
+        worker = register_worker(session)
+        [first, second] = claim_due(session, worker, 2, NOW)
+        granted = grant(session, worker, [first, second], 3, NOW)
+        keep_facts(session, [(one.id, "{}", f"<{one.id}@acme.example>") for one in (first, second)])
+        exchange(session, worker, [], [first, second], GUARDED, NOW, granted=granted)
+        claim_due(session, worker, 10, NOW)
+        end_worker(session, worker)
+        actions.take_back(session, NOW)
+        assert guard.traffic(session, "newsletter:weekly", NOW).today == 2
 
 
 def test_another_try_of_the_same_mail_is_no_other_person(house: Database, hasher: AddressHasher) -> None:

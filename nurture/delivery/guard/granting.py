@@ -1,8 +1,8 @@
 """Grants a worker how many people of each campaign it may mail, before it does: one question for a whole claim.
 
 What is granted is counted at once, so that two workers cannot both take the last of it; what was not used is given
-back. A worker that dies keeps what it was granted, which is at most one claim. Two that ask at the very same instant may
-be granted one claim too much.
+back, for a worker that died when its mails are taken back (`store.take_off_unused`). Two that ask at the very same instant
+may be granted one claim too much.
 """
 
 from collections import Counter
@@ -78,7 +78,7 @@ def grant(
     left: Counter[str] = Counter()
     for campaign in sorted(wanted):
         left[campaign] = max(0, min(wanted[campaign], room(store.traffic(session, campaign, now), always_fine)))
-        store.add_people(session, campaign, worker, left[campaign], now)
+        store.add_people(session, campaign, worker, left[campaign], now, short=wanted[campaign] - left[campaign])
     return Granted(now, left, wanted)
 
 

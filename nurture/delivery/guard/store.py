@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
+from nurture.consent.rules import Purpose
+from nurture.database.claiming import dead_workers
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, id_column, instant_column
 from nurture.database.engine import Session
 from nurture.database.prepared import Prepared
@@ -28,6 +30,11 @@ class CampaignDay(SQLModel, table=True):
     day: date = Field(primary_key=True)
     worker_id: int = Field(primary_key=True, sa_type=sa.BigInteger)
     people: int
+    short: int = Field(
+        default=0,
+        description="how many more mails the worker had in hand than people it was granted, at its last claim",
+        sa_column_kwargs={"server_default": "0"},
+    )
 
 
 class Allowance(SQLModel, table=True):
@@ -99,19 +106,45 @@ def _count(*, is_sqlite: bool) -> Any:
         _TABLE.c.day == sa.bindparam("today", type_=sa.Date),
         _TABLE.c.worker_id == sa.bindparam("of_worker", type_=sa.BigInteger),
     )
-    return mine.values(people=_TABLE.c.people + sa.bindparam("more", type_=sa.Integer))
+    more, short = sa.bindparam("more", type_=sa.Integer), sa.bindparam("short_by", type_=sa.Integer)
+    return mine.values(people=_TABLE.c.people + more, short=short)
 
 
 _COUNT = Prepared(_count)
 
 
-def add_people(session: Session, campaign: str, worker: int, people: int, now: datetime) -> None:
+def add_people(session: Session, campaign: str, worker: int, people: int, now: datetime, *, short: int = 0) -> None:
     """Count people who are mailed for the first time by a delivery. The row is this worker's alone."""
-    if not people:
+    if not people and not short:
         return
-    if not _COUNT.change(session, of_campaign=campaign, today=now.date(), of_worker=worker, more=people):
-        session.add(CampaignDay(campaign=campaign, day=now.date(), worker_id=worker, people=people))
+    given = {"of_campaign": campaign, "today": now.date(), "of_worker": worker, "more": people, "short_by": short}
+    if not _COUNT.change(session, **given):
+        session.add(CampaignDay(campaign=campaign, day=now.date(), worker_id=worker, people=people, short=short))
         session.flush()
+
+
+def take_off_unused(session: Session) -> None:
+    """Take off the count whom dead workers were granted and had not begun to mail; before their rows are taken back."""
+    # With the Message-ID of a first try its place was granted, in the same transaction.
+    unused = (
+        sa.select(col(Delivery.worker_id), col(Delivery.campaign), sa.func.count())
+        .where(
+            # The first as the index of what is in hand says it, word for word, or SQLite would not take that.
+            col(Delivery.status).in_([sa.literal_column("'claimed'"), sa.literal_column("'sending'")]),
+            col(Delivery.status) == Status.CLAIMED,
+            col(Delivery.worker_id).in_(dead_workers()),
+            col(Delivery.purpose) == Purpose.CAMPAIGN,
+            col(Delivery.attempts) == 0,
+            col(Delivery.message_id).is_not(None),
+        )
+        .group_by(col(Delivery.worker_id), col(Delivery.campaign))
+        .order_by(col(Delivery.worker_id), col(Delivery.campaign))
+    )
+    for worker, campaign, mails in session.execute(unused).all():
+        last = sa.select(CampaignDay).where(col(CampaignDay.campaign) == campaign, col(CampaignDay.worker_id) == worker)
+        day = session.scalars(last.order_by(col(CampaignDay.day).desc()).limit(1)).one_or_none()
+        if day is not None:
+            day.people -= min(day.people, max(0, mails - day.short))
 
 
 def list_stopped(session: Session) -> list[tuple[str, int]]:
