@@ -26,7 +26,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 class Missing(Exception):
-    """What a part needs is not on this machine."""
+    """A part cannot be measured here, and why."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 import time
 
 from benchmarks.sending.scene import Scene, environment
-from benchmarks.sending.sinks import Sink
+from benchmarks.sending.sinks import Missing, Sink
 
 _PATIENCE_SECONDS = 60.0
 
@@ -23,7 +23,7 @@ def seconds_to_first_mail(scene: Scene, sink: Sink) -> float:
         try:
             while not sink.count():
                 if time.monotonic() > began + _PATIENCE_SECONDS or process.poll() is not None:
-                    raise SystemExit("`nurture run` sent nothing")
+                    raise Missing(f"`nurture run` sent nothing within {_PATIENCE_SECONDS:.0f} s")
                 time.sleep(0.05)
         finally:
             process.send_signal(signal.SIGTERM)
