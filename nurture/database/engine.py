@@ -32,7 +32,7 @@ SQLModel.metadata.naming_convention = NAMING
 _LOCK_WAIT_SECONDS = 30
 #: How long SQLite's log grows before somebody's commit moves it into the file: its own default, and more than an import
 #: lets it grow for who is waited for. An opt-out would do 100 ms of the import's work.
-LOG_PAGES, _LOG_PAGES_WAITED_FOR = 1_000, 50_000
+_LOG_PAGES, _LOG_PAGES_WAITED_FOR = 1_000, 50_000
 #: Hashes of addresses come in no order, so that each new one belongs on another page of its index.
 _BULK_CACHE_KIB = 65_536
 
@@ -170,7 +170,7 @@ def _open_sqlite(url: str, door: Door) -> Engine:
         if options.get("is_desk"):
             return  # `database.desk` begins and ends its transactions itself
         if options.get("is_writing"):
-            level, pages = ("FULL", _LOG_PAGES_WAITED_FOR) if options.get("is_durable") else ("NORMAL", LOG_PAGES)
+            level, pages = ("FULL", _LOG_PAGES_WAITED_FOR) if options.get("is_durable") else ("NORMAL", _LOG_PAGES)
             connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
             connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {0 if options.get('is_bulk') else pages}")
             if options.get("is_bulk"):
