@@ -20,12 +20,21 @@ from pathlib import Path
 from time import process_time_ns
 from typing import Any
 
+from nurture.delivery.printed_urls import make_urls
 from nurture.rendering.compiling import CompiledMail, Urls, compile_mail
 from nurture.rendering.loading import read_template
-from nurture.rendering.message import Headers
+from nurture.rendering.message import Headers, Letterhead
 from nurture.rendering.source import MailSource, TemplateError
 from nurture.rendering.wire import WireMail, compile_wire
+from nurture.tokens import TokenKeys
 
+KEYS = TokenKeys(["a secret of nobody"])
+LETTERHEAD = Letterhead(
+    "Bob Ray",
+    "bob@uptime.example",
+    datetime(2026, 3, 10, 9, 30, tzinfo=UTC),
+    (("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"), ("List-Id", "<letter.uptime.example>")),
+)
 READERS = 400
 ROUNDS = 5
 STEMS = ("Жанна", "Søren", "Łukasz", "Βασιλική", "Zoë", "François", "Jürgen", "Nuño")
@@ -65,7 +74,6 @@ class Reader:
 def reader(number: int, fields: frozenset[str] = frozenset()) -> Reader:
     """Everything of theirs is theirs alone."""
     token = f"{number:032x}"[::-1]
-    prefix = f"https://news.uptime.example/c/{token}/"
     stem = STEMS[number % len(STEMS)]
     return Reader(
         {
@@ -81,28 +89,13 @@ def reader(number: int, fields: frozenset[str] = frozenset()) -> Reader:
             "sender": {"name": "Bob Ray", "postal_address": "Uptime Ltd, 1 Dock Road, London"},
             "mail": {},
         },
-        Urls(
-            is_tracked=True,
-            open=f"https://news.uptime.example/o/{token}.gif",
-            click=lambda n: f"{prefix}{n}",
-            leave=f"https://news.uptime.example/u/{token}{token[:24]}",
-            preferences=f"https://news.uptime.example/preferences/{token}",
-            view=f"https://news.uptime.example/view/{token}",
-            wish=lambda wish: f"https://news.uptime.example/wish/{token}/{wish}",
-            click_prefix=prefix,
-        ),
+        make_urls(KEYS, "https://news.uptime.example", number, token, is_tracked=True),
         Headers(
-            from_name="Bob Ray",
-            from_email="bob@uptime.example",
+            LETTERHEAD,
             to_name=f"{stem} {number}",
             to_email=f"reader{number}@plant.example",
-            date=datetime(2026, 3, 10, 9, 30, tzinfo=UTC),
             message_id=f"<{token}@uptime.example>",
-            extra=(
-                ("List-Unsubscribe", f"<https://news.uptime.example/u/{token}{token[:24]}>"),
-                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-                ("List-Id", "<letter.uptime.example>"),
-            ),
+            extra=(("List-Unsubscribe", f"<https://news.uptime.example/u/{token}{token[:24]}>"),),
         ),
     )
 
@@ -111,12 +104,12 @@ def by_the_standard_library(mail: CompiledMail, to: Reader) -> bytes:
     """The plain path."""
     rendered = mail.render(to.context, to.urls)
     message = EmailMessage(policy=SMTP)
-    message["From"] = f"{to.headers.from_name} <{to.headers.from_email}>"
+    message["From"] = f"{LETTERHEAD.from_name} <{LETTERHEAD.from_email}>"
     message["To"] = f"{to.headers.to_name} <{to.headers.to_email}>"
     message["Subject"] = rendered.subject
-    message["Date"] = to.headers.date
+    message["Date"] = LETTERHEAD.date
     message["Message-ID"] = to.headers.message_id
-    for name, value in to.headers.extra:
+    for name, value in (*to.headers.extra, *LETTERHEAD.shared):
         message[name] = value
     message.set_content(rendered.text)
     message.add_alternative(rendered.html, subtype="html")

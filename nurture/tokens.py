@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 from enum import StrEnum
+from typing import TypeAlias
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -41,6 +42,11 @@ class TokenPurpose(StrEnum):
     LETTERBOX = "letterbox"
 
 
+#: The tokens that every mail with links carries, in ASCII: to track, to view, for preferences; the ways out of its header
+#: and of its body.
+MailTokens: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes]
+
+
 class TokenKeys:
     """Signs with the first key and verifies with all of them."""
 
@@ -49,7 +55,10 @@ class TokenKeys:
             raise ValueError("at least one secret is needed")
         self._keys = [hashlib.blake2b(secret.encode(), digest_size=32).digest() for secret in secrets]
         # Begun once: a mail carries five tokens, and setting a keyed hash up costs as much as the hash.
-        self._signing = {purpose: _begun(self._keys[0], purpose) for purpose in TokenPurpose}
+        self._signing = begun = {purpose: _begun(self._keys[0], purpose) for purpose in TokenPurpose}
+        way_out = begun[TokenPurpose.LEAVE]
+        others = [begun[one] for one in (TokenPurpose.TRACK, TokenPurpose.VIEW, TokenPurpose.PREFERENCES)]
+        self._in_mails = (*others, way_out, way_out)
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -58,16 +67,26 @@ class TokenKeys:
 
     def sign(self, purpose: TokenPurpose, payload: bytes) -> str:
         """URL-safe token for `payload`."""
-        return self.sign_each((purpose, payload))[0]
+        mac = self._signing[purpose].copy()
+        mac.update(payload)
+        return _spell(payload + mac.digest()).decode()
 
-    def sign_each(self, *asked: tuple[TokenPurpose, bytes]) -> list[str]:
-        """The tokens of a mail, in one go."""
-        tokens, begun = [], self._signing
-        for purpose, payload in asked:
-            mac = begun[purpose].copy()
-            mac.update(payload)
-            tokens.append(_spell(payload + mac.digest()))
-        return tokens
+    def sign_mail(self, delivery: bytes, in_header: bytes, in_body: bytes) -> MailTokens:
+        """What `sign` makes of the delivery and of its two ways out, spelled in one go at half the time."""
+        track, view, preferences, header, body = [begun.copy() for begun in self._in_mails]
+        track.update(delivery)
+        view.update(delivery)
+        preferences.update(delivery)
+        header.update(in_header)
+        body.update(in_body)
+        # Eight octets and their ten are six groups of three; twenty-five and ten are twelve, but for one octet.
+        written = _spell(
+            b"".join((
+                delivery, track.digest(), delivery, view.digest(), delivery, preferences.digest(),
+                in_header, header.digest(), b"\0", in_body, body.digest(),
+            ))
+        )  # fmt: skip
+        return written[:24], written[24:48], written[48:72], written[72:119], written[120:]
 
     def read(self, purpose: TokenPurpose, token: str) -> bytes | None:
         """The payload, or None for anything that was not signed here for this purpose."""
@@ -130,8 +149,8 @@ def _mac(key: bytes, purpose: TokenPurpose, payload: bytes) -> bytes:
     return mac.digest()
 
 
-def _spell(raw: bytes) -> str:
-    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
+def _spell(raw: bytes) -> bytes:
+    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=")
 
 
 def _unspell(token: str) -> bytes | None:
@@ -140,7 +159,7 @@ def _unspell(token: str) -> bytes | None:
     except (UnicodeEncodeError, binascii.Error):
         return None
     # Base64 spells one value in several ways when the last bits are ignored; only the one we wrote counts.
-    return raw if _spell(raw) == token else None
+    return raw if _spell(raw).decode() == token else None
 
 
 def _spell_folded(raw: bytes) -> str:

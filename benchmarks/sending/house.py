@@ -86,7 +86,8 @@ label = "Events"
 _CONSENT = """
 format: 1
 rows:
-  - {country: ["*"], basis: [double-opt-in, opt-in], then: announce, law: consent, checked_on: 2026-01-01}
+  - {country: [AT, BR, DE, FR, GB, IN, JP, US], basis: [double-opt-in, opt-in], then: announce, law: consent,
+     checked_on: 2026-01-01}
   - {country: ["*"], basis: [customer, inquiry, met, published, legitimate-interest, none], then: never, law: rule,
      checked_on: 2026-01-01, because: a benchmark}
 tracking: {ask_first: []}

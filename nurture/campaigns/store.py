@@ -17,7 +17,7 @@ from sqlmodel import Field, SQLModel, col
 
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.engine import Session
-from nurture.database.prepared import Prepared
+from nurture.database.prepared import Filled, Prepared
 from nurture.errors import NotFound, did_you_mean
 
 #: The kind of what was frozen for a test mail only.
@@ -263,6 +263,23 @@ _COUNT_VERSIONS = Prepared(lambda **_: sa.select(sa.func.count()).select_from(Ca
 def count_versions(session: Session) -> int:
     """How many versions there are of everything: versions never change, so what was found among so many still holds."""
     return int(_COUNT_VERSIONS.rows(session)[0][0])
+
+
+def _other_count(**_: Any) -> Any:
+    count = sa.func.count()
+    return (
+        sa.select(sa.literal_column("1"))
+        .select_from(CampaignVersion)
+        .having(count != sa.bindparam("known", type_=sa.BigInteger))
+    )
+
+
+_OTHER_COUNT = Prepared(_other_count)
+
+
+def asking_for_versions_besides(known: int, told: Callable[[int], None]) -> Filled:
+    """The same to be run with other statements on PostgreSQL: told 1 where there are not so many, else 0."""
+    return Filled(_OTHER_COUNT, {"known": known}, told)
 
 
 def contents_with(session: Session, word: str) -> list[str]:

@@ -1,7 +1,14 @@
-"""What `nurture run` says when it starts: what goes out when, to how many, and what stands in the way."""
+"""What `nurture run` says when it starts: what goes out when, to how many, and what stands in the way.
 
-from collections.abc import Iterator
+Counting a million people takes seconds, so it is found out and said in a thread beside the work; on SQLite as things
+were before any of it was done.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from nurture.cli.output import say, warn
@@ -9,31 +16,54 @@ from nurture.cli.output import say, warn
 if TYPE_CHECKING:
     from nurture.app.house import App
     from nurture.database.engine import Session
+    from nurture.engines.stopping import Stopping
 
 
-def brief(house: "App") -> None:
-    """Say what goes out next, what waits, and which files differ from what is published."""
+def brief(house: "App", stopping: "Stopping") -> None:
+    """Begin to say what goes out next, what waits, and which files differ from what is published."""
+    ends = ExitStack()
+    session = ends.enter_context(house.database.reading())
+    if pause := words_of_pause(session):  # SQLite shows everything as it was at the first question
+        warn(pause)
+    telling = threading.Thread(target=_tell, args=(ends, session, house, stopping), name="nurture-brief", daemon=True)
+    telling.start()
+
+
+def _tell(ends: ExitStack, session: "Session", house: "App", stopping: "Stopping") -> None:
+    from nurture.engines.outages import Outage
+
+    try:
+        with ends:
+            for tell, line in chain(_find_out(session, house), _boundary(house)):
+                if stopping.is_asked:
+                    return
+                tell(line)
+    except Exception as error:  # noqa: BLE001 — `tell` writes it down; the house works without having said it
+        Outage().tell("what goes out next could not be found out", error)
+
+
+def _find_out(session: "Session", house: "App") -> Iterator[tuple[Callable[[str], None], str]]:
     from nurture.campaigns import planning
     from nurture.delivery import owners
     from nurture.delivery.waiting import list_waiting
 
     now = house.clock.now()
-    with house.database.reading() as session:
-        warn_of_pause(session)
-        for line in (*_newsletters(session, house, now), *_on_the_way(session), *_queue(session, now)):
-            say(line)
-        for one in list_waiting(session, now):
-            say(str(one))
-        for missing in owners.list_missing(session):
-            warn(str(missing))
-        reading = house.read_files()
-        if not reading.errors:
-            planned = planning.plan(session, house.kinds(), reading.units)
-            changed = [one for one in planned.changes if one.is_real]
-            if changed:
-                names = ", ".join(f"{one.kind} {one.name}" for one in changed)
-                warn(f"These files differ from what is published, and change nobody until `nurture publish`: {names}.")
-    _say_boundary(house)
+    for line in chain(_newsletters(session, house, now), _on_the_way(session), _queue(session, now)):
+        yield say, line
+    for one in list_waiting(session, now):
+        yield say, str(one)
+    for missing in owners.list_missing(session):
+        yield warn, str(missing)
+    reading = house.read_files()
+    if not reading.errors:
+        planned = planning.plan(session, house.kinds(), reading.units)
+        changed = [one for one in planned.changes if one.is_real]
+        if changed:
+            names = ", ".join(f"{one.kind} {one.name}" for one in changed)
+            yield (
+                warn,
+                f"These files differ from what is published, and change nobody until `nurture publish`: {names}.",
+            )
 
 
 def _newsletters(session: "Session", house: "App", now: datetime) -> Iterator[str]:
@@ -88,25 +118,26 @@ def _people(count: int) -> str:
     return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
-def warn_of_pause(session: "Session") -> None:
-    """Say that nothing is sent, why, and what ends that."""
+def words_of_pause(session: "Session") -> str:
+    """That nothing is sent, why, and what ends that; empty while sending is not paused."""
     from nurture.database.installation import get_pause
 
-    if (pause := get_pause(session)) is not None:
-        way_on = "" if "`nurture resume" in pause[1] else " `nurture resume` goes on."
-        warn(f"Sending is paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {pause[1]}.{way_on}")
+    if (pause := get_pause(session)) is None:
+        return ""
+    way_on = "" if "`nurture resume" in pause[1] else " `nurture resume` goes on."
+    return f"Sending is paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {pause[1]}.{way_on}"
 
 
-def _say_boundary(house: "App") -> None:
+def _boundary(house: "App") -> Iterator[tuple[Callable[[str], None], str]]:
     from nurture.delivery.rules import MOST_BY_MAIL_ALONE
 
     boundary = house.boundary
     if boundary.is_by_mail_alone:
-        say(f"Readers leave by mail, so at most {MOST_BY_MAIL_ALONE:,} marketing mails leave in 24 hours.")
+        yield say, f"Readers leave by mail, so at most {MOST_BY_MAIL_ALONE:,} marketing mails leave in 24 hours."
     if boundary.relay_is_loopback:
         where = ", ".join(f"{relay.host}:{relay.port}" for relay in house.relays)
-        say(f"The relay {where} is on this machine; nothing leaves it.")
+        yield say, f"The relay {where} is on this machine; nothing leaves it."
     elif not boundary.only_to:
-        warn("sending.only_to is empty, so real mail goes to senders.test_domains only.")
+        yield warn, "sending.only_to is empty, so real mail goes to senders.test_domains only."
     elif "*" not in boundary.only_to:
-        say(f"Real mail goes only to {', '.join(sorted(boundary.only_to))}.")
+        yield say, f"Real mail goes only to {', '.join(sorted(boundary.only_to))}."

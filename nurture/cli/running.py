@@ -1,7 +1,5 @@
 """`nurture run` and `nurture demo`: the house at work."""
 
-import signal
-import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,7 +53,7 @@ def run(
 
 
 def _run_once(house: "App", *, as_json: bool) -> None:
-    from nurture.cli.briefing import warn_of_pause
+    from nurture.cli.briefing import words_of_pause
     from nurture.delivery import store
     from nurture.delivery.waiting import list_waiting
     from nurture.engines.local import run_once
@@ -65,7 +63,7 @@ def _run_once(house: "App", *, as_json: bool) -> None:
     with house.database.reading() as session:
         waiting = list_waiting(session, now)
         refused = store.count_settled_since(session, now, "refused")
-        warn_of_pause(session)
+        pause = words_of_pause(session)
     words = ("enrolled", "advanced", "sent", "deferred", "failed", "refused", "held", "uncertain")
     counts = {word: done.counts[word] for word in words}
     counts["refused"], counts["held"] = refused, sum(one.count for one in waiting)
@@ -76,6 +74,8 @@ def _run_once(house: "App", *, as_json: bool) -> None:
         say(", ".join(f"{counts[word]:,} {word}" for word in words) + ".")
         if any(calls.values()):
             say(", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in calls.items() if count) + ".")
+    if pause:
+        warn(pause)
     if done.caught_up:
         warn(str(done.caught_up))
     for one in waiting:
@@ -89,12 +89,11 @@ def _run(house: "App", host: str, port: int, workers: int) -> None:
     from nurture.cli.sending import keep_working, send
     from nurture.engines.local import LocalEngine
     from nurture.engines.processes import SenderProcesses
+    from nurture.engines.stopping import Stopping
     from nurture.tracking.recorder import Recorder
     from nurture.web.server import WebServer, make_asgi
 
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
+    stopping = Stopping()
     recorder = Recorder(house.database, house.clock)
     senders = SenderProcesses(workers, send, (house.folder, house.settings), house.clock) if workers else None
     at_work = [lambda: senders.in_words] if senders else []
@@ -102,19 +101,21 @@ def _run(house: "App", host: str, port: int, workers: int) -> None:
     listener = house.listener()
     doors: list[Any] = [recorder, web, *([listener] if listener else [])]
     started: list[Any] = []
-    try:
-        for part in doors:
-            part.start()
-            started.append(part)
-        say(f"Listening on http://{host}:{web.port}. Ctrl-C stops.")
-        # What goes out next is said before any of it does.
-        brief(house)
-        keep_working(lambda: LocalEngine(house.workshop(), sends=not workers), started, stopping, senders)
-        say("Stopping: the messages at hand are finished first.")
-    finally:
-        # Nothing new is decided or sent first, then nobody is let in any more, then what they did is stored.
-        for part in reversed(started):
-            part.stop()
+    with stopping.on_signals():
+        try:
+            for part in doors:
+                part.start()
+                started.append(part)
+            say(f"Listening on http://{host}:{web.port}. Ctrl-C stops.")
+            brief(house, stopping)
+            keep_working(
+                lambda: LocalEngine(house.workshop(), sends=not workers, stopping=stopping), started, stopping, senders
+            )
+            say("Stopping: the messages at hand are finished first. A second signal ends it at once.")
+        finally:
+            # Nothing new is decided or sent first, then nobody is let in any more, then what they did is stored.
+            for part in reversed(started):
+                part.stop()
 
 
 def demo(

@@ -1,8 +1,6 @@
 """What a sender process of `nurture run --workers N` does; it is imported there without the command line around it."""
 
 import logging
-import signal
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +10,7 @@ from nurture.app import open_to_send
 from nurture.cli.logs import logging_on_stderr
 from nurture.engines.processes import SenderProcesses, stop_with_parent
 from nurture.engines.sending import SendingEngine
+from nurture.engines.stopping import Stopping
 from nurture.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,7 +21,7 @@ _LOOK_EVERY_SECONDS = 1.0
 def keep_working(
     make: Callable[[], SendingEngine],
     started: list[Any],
-    stopping: threading.Event,
+    stopping: Stopping,
     senders: SenderProcesses | None = None,
 ) -> None:
     """Work until it is time to stop, as one worker after another if it must be."""
@@ -56,14 +55,15 @@ def keep_working(
 
 def send(folder: Path, settings: Settings) -> None:
     """What a sender process does, with the settings of the one that started it: send until it is told to stop."""
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
-    stop_with_parent(stopping.set)
-    started: list[Any] = []
-    with logging_on_stderr(settings.log.level), closing(open_to_send(folder, settings=settings)) as house:
-        try:
-            keep_working(lambda: SendingEngine(house.database, house.clock, house.sender), started, stopping)
-        finally:
-            for engine in started:
-                engine.stop()
+    stopping, started = Stopping(), list[Any]()
+    # A terminal tells everybody, and whoever started this one tells it again: the second signal is no impatience.
+    with stopping.on_signals(second_ends=False), logging_on_stderr(settings.log.level):
+        stop_with_parent(stopping.ask)
+        with closing(open_to_send(folder, settings=settings)) as house:
+            try:
+                keep_working(
+                    lambda: SendingEngine(house.database, house.clock, house.sender, stopping), started, stopping
+                )
+            finally:
+                for engine in started:
+                    engine.stop()

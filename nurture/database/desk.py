@@ -18,9 +18,9 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from nurture.database.door import begins
+from nurture.database.driver import Driver, keep_driver
 from nurture.database.engine import Database, Session
 from nurture.database.journal import notes_after, notes_before
-from nurture.database.prepared import Driver, keep_driver
 
 
 class Taken(Exception):
@@ -75,7 +75,7 @@ class Desk:
                 if before := notes_before(session):
                     database.write_down(before)
                 session.dispatch.before_commit(session)  # what is written last of all: marks of changed contacts
-                driver.execute("COMMIT")
+                driver.commit()
             except Taken:
                 raise
             except BaseException:
@@ -106,7 +106,7 @@ class Desk:
         if self._session is None or self._driver is None:
             self._connection = self._database.engine.execution_options(is_desk=True).connect()
             self._session = Session(self._connection, expire_on_commit=False)
-            self._driver = Driver(self._session.connection())
+            self._driver = Driver(self._session.connection(), is_desks=True)
             if self._database.is_sqlite:
                 # The pool's connection has them as whoever wrote last wanted them: bulk work has no checkpoints at all.
                 self._driver.execute("PRAGMA synchronous = NORMAL")

@@ -25,6 +25,8 @@ from nurture.delivery.rules import Stop
 log = logging.getLogger(__name__)
 
 _COMMIT_TRIES = 5
+#: A relay nearby has answered by then.
+_AT_ONCE_SECONDS = 0.001
 
 #: What comes back for each mail that was asked for: None, its body may be written, or why not.
 Answers = dict[int, Stop | None]
@@ -43,6 +45,9 @@ class Asker(Protocol):
     def answered(self, stop: Stop | None) -> None:
         """The commit is on the disk; None: the body of the mail that was asked for may be written now."""
 
+    def still_waits(self) -> None:
+        """Some time has passed since: whoever waits for a relay may do something else."""
+
     def broken(self, error: BaseException) -> None:
         """The commit failed: nothing may be written."""
 
@@ -59,6 +64,12 @@ def _tell(askers: list[Asker]) -> None:
 def _answer(batch: _Batch, answers: Answers) -> None:
     for _, one, asker in batch:
         asker.answered(answers[one.delivery.id] if one is not None else None)
+    asyncio.get_running_loop().call_later(_AT_ONCE_SECONDS, _look_again, batch)
+
+
+def _look_again(batch: _Batch) -> None:
+    for _, _, asker in batch:
+        asker.still_waits()
 
 
 class _Waiter:
@@ -68,6 +79,9 @@ class _Waiter:
         self.told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def asked(self) -> None:
+        pass
+
+    def still_waits(self) -> None:
         pass
 
     def answered(self, stop: Stop | None) -> None:

@@ -14,16 +14,17 @@ from nurture.consent.rules import Purpose
 from nurture.contacts.newcomers.store import find_newcomer
 from nurture.contacts.store import Contact, Operator
 from nurture.database.engine import Session
-from nurture.delivery import headers
 from nurture.delivery.asking import read_asked, words_of
 from nurture.delivery.claimed import Person, Row
+from nurture.delivery.headers import headers_of_a_mail, headers_of_a_reader
 from nurture.delivery.house import House
 from nurture.delivery.offering import addresses_of, mails_of, read_offer
-from nurture.delivery.urls import make_mail_urls, make_urls, meet_mailto, meet_url, message_id
+from nurture.delivery.printed_urls import make_urls
+from nurture.delivery.urls import make_mail_urls, meet_mailto, meet_url, message_id
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls, compile_mail
 from nurture.rendering.dkim import sign
 from nurture.rendering.links import Tag, as_authored
-from nurture.rendering.message import Headers, Wire
+from nurture.rendering.message import Headers, Letterhead, Wire
 from nurture.rendering.source import MailSource
 from nurture.rendering.utm import Tagging, Utm
 from nurture.rendering.wire import compile_wire
@@ -174,29 +175,29 @@ def compose(
     sender: Mapping[str, str] = facts["sender"]
     delivery_id, purpose, from_email = delivery.id, delivery.purpose, sender["email"]
     to_email, to_name, address_hash = recipient
-    domain = from_email.rpartition("@")[2].lower()
     context, urls = _given(delivery, house, recipient, email)
-    own, shared = headers.by_kind(
+    domain, letterhead = _letterhead(
+        sender["name"],
+        from_email,
+        facts["rendered_at"],
         purpose,
         delivery.campaign,
-        list_domain=domain,
-        list_title=facts["mail"].get("title", ""),
-        leave_url=urls.one_click,
-        leave_mail=house.leave_mail(delivery_id, address_hash),
-        complain_to=house.complain_to(purpose, delivery_id),
-        mail=delivery.mail,
+        delivery.mail,
+        facts["mail"].get("title", ""),
+        bool(urls.one_click),
     )
+    leave_mail = complain_to = reply_to = None
+    if house.inbound_domain:
+        leave_mail = house.leave_mail(delivery_id, address_hash)
+        complain_to = house.complain_to(purpose, delivery_id)
+        reply_to = house.reply_to(purpose, delivery_id)
     given = Headers(
-        from_name=sender["name"],
-        from_email=from_email,
-        to_name=facts.get("to_name", to_name),
-        to_email=to_email,
-        mark="[Test] " if purpose == Purpose.TEST else "",
-        date=_instant(facts["rendered_at"]),
-        message_id=delivery.message_id or message_id(house.keys, delivery_id, domain),
-        reply_to=house.reply_to(purpose, delivery_id),
-        extra=own,
-        shared=shared,
+        letterhead,
+        facts.get("to_name", to_name),
+        to_email,
+        delivery.message_id or message_id(house.keys, delivery_id, domain),
+        reply_to,
+        headers_of_a_reader(purpose, domain, leave_url=urls.one_click, leave_mail=leave_mail, complain_to=complain_to),
     )
     wire = compile_wire(mail).write(context, urls, given)
     mail_from = house.mail_from(purpose, delivery_id, from_email, relay)
@@ -211,6 +212,20 @@ def compose(
 
 
 @lru_cache(maxsize=256)
-def _instant(written: str) -> datetime:
-    """The mails of one claim are rendered in the same moment."""
-    return datetime.fromisoformat(written)
+def _letterhead(
+    from_name: str,
+    from_email: str,
+    rendered_at: str,
+    purpose: str,
+    campaign: str,
+    mail: str,
+    title: str,
+    takes_one_click: bool,  # noqa: FBT001  # cheaper so, and this is asked for every message
+) -> tuple[str, Letterhead]:
+    """What the mails of one claim have in common, and the domain they are from."""
+    domain = from_email.rpartition("@")[2].lower()
+    shared = headers_of_a_mail(
+        purpose, campaign, list_domain=domain, list_title=title, mail=mail, takes_one_click=takes_one_click
+    )
+    mark = "[Test] " if purpose == Purpose.TEST else ""
+    return domain, Letterhead(from_name, from_email, datetime.fromisoformat(rendered_at), shared, mark)

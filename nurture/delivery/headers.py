@@ -2,8 +2,6 @@
 
 import hashlib
 import re
-from functools import lru_cache
-from typing import NamedTuple
 
 from nurture.consent.rules import Purpose
 
@@ -17,54 +15,35 @@ _LONGEST_IDENTIFIER = 40
 _NO_LIST = frozenset({Purpose.SERVICE, Purpose.INTERNAL})  # what nobody leaves
 
 
-class Further(NamedTuple):
-    """The headers beyond those every message has: what names its reader, and what is the same for all of a mail."""
+def headers_of_a_reader(
+    purpose: str, list_domain: str, *, leave_url: str | None, leave_mail: str | None, complain_to: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """What names the reader of a mail, in order: List-Unsubscribe (RFC 2369), and where to report that it was called spam.
 
-    own: tuple[tuple[str, str], ...]
-    shared: tuple[tuple[str, str], ...]
-
-
-def by_kind(
-    purpose: str,
-    campaign: str,
-    *,
-    list_domain: str,
-    list_title: str,
-    leave_url: str | None,
-    leave_mail: str | None,
-    complain_to: str | None = None,
-    mail: str = "",
-) -> Further:
-    """The headers beyond those every message has, in order.
-
-    List-Unsubscribe is RFC 2369, its -Post RFC 8058, List-Id RFC 2919, Auto-Submitted RFC 3834. A sequence asks for no
-    silence from auto-responders: that somebody is away is worth knowing before the next step. What goes to a reader says
-    which mailing it belongs to (Feedback-ID) and, given an address to `complain_to` below the sender's domain, where to
-    report that it was called spam (RFC 9477); a colleague's mail says neither.
+    The latter needs an address below the sender's domain (RFC 9477), and stands in nothing that goes to a colleague.
     """
     own: tuple[tuple[str, str], ...] = ()
-    if purpose in _NO_LIST:
-        leave_url = leave_mail = None
-    if leave_url or leave_mail:
-        ways = [f"<{leave_url}>"] if leave_url else []
-        ways += [f"<mailto:{leave_mail}>"] if leave_mail else []
-        own = (("List-Unsubscribe", ", ".join(ways)),)
+    if (leave_url or leave_mail) and purpose not in _NO_LIST:
+        ways = f"<{leave_url}>" if leave_url else ""
+        if leave_mail:
+            ways += f"{', ' if ways else ''}<mailto:{leave_mail}>"
+        own = (("List-Unsubscribe", ways),)
     if complain_to and purpose != Purpose.INTERNAL:
         own += _complaints(complain_to, list_domain)
-    return Further(own, _shared(purpose, campaign, list_domain, list_title, mail, bool(leave_url)))
+    return own
 
 
-@lru_cache(maxsize=1024)
-def _shared(
-    purpose: str,
-    campaign: str,
-    domain: str,
-    title: str,
-    mail: str,
-    takes_one_click: bool,  # noqa: FBT001  # cheaper so, and this is asked for every message
+def headers_of_a_mail(
+    purpose: str, campaign: str, *, list_domain: str, list_title: str, mail: str, takes_one_click: bool
 ) -> tuple[tuple[str, str], ...]:
+    """What is the same for all readers of a mail, in order.
+
+    List-Unsubscribe-Post is RFC 8058, List-Id RFC 2919, Auto-Submitted RFC 3834. A sequence asks for no silence from
+    auto-responders: that somebody is away is worth knowing before the next step. What goes to a reader says which mailing
+    it belongs to (Feedback-ID); a colleague's mail does not.
+    """
     kind, _, name = campaign.partition(":")
-    reports = ("Feedback-ID", feedback_id(kind, name, mail, domain))
+    reports = ("Feedback-ID", feedback_id(kind, name, mail, list_domain))
     match purpose:
         case Purpose.SERVICE:
             return (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "AutoReply"), reports)
@@ -73,7 +52,7 @@ def _shared(
     # Only a page of ours can take one click.
     leave = (("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),) if takes_one_click else ()
     newsletter = (
-        ("List-Id", f"{_phrase(title)} <{name}.{domain}>".strip()),
+        ("List-Id", f"{_phrase(list_title)} <{name}.{list_domain}>".strip()),
         ("Precedence", "bulk"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     )

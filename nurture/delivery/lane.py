@@ -3,7 +3,8 @@
 A lane holds at most one message whose fate is open. Its permission is asked together with the result of the message
 before; while that commit is on its way the message behind is written, and its envelope travels with the body of the one
 at hand. That envelope belongs to a row that is only claimed: if the row may not leave after all, the connection is
-given up, for nothing may be said to a relay that waits for a body but the body.
+given up, for nothing may be said to a relay that waits for a body but the body. A relay far away leaves time to write
+the message after that as well: when its answer comes at last, twenty connections have only to ask.
 
 As long as nothing is in the way, message follows message by calls alone: `_ask`, `answered` by the shared commit,
 `_write_body`, `_heard` from the connection, `_ask` again. That costs a third of what waiting in coroutines does, for
@@ -88,12 +89,13 @@ class Lane:
         self._ended: Ended | None = None  # a result that is not stored yet
         self._at_hand: Written | None = None
         self._behind: Written | None = None
+        self._after: Written | None = None  # the message after the one behind
         self._odd: Callable[[], None] | None = None  # what is to be stored about a mail that was not written
         self._turned: asyncio.Future[Detour]  # why the calls have stopped
 
     async def carry(self) -> None:
         """Carry messages until there is none for this relay."""
-        self._at_hand = self._behind = self._odd = None
+        self._at_hand = self._behind = self._after = self._odd = None
         detour: Detour = self._take_another
         try:
             while detour is not None:
@@ -127,14 +129,22 @@ class Lane:
         """Store the last result, ask for the permission of the message at hand, and write the one behind meanwhile."""
         assert self._at_hand is not None
         ended, self._ended = self._ended, None
-        self._behind = None
+        self._behind, self._after = self._after, None
         self._road.commits.ask(ended, self._at_hand.ready, self)
 
     def asked(self) -> None:
         """The database has begun to think about it: time to write the message behind."""
-        if not self._turned.done():
+        if self._behind is None and not self._turned.done():
             try:
                 self._behind = self._take()
+            except BaseException as error:  # noqa: BLE001 — as above
+                self.broken(error)
+
+    def still_waits(self) -> None:
+        """The relay is slow to answer: time to write the message after the one behind."""
+        if self._behind is not None and self._after is None:
+            try:
+                self._after = self._take()
             except BaseException as error:  # noqa: BLE001 — as above
                 self.broken(error)
 
@@ -199,8 +209,8 @@ class Lane:
         return leaves_at - self._road.clock.elapsed() if leaves_at else 0.0
 
     def _take(self) -> Written | None:
-        """The next message that waits already, written."""
-        one = self._road.supply.take(self.relay)
+        """The next message that waits already, written; none before what is odd about another has been seen to."""
+        one = self._road.supply.take(self.relay) if self._odd is None else None
         return self._write(one) if one is not None else None
 
     def _write(self, one: Ready) -> Written | None:
@@ -258,7 +268,10 @@ class Lane:
             await self._wait(pause)
             connection = await self._connect()
         if connection is None or road.is_stopping:
-            road.supply.put_back(one)
+            after, self._after = self._after, None
+            for waiting in (after, self._at_hand):
+                if waiting is not None:
+                    road.supply.put_back(waiting.ready)
             return None
         return self._set_out
 

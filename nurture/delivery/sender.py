@@ -8,17 +8,16 @@ connections. Stopping finishes the message at hand.
 """
 
 import asyncio
-import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 
 from nurture.campaigns.declared import Declared, get_declared
 from nurture.clock import Clock
 from nurture.database.desk import Taken
 from nurture.database.engine import Database, Session
+from nurture.database.memory import settle_memory
 from nurture.delivery import facts
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.boundary import Boundary
@@ -34,9 +33,6 @@ from nurture.delivery.supplying import Claim, Supply
 from nurture.delivery.transactions import Transactions
 
 log = logging.getLogger(__name__)
-
-#: So many new objects make the garbage collector look: more than a claim of 200 has.
-_OBJECTS_OF_CLAIMS = 20_000
 
 
 class Sender:
@@ -101,7 +97,7 @@ class Sender:
 
         Returns counts, and why the relay could not be reached if it could not.
         """
-        _settle_memory()
+        settle_memory()
         road = self._road
         road.counts, road.down = Counter(), {}
         self._due_at, self._only = now, only
@@ -170,16 +166,3 @@ class Sender:
     def _choose(self, one: Ready) -> str:
         sender = (one.delivery.facts or {})["sender"]["email"]
         return self._mailer.choose(sender, one.domain, one.delivery.id) or one.relay
-
-
-@cache
-def _settle_memory() -> None:
-    """Keep what was loaded until now, once per process, out of the garbage collector's sight, and have it look seldom.
-
-    Each claim makes so many small objects that it would look through all modules again: a quarter of a claim's time. The
-    mails of a claim live until they have left, so that whoever looks every 700 objects looks at all of them three times
-    and finds nothing: 8 % of what a message costs.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_OF_CLAIMS)

@@ -272,6 +272,12 @@ _SOONEST_DUE = sa.select(
 )
 
 
+def is_any_in_hand() -> Any:
+    """Question: whether any worker has mails that it is about to send or is sending."""
+    # The worker is named, or SQLite walks through a larger index than the one of these few.
+    return sa.exists(sa.select(col(Delivery.id)).where(_IN_HAND, col(Delivery.worker_id).is_not(None)))
+
+
 def stop_enrollments(session: Session, enrollment_ids: Sequence[int], because: str, now: datetime) -> int:
     """Cancel what an enrollment that ended had still asked for."""
     waiting = sa.update(Delivery).where(

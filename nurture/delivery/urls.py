@@ -8,14 +8,13 @@ says whether it stood in a header or in the body.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import quote
 
 from nurture.rendering.compiling import Urls
-from nurture.rendering.links import Tag, as_authored
 from nurture.tokens import TokenKeys, TokenPurpose
 
-_DELIVERY_BYTES = 8
+DELIVERY_BYTES = 8
 _HASH_BYTES = 16
 
 
@@ -25,9 +24,6 @@ class Via(IntEnum):
     HEADER = 1
     BODY = 2
     MAILTO = 3
-
-
-_IN_HEADER, _IN_BODY = bytes([Via.HEADER]), bytes([Via.BODY])
 
 
 @dataclass(frozen=True)
@@ -65,98 +61,6 @@ class OwnCheck:
     """The address to which `nurture doctor --round-trip` sends its own mails."""
 
     run: int
-
-
-def make_urls(
-    keys: TokenKeys,
-    base_url: str,
-    delivery_id: int,
-    address_hash: str,
-    *,
-    is_tracked: bool,
-    has_pixel: bool = False,
-    tag: Tag = as_authored,
-    others: frozenset[str] = frozenset(),
-) -> Urls:
-    """All links of a delivery to the person with that address hash."""
-    return _OwnUrls(keys, base_url.rstrip("/"), delivery_id, address_hash, is_tracked, has_pixel, tag, others)
-
-
-class _Once:
-    """A property that is made when it is first asked for; `functools.cached_property` without its lock."""
-
-    def __init__(self, make: Callable[[Any], str]) -> None:
-        self._make = make
-        self._name = make.__name__
-
-    def __get__(self, mail: Any, _: object = None) -> str:
-        made: str = self._make(mail)
-        mail.__dict__[self._name] = made
-        return made
-
-
-class _OwnUrls(Urls):
-    """Links to pages of ours; what most mails print is signed at once, the others when they are printed."""
-
-    _keys: TokenKeys
-    _base: str
-    _delivery: bytes
-
-    def __init__(
-        self,
-        keys: TokenKeys,
-        base: str,
-        delivery_id: int,
-        address_hash: str,
-        is_tracked: bool,  # noqa: FBT001 — as the fields of `Urls` are
-        has_pixel: bool,  # noqa: FBT001 — the same
-        tag: Tag,
-        others: frozenset[str],
-    ) -> None:
-        delivery = delivery_id.to_bytes(_DELIVERY_BYTES)
-        reader = delivery + bytes.fromhex(address_hash)
-        track, one_click, leave, preferences, view = keys.sign_each(
-            (TokenPurpose.TRACK, delivery),
-            (TokenPurpose.LEAVE, _IN_HEADER + reader),
-            (TokenPurpose.LEAVE, _IN_BODY + reader),
-            (TokenPurpose.PREFERENCES, delivery),
-            (TokenPurpose.VIEW, delivery),
-        )
-        # Straight into what `Urls` keeps its fields in, for it is frozen.
-        known = self.__dict__
-        known["_keys"], known["_base"], known["_delivery"] = keys, base, delivery
-        known["is_tracked"], known["has_pixel"] = is_tracked, is_tracked or has_pixel
-        known["tag"], known["others"] = tag, others
-        known["open"], known["click_prefix"] = f"{base}/o/{track}.gif", f"{base}/c/{track}/"
-        known["one_click"], known["leave"] = f"{base}/u/{one_click}", f"{base}/u/{leave}"
-        known["preferences"], known["view"] = f"{base}/preferences/{preferences}", f"{base}/view/{view}"
-
-    def click(self, number: int) -> str:
-        return f"{self.click_prefix}{number}"
-
-    @_Once
-    def _wish(self) -> str:
-        return f"{self._base}/wish/{self._keys.sign(TokenPurpose.WISH, self._delivery)}"
-
-    def wish(self, kind: str) -> str:
-        return f"{self._wish}/{kind}"
-
-    @_Once
-    def _answer(self) -> str:
-        return f"{self._base}/answer/{self._keys.sign(TokenPurpose.ANSWER, self._delivery)}"
-
-    def answer(self, number: int) -> str:
-        return f"{self._answer}/{number}"
-
-    @_Once
-    def _form(self) -> str:
-        return self._keys.sign(TokenPurpose.FORM, self._delivery)
-
-    def form(self, name: str) -> str:
-        return f"{self._base}/subscribe/{name}/for/{self._form}"
-
-    def share(self, name: str) -> str:
-        return f"{self._base}/subscribe/{name}?from=referral"
 
 
 def make_mail_urls(
@@ -227,27 +131,27 @@ def leave_local_part(keys: TokenKeys, delivery_id: int, address_hash: str) -> st
 
 def reply_local_part(keys: TokenKeys, delivery_id: int) -> str:
     """The local part that brings a reply back to its delivery."""
-    return f"reply+{keys.sign_in_address(TokenPurpose.REPLY, delivery_id.to_bytes(_DELIVERY_BYTES))}"
+    return f"reply+{keys.sign_in_name(TokenPurpose.REPLY, delivery_id.to_bytes(DELIVERY_BYTES))}"
 
 
 def own_local_part(keys: TokenKeys, operator_id: int) -> str:
     """The local part of an operator's own address, which nobody else can make up."""
-    return f"bcc+{keys.sign_in_address(TokenPurpose.TOUCH, operator_id.to_bytes(_DELIVERY_BYTES))}"
+    return f"bcc+{keys.sign_in_address(TokenPurpose.TOUCH, operator_id.to_bytes(DELIVERY_BYTES))}"
 
 
 def message_id(keys: TokenKeys, delivery_id: int, domain: str) -> str:
     """The Message-ID of a delivery: the same on every try, and recognized in what quotes it."""
-    return f"<{keys.sign_in_name(TokenPurpose.MESSAGE, delivery_id.to_bytes(_DELIVERY_BYTES))}@{domain}>"
+    return f"<{keys.sign_in_name(TokenPurpose.MESSAGE, delivery_id.to_bytes(DELIVERY_BYTES))}@{domain}>"
 
 
 def sign_delivery(keys: TokenKeys, purpose: TokenPurpose, delivery_id: int) -> str:
-    return keys.sign(purpose, delivery_id.to_bytes(_DELIVERY_BYTES))
+    return keys.sign(purpose, delivery_id.to_bytes(DELIVERY_BYTES))
 
 
 def read_delivery(keys: TokenKeys, purpose: TokenPurpose, token: str) -> int | None:
     """The delivery a link came from; None for anything we did not sign."""
     payload = keys.read(purpose, token)
-    return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
+    return int.from_bytes(payload) if payload is not None and len(payload) == DELIVERY_BYTES else None
 
 
 def read_way_out(keys: TokenKeys, token: str) -> WayOut | None:
@@ -257,17 +161,17 @@ def read_way_out(keys: TokenKeys, token: str) -> WayOut | None:
 
 def return_path(keys: TokenKeys, delivery_id: int, domain: str) -> str:
     """Where a mail comes back to if it cannot be delivered: an address that nobody else can make up (RFC 5321, 3.6.3)."""
-    return f"b-{keys.sign_in_address(TokenPurpose.RETURN, delivery_id.to_bytes(_DELIVERY_BYTES))}@{domain}"
+    return f"b-{keys.sign_in_name(TokenPurpose.RETURN, delivery_id.to_bytes(DELIVERY_BYTES))}@{domain}"
 
 
 def complaint_local_part(keys: TokenKeys, delivery_id: int) -> str:
     """The local part to which a mailbox provider reports that the reader called this mail spam (RFC 9477)."""
-    return f"complaint+{keys.sign_in_address(TokenPurpose.COMPLAINT, delivery_id.to_bytes(_DELIVERY_BYTES))}"
+    return f"complaint+{keys.sign_in_name(TokenPurpose.COMPLAINT, delivery_id.to_bytes(DELIVERY_BYTES))}"
 
 
 def letterbox_local_part(keys: TokenKeys, run: int) -> str:
     """The local part to which the doctor sends mails to see how they arrive."""
-    return f"check+{keys.sign_in_address(TokenPurpose.LETTERBOX, run.to_bytes(_DELIVERY_BYTES))}"
+    return f"check+{keys.sign_in_address(TokenPurpose.LETTERBOX, run.to_bytes(DELIVERY_BYTES))}"
 
 
 def is_handed_out(local_part: str) -> bool:
@@ -288,31 +192,32 @@ _MEANINGS: Mapping[str, tuple[TokenPurpose, Callable[[int], Meaning]]] = {
 
 
 def read_local_part(keys: TokenKeys, local_part: str) -> Meaning | None:
-    """What an address of ours that mail arrived at means; None for one that we did not hand out."""
+    """What an address of ours that mail arrived at means; None for one that we did not hand out.
+
+    Those that every mail carries are in hexadecimal, where there is room for it; the first mails had all in base32.
+    """
     word, _, token = local_part.lower().partition("-" if local_part[:2].lower() == "b-" else "+")
     if word == "leave":
         return _read_way_out(keys.read_in_address(TokenPurpose.LEAVE, token))
     if word not in _MEANINGS:
         return None
     purpose, meaning = _MEANINGS[word]
-    payload = keys.read_in_address(purpose, token)
-    return meaning(int.from_bytes(payload)) if payload is not None and len(payload) == _DELIVERY_BYTES else None
+    payload = keys.read_in_name(purpose, token) or keys.read_in_address(purpose, token)
+    return meaning(int.from_bytes(payload)) if payload is not None and len(payload) == DELIVERY_BYTES else None
 
 
 def read_message_id(keys: TokenKeys, value: str) -> int | None:
     """The delivery whose Message-ID this is; those of the first mails were spelled like addresses."""
     token = value.strip().strip("<>").partition("@")[0]
     payload = keys.read_in_name(TokenPurpose.MESSAGE, token) or keys.read_in_address(TokenPurpose.MESSAGE, token)
-    return int.from_bytes(payload) if payload is not None and len(payload) == _DELIVERY_BYTES else None
+    return int.from_bytes(payload) if payload is not None and len(payload) == DELIVERY_BYTES else None
 
 
 def _way_out(via: Via, delivery_id: int, address_hash: str) -> bytes:
-    return bytes([via]) + delivery_id.to_bytes(_DELIVERY_BYTES) + bytes.fromhex(address_hash)
+    return bytes([via]) + delivery_id.to_bytes(DELIVERY_BYTES) + bytes.fromhex(address_hash)
 
 
 def _read_way_out(payload: bytes | None) -> WayOut | None:
-    if payload is None or len(payload) != 1 + _DELIVERY_BYTES + _HASH_BYTES:
+    if payload is None or len(payload) != 1 + DELIVERY_BYTES + _HASH_BYTES:
         return None
-    return WayOut(
-        Via(payload[0]), int.from_bytes(payload[1 : 1 + _DELIVERY_BYTES]), payload[1 + _DELIVERY_BYTES :].hex()
-    )
+    return WayOut(Via(payload[0]), int.from_bytes(payload[1 : 1 + DELIVERY_BYTES]), payload[1 + DELIVERY_BYTES :].hex())

@@ -18,7 +18,7 @@ from nurture.clock import SteppedClock
 from nurture.demo.agenda import Agenda
 from nurture.demo.inbox import Inbox
 from nurture.demo.pages import inbox_routes
-from nurture.engines.jobs import next_mail_at, run_due
+from nurture.engines.rounds import next_mail_at, run_due
 from nurture.engines.sending import Heart
 from nurture.inbound.listener import Listener
 from nurture.inbound.server import SmtpServer

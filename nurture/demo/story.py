@@ -5,10 +5,8 @@ writes an issue a week, readers read, scanners scan, some leave, a few become sa
 """
 
 import re
-import signal
 import socket
 import tempfile
-import threading
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -26,6 +24,7 @@ from nurture.demo.readers import DOORS, Readers
 from nurture.demo.stage import Stage
 from nurture.demo.telling import Telling, bar, counted
 from nurture.engines.local import LocalEngine
+from nurture.engines.stopping import Stopping
 from nurture.reports.results import result_of, totals
 
 _POSTAL_ADDRESS = "Acme, 12 Example Street, 10115 Berlin, Germany"
@@ -242,17 +241,18 @@ class Play:
     def _stay(self) -> None:
         """Go on in real time until Ctrl-C."""
         self.clock.go_on_in_real_time()
-        stopping = threading.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: stopping.set())
-        engine = LocalEngine(self.stage.house.workshop())
-        engine.start()
-        self.telling.line()
-        self.telling.line(f"  Look around:   inbox {self.base_url}/inbox   overview {self.base_url}   Ctrl-C to stop")
-        try:
-            stopping.wait()
-        finally:
-            engine.stop()
+        stopping = Stopping()
+        with stopping.on_signals():
+            engine = LocalEngine(self.stage.house.workshop(), stopping=stopping)
+            engine.start()
+            self.telling.line()
+            self.telling.line(
+                f"  Look around:   inbox {self.base_url}/inbox   overview {self.base_url}   Ctrl-C to stop"
+            )
+            try:
+                stopping.wait()
+            finally:
+                engine.stop()
 
 
 def _due(lead: Arrival) -> str:

@@ -17,6 +17,7 @@ from nurture.database.claiming import get_mark, hold_lock, set_mark
 from nurture.database.engine import Database, Session
 from nurture.database.journal import Place, drop_notes
 from nurture.delivery.remembered import actions as remembered
+from nurture.engines.stopping import Stopping
 
 _LOOKED_UP = 500
 #: Putting one back takes about a millisecond, and nobody may hold the write lock of SQLite for more than 50.
@@ -39,18 +40,23 @@ class CaughtUp:
         return f"Put back from the journal beside the database: {'; '.join(part for part in (people, mails) if part)}."
 
 
-def catch_up(database: Database, now: datetime) -> CaughtUp:
-    """Compare what the journal has since the last time with the database, and put back what is missing."""
+def catch_up(database: Database, now: datetime, stopping: Stopping | None = None) -> CaughtUp:
+    """Compare what the journal has since the last time with the database, and put back what is missing.
+
+    Asked to stop it goes no further, and the next one goes on from there; until then nothing may be sent.
+    """
     journal = database.journal
     if journal is None or not journal.name:
         return CaughtUp()
-    job = f"journal {journal.name}"
+    job, stopping = f"journal {journal.name}", stopping or Stopping()
     with database.reading() as session:
         mark = get_mark(session, job)
     done, place = CaughtUp(), Place.read(mark)
     # A no that was taken back long after it was said is not put back; what lies between are mostly mails.
-    over = {replaying.about(one): at for one, at in journal.entries(place) if replaying.takes_back(one)}
-    for chunk in _chunks(journal.entries(place)):
+    over: dict[tuple[str, ...], Place] = {}
+    for chunk in _chunks(journal.entries(place), stopping):
+        over |= {replaying.about(one): at for one, at in chunk if replaying.takes_back(one)}
+    for chunk in _chunks(journal.entries(place), stopping):
         with database.reading() as session:
             news, judged = _list_news(session, chunk, over)
         for first in range(0, len(news), _PUT_BACK):
@@ -66,8 +72,11 @@ def catch_up(database: Database, now: datetime) -> CaughtUp:
     return done
 
 
-def _chunks(entries: Iterator[tuple[dict[str, Any], Place]]) -> Iterator[list[tuple[dict[str, Any], Place]]]:
-    while chunk := list(islice(entries, _LOOKED_UP)):
+def _chunks(
+    entries: Iterator[tuple[dict[str, Any], Place]], stopping: Stopping
+) -> Iterator[list[tuple[dict[str, Any], Place]]]:
+    """None any more once it is to stop: whoever has not seen all of `over` then judges none of them either."""
+    while not stopping.is_asked and (chunk := list(islice(entries, _LOOKED_UP))):
         yield chunk
 
 

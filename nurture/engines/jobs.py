@@ -1,12 +1,11 @@
 """The table of recurring jobs: what keeps the house running, in which order, and when each is next due.
 
-A job does one small chunk of work per transaction and says how much it did; 0 means that nothing is due. Whoever runs
-the table (`local`, the demo, a test) calls the jobs until all of them rest. Each takes a named lock in the database, so
-that several processes may run the table at once.
+A job does one small chunk of work per transaction and says how much it did; 0 means that nothing is due. `rounds` runs
+them until all of them rest. Each takes a named lock in the database, so that several processes may run the table at once.
 """
 
 import hashlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,21 +20,20 @@ from nurture.consent.holds import store as holds
 from nurture.contacts import store as contacts
 from nurture.contacts.assignment.actions import assign_owners
 from nurture.contacts.segments import Language
-from nurture.database.claiming import get_mark, hold_lock, set_mark
+from nurture.database.chunks import ChunkSize
+from nurture.database.claiming import get_mark, set_mark
 from nurture.database.engine import Database, Session
-from nurture.database.statements import ask_together
 from nurture.delivery import actions as delivery
 from nurture.delivery import store as deliveries
 from nurture.delivery.holds import follow_holds
 from nurture.delivery.pausing import store as pausing
+from nurture.engines.stopping import Stopping
 from nurture.forms import store as sign_ups
 from nurture.forms.actions import Desk, look_after
 from nurture.handoff import actions as handoff
 from nurture.handoff import store as hand_offs
 from nurture.newsletters import actions as newsletters
 from nurture.newsletters.queueing.actions import Stint
-from nurture.outgoing import actions as outgoing
-from nurture.privacy import erasing
 from nurture.privacy.retention import actions as retention
 from nurture.privacy.retention.rules import Retention
 from nurture.scoring import store as scores
@@ -50,9 +48,14 @@ from nurture.sequences.moving.store import first_move_at
 from nurture.tracking import actions as tracking
 from nurture.tracking import store as activities
 
-_CHUNK = 50
-_SWEEP = 500
+#: People in a chunk of a job. How many fit is learned: what is done about each differs from house to house, and what a chunk
+#: costs by itself is that of fifty.
+_FEWEST, _MOST = 50, 500
 _DAY = timedelta(days=1)
+
+
+def _chunk_size() -> ChunkSize:
+    return ChunkSize(first=_FEWEST, fewest=_FEWEST, most=_MOST)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Bench:
     retention: Retention | None = None
     desk: Desk | None = None  # without one nobody looks after sign-ups
     stint: Stint = field(default_factory=Stint)  # of queueing a newsletter's mail
+    stopping: Stopping = field(default_factory=Stopping)  # looked at between two chunks
+    chunks: defaultdict[str, ChunkSize] = field(default_factory=lambda: defaultdict(_chunk_size))  # of each job
 
     @property
     def surroundings(self) -> Surroundings:
@@ -80,7 +85,7 @@ Answers = Mapping[str, datetime | None]
 class Job:
     """One recurring job.
 
-    `due_at` says when it is next due, from what the database answered to `_QUESTIONS` or from looking itself.
+    `due_at` says when it is next due, from what the database answered to `QUESTIONS` or from looking itself.
     `counts` is under which word its work is reported, if it is.
     """
 
@@ -91,7 +96,7 @@ class Job:
 
 
 #: What decides when jobs are due, asked in one statement: most of the time the answer is "not yet".
-_QUESTIONS = sa.select(
+QUESTIONS = sa.select(
     holds.next_hold_end_at().label("hold"),
     deliveries.next_release_at().label("release"),
     pausing.to_set_aside_at().label("set_aside"),
@@ -102,6 +107,7 @@ _QUESTIONS = sa.select(
     first_move_at().label("follow"),
     sign_ups.next_due_at().label("sign_ups"),
     *(contacts.first_changed_at(reader).label(reader) for reader in contacts.READERS),
+    deliveries.is_any_in_hand().label("in_hand"),
 )
 
 
@@ -112,10 +118,12 @@ def _sweep(session: Session, bench: Bench, now: datetime) -> int:
     if seen == published and after == "done":
         return 0
     start = int(after) if seen == published else 0
-    ids = contacts.page_of_ids(session, start, _SWEEP, contacts.everybody())
-    contacts.add_changed(session, ids, now)
-    judge_again(session, get_table(session), consents.list_to_judge(session, ids), now)
-    forget_opens_not_allowed(session, ids)
+    with bench.chunks["sweep"].learning(session) as chunk:
+        ids = contacts.page_of_ids(session, start, chunk.rows, contacts.everybody())
+        contacts.add_changed(session, ids, now)
+        judge_again(session, get_table(session), consents.list_to_judge(session, ids), now)
+        forget_opens_not_allowed(session, ids)
+        chunk.rows = len(ids)
     set_mark(session, "sweep", f"{published}:{ids[-1]}" if ids else f"{published}:done")
     return len(ids) or 1
 
@@ -136,27 +144,31 @@ def _score(session: Session, bench: Bench, now: datetime) -> int:
 
     Whoever belongs to nobody is given to somebody before: who becomes sales-ready goes to their owner.
     """
-    changed = contacts.list_changed(session, "scoring", _CHUNK)
-    assign_owners(session, bench.language, list(changed), now)
-    ids = list(changed) or scores.list_stale(session, _midnight(now), _CHUNK)
-    model = find_model(session, bench.language)
-    if model is not None and ids:
-        scored = rescore(session, model, ids, now)
-        agreement = handoff.find(session, bench.language)
-        if agreement is not None:
-            handoff.promote(session, agreement, model, scored, now)
-    contacts.drop_changed(session, "scoring", changed)
+    with bench.chunks["score"].learning(session) as chunk:
+        changed = contacts.list_changed(session, "scoring", chunk.rows)
+        assign_owners(session, bench.language, list(changed), now)
+        ids = list(changed) or scores.list_stale(session, _midnight(now), chunk.rows)
+        model = find_model(session, bench.language)
+        if model is not None and ids:
+            scored = rescore(session, model, ids, now)
+            agreement = handoff.find(session, bench.language)
+            if agreement is not None:
+                handoff.promote(session, agreement, model, scored, now)
+        contacts.drop_changed(session, "scoring", changed)
+        chunk.rows = len(ids)
     return len(ids)
 
 
 def _enroll(session: Session, bench: Bench, now: datetime) -> int:
     """Contacts that changed: enroll those who come in, and wake what they are on already."""
-    changed = contacts.list_changed(session, "sequences", _CHUNK)
-    if not changed:
-        return 0
-    entered = entries.enroll_entrants(session, bench.language, list(changed), now)
-    enrollments.wake(session, list(changed), now)
-    contacts.drop_changed(session, "sequences", changed)
+    with bench.chunks["enroll"].learning(session) as chunk:
+        changed = contacts.list_changed(session, "sequences", chunk.rows)
+        chunk.rows = len(changed)
+        if not changed:
+            return 0
+        entered = entries.enroll_entrants(session, bench.language, list(changed), now)
+        enrollments.wake(session, list(changed), now)
+        contacts.drop_changed(session, "sequences", changed)
     return entered or -len(changed)
 
 
@@ -164,8 +176,10 @@ def _enroll_as_time_passes(session: Session, bench: Bench, now: datetime) -> int
     """Once a day everybody, for the sequences whose entrants need not have changed: only time has to pass."""
     today = f"{now:%Y-%m-%d}"
     day, _, after = get_mark(session, "entries").partition(":")
-    ids = contacts.page_of_ids(session, int(after) if day == today else 0, _SWEEP, contacts.everybody())
-    entries.enroll_entrants(session, bench.language, ids, now, only_time=True)
+    with bench.chunks["entries"].learning(session) as chunk:
+        ids = contacts.page_of_ids(session, int(after) if day == today else 0, chunk.rows, contacts.everybody())
+        entries.enroll_entrants(session, bench.language, ids, now, only_time=True)
+        chunk.rows = len(ids)
     set_mark(session, "entries", f"{today}:{ids[-1]}" if ids else f"{today}:done")
     return len(ids) or 1
 
@@ -191,19 +205,23 @@ def _tests_due(session: Session, bench: Bench, answers: Answers, now: datetime) 
 
 
 def _advance(session: Session, bench: Bench, now: datetime) -> int:
-    due = enrollments.list_due(session, now, _CHUNK)
-    if not due:
-        return 0
-    decided = sequences.advance_all(session, due, bench.surroundings, now)
-    return sequences.record(session, decided, bench.surroundings, now) or -len(due)
+    with bench.chunks["advance"].learning(session) as chunk:
+        due = enrollments.list_due(session, now, chunk.rows)
+        chunk.rows = len(due)
+        if not due:
+            return 0
+        decided = sequences.advance_all(session, due, bench.surroundings, now)
+        return sequences.record(session, decided, bench.surroundings, now) or -len(due)
 
 
 def _line_up(session: Session, bench: Bench, now: datetime) -> int:
-    changed = contacts.list_changed(session, "newsletters", _CHUNK)
-    if not changed:
-        return 0
-    lined_up = newsletters.look_at_changed(session, bench.language, list(changed), now)
-    contacts.drop_changed(session, "newsletters", changed)
+    with bench.chunks["line up"].learning(session) as chunk:
+        changed = contacts.list_changed(session, "newsletters", chunk.rows)
+        chunk.rows = len(changed)
+        if not changed:
+            return 0
+        lined_up = newsletters.look_at_changed(session, bench.language, list(changed), now)
+        contacts.drop_changed(session, "newsletters", changed)
     return lined_up or -len(changed)
 
 
@@ -295,54 +313,3 @@ JOBS: tuple[Job, ...] = (
         lambda session, bench, answers, now: retention.due_at(session, bench.retention, now),
     ),
 )
-
-
-def take_back(bench: Bench, now: datetime) -> int:
-    """Settle what workers that died left behind; at the start, and every few seconds of real time."""
-    with bench.database.writing(durable=True) as session:
-        mails = delivery.take_back(session, now, resend_uncertain=bench.resend_uncertain)
-        return mails + outgoing.take_back(session)
-
-
-@dataclass(frozen=True)
-class Rest:
-    """Nothing is due any more: what was done until then, by its word, and when the next job is due."""
-
-    done: Counter[str]
-    next_due_at: datetime | None
-
-
-def run_due(bench: Bench, now: datetime) -> Rest:
-    """Run every job until nothing is due at `now`."""
-    done: Counter[str] = Counter()
-    erasing.finish(bench.database, now)
-    while True:
-        with bench.database.reading() as session:
-            answers = ask_together(session, _QUESTIONS)
-            dates = {job.name: job.due_at(session, bench, answers, now) for job in JOBS}
-        worked = sum(_run_job(bench, job, now, done) for job in JOBS if _is_due(dates[job.name], now))
-        if not worked:
-            return Rest(done, min((at for at in dates.values() if at is not None and at > now), default=None))
-
-
-def next_mail_at(bench: Bench) -> datetime | None:
-    """When the sender next has something to do."""
-    with bench.database.reading() as session:
-        return deliveries.next_due_at(session)
-
-
-def _is_due(due_at: datetime | None, now: datetime) -> bool:
-    return due_at is not None and due_at <= now
-
-
-def _run_job(bench: Bench, job: Job, now: datetime, done: Counter[str]) -> bool:
-    """Do one chunk of a job; False when there was nothing, or another process has it.
-
-    Only one: whether there is more is asked for all jobs together, which is cheaper than a transaction that finds none.
-    """
-    with bench.database.writing() as session:
-        count = job.run(session, bench, now) if hold_lock(session, job.name) else 0
-    if job.counts:
-        # A negative count is work that changed nothing anybody is told about.
-        done[job.counts] += max(count, 0)
-    return count != 0

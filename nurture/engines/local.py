@@ -9,11 +9,11 @@ one of its own stores run jobs twice.
 
 import asyncio
 import logging
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -23,8 +23,10 @@ from nurture.consent.domains.asking import Asker
 from nurture.database.engine import Database
 from nurture.delivery.sender import Sender
 from nurture.engines.catching_up import CaughtUp, catch_up
-from nurture.engines.jobs import Bench, run_due, take_back
+from nurture.engines.jobs import Bench
+from nurture.engines.rounds import run_due, take_back
 from nurture.engines.sending import REST_SECONDS, Heart, SendingEngine, in_pairs
+from nurture.engines.stopping import Stopping
 from nurture.outgoing.calling import Caller
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Done:
 
 
 def run_once(workshop: Workshop, now: datetime) -> Done:
-    """Enroll, score, advance and send until nothing is due at `now`, or SIGTERM asks to stop."""
+    """Enroll, score, advance and send until nothing is due at `now`, or a signal asks to stop."""
     with Heart(workshop.database) as heart:
         return asyncio.run(_run_once(workshop, heart.worker, now))
 
@@ -65,20 +67,21 @@ def run_once(workshop: Workshop, now: datetime) -> Done:
 async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
     bench, sender, caller = workshop.bench(worker), workshop.sender(worker), workshop.caller(worker)
     asker = workshop.asker()
+    with ExitStack() as ends:
+        if threading.current_thread() is threading.main_thread():
+            # As a worker that runs on does: the messages at hand are finished, so that none of them stays in doubt.
+            ends.enter_context(bench.stopping.on_signals(sender.stop, caller.stop, asker.stop))
+        return await _do_all(workshop, bench, sender, caller, asker, now)
+
+
+async def _do_all(
+    workshop: Workshop, bench: Bench, sender: Sender, caller: Caller, asker: Asker, now: datetime
+) -> Done:
     counts: Counter[str] = Counter()
     relay_down = ""
-
-    def stop() -> None:
-        sender.stop()
-        caller.stop()
-        asker.stop()
-
-    if threading.current_thread() is threading.main_thread():
-        # As a worker that runs on does: the messages at hand are finished, so that none of them stays in doubt.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     try:
         take_back(bench, now)
-        caught_up = await asyncio.to_thread(catch_up, workshop.database, now)
+        caught_up = await asyncio.to_thread(catch_up, workshop.database, now, bench.stopping)
         while True:
             worked = (await asyncio.to_thread(run_due, bench, now)).done
             await asyncio.to_thread(asker.drain, now)
@@ -95,10 +98,12 @@ async def _run_once(workshop: Workshop, worker: int, now: datetime) -> Done:
 class LocalEngine(SendingEngine):
     """The scheduler, the caller and, unless other processes send, the sender of one process."""
 
-    def __init__(self, workshop: Workshop, *, sends: bool = True) -> None:
-        super().__init__(workshop.database, workshop.clock, workshop.sender)
+    def __init__(self, workshop: Workshop, *, sends: bool = True, stopping: Stopping | None = None) -> None:
+        super().__init__(workshop.database, workshop.clock, workshop.sender, stopping)
         self._workshop = workshop
         self._sends = sends
+        # While a job goes over everybody, each second's tick finds the one before at work: that is nothing to warn of.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
         self._calling = threading.Thread(target=self._call, name="nurture-caller")
         self._compared_at: float | None = None
@@ -106,12 +111,14 @@ class LocalEngine(SendingEngine):
         self._asker = workshop.asker()
 
     def _begin(self, heart: Heart) -> None:
-        bench = self._workshop.bench(heart.worker)
+        bench = replace(self._workshop.bench(heart.worker), stopping=self._stopping)
         self._caller = self._workshop.caller(heart.worker)
         self._scheduler.add_job(lambda: self._tick(bench), "interval", seconds=_TICK_SECONDS, id="jobs")
         self._scheduler.add_job(lambda: self._take_back(bench), "interval", seconds=_TAKE_BACK_SECONDS, id="take back")
         self._take_back(bench)
         self._put_back()  # an error here ends the process: nothing is sent by a database that may have forgotten
+        if self._stopping.is_asked:
+            return  # perhaps before all of it was put back
         self._scheduler.start()
         self._calling.start()
         if self._sends:
@@ -156,7 +163,7 @@ class LocalEngine(SendingEngine):
 
     def _put_back(self) -> None:
         self._compared_at = self._workshop.clock.elapsed()
-        if caught_up := catch_up(self._workshop.database, self._workshop.clock.now()):
+        if caught_up := catch_up(self._workshop.database, self._workshop.clock.now(), self._stopping):
             log.warning("%s", caught_up)
 
     def _call(self) -> None:

@@ -11,6 +11,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -45,8 +46,9 @@ class SenderProcesses:
         self._arguments = arguments
         self._clock = clock
         self._context = multiprocessing.get_context("forkserver")
-        # It imports what a sender works with: loaded once for all of them.
+        # It imports what a sender works with: loaded once for all of them, and while this process still begins.
         self._context.set_forkserver_preload([target.__module__])
+        forkserver.ensure_running()
         self._lock = threading.Lock()
 
     def start(self) -> None:

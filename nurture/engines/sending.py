@@ -18,6 +18,7 @@ from nurture.database.engine import Database
 from nurture.delivery import store as deliveries
 from nurture.delivery.sender import Sender
 from nurture.engines.outages import Outage
+from nurture.engines.stopping import Stopping
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +73,18 @@ class Heart:
 class SendingEngine:
     """The sender of one process, with an incarnation of its own."""
 
-    def __init__(self, database: Database, clock: Clock, sender: Callable[[int], Sender]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        sender: Callable[[int], Sender],
+        stopping: Stopping | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._sender_of = sender
         self._outage = Outage()
-        self._stopping = threading.Event()
+        self._stopping = Stopping(within=stopping)
         self._sending = threading.Thread(target=self._send, name="nurture-sender")
         self._heart: Heart | None = None
         self._sender: Sender | None = None
@@ -105,7 +112,7 @@ class SendingEngine:
 
     def stop(self) -> None:
         """Finish the messages at hand, give back what was claimed, say good-bye."""
-        self._stopping.set()
+        self._stopping.ask()
         if self._sender is not None:
             self._sender.stop()
         self._finish()
@@ -120,7 +127,7 @@ class SendingEngine:
     def _send(self) -> None:
         assert self._sender is not None
         with asyncio.Runner() as runner:
-            while not self._stopping.is_set():
+            while not self._stopping.is_asked:
                 rest = _SEND_POLL_SECONDS
                 try:
                     if self._is_anything_due():

@@ -8,7 +8,7 @@ database that was restored with such people in it is cleaned the same way. Calle
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,10 +51,13 @@ def begin(session: Session, address_hash: str, *, proof: Proof, now: datetime, b
     return contact is not None
 
 
-def finish(database: Database, now: datetime) -> int:
-    """Carry out what was promised; how many people are gone. One whose mail is on its way this second waits for it."""
+def finish(database: Database, now: datetime, *, until: Callable[[], bool] = lambda: False) -> int:
+    """Carry out what was promised; how many people are gone. One whose mail is on its way this second waits for it.
+
+    Between two people it asks whether to leave the rest for another time.
+    """
     count = 0
-    while True:
+    while not until():
         with database.reading() as session:
             contact = find_half_erased(session)
             if contact is None or store.is_being_sent(session, contact.id):

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from nurture.rendering import rules
 from nurture.rendering.bounds import EmptyValue, Fields, Sayings
 from nurture.rendering.environment import html_environment, run, text_environment
-from nurture.rendering.links import Clicks, Href, Link, Tag, as_authored, is_web, number_links
+from nurture.rendering.links import Clicks, Href, Link, Tag, Written, as_authored, is_web, number_links
 from nurture.rendering.mjml import compile_mjml
 from nurture.rendering.notes import without_notes
 from nurture.rendering.scanning import Kind, Masked, Original, Place, Token, mask, numbered_word, restore, scan
@@ -55,8 +55,11 @@ class Urls:
     share: Callable[[str], str] = lambda _: ""  # the same for whoever they pass the mail on to
     others: frozenset[str] = frozenset()  # of our own pages, in what the mail knows: not counted as clicks either
     has_pixel: bool = False
-    click_prefix: str = ""  # what `click` puts in front of every number, if that is all it does
     one_click: str = ""  # the way out that a header names (RFC 8058)
+
+    def written(self) -> Written | None:
+        """The same as they stand in a body, if whoever made them knows; else each is looked at."""
+        return None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from nurture.rendering import markup
 
@@ -23,6 +23,16 @@ _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
 _IGNORED_IN_SCHEME = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]+")
 _HARMLESS = frozenset({"http", "https", "mailto", "tel", "sms", "webcal", "geo"})
 _VML_HREF = re.compile(r"""<(?:v:\w+|a|area)\b[^>]*?\shref\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+
+
+class Written(NamedTuple):
+    """Addresses of one delivery in quoted-printable, those that a template prints in HTML and in text (see `quoting`)."""
+
+    leave: tuple[bytes, bytes]
+    preferences: tuple[bytes, bytes]
+    view: tuple[bytes, bytes]
+    open: bytes
+    click: bytes  # what a number and the end of its line stand behind
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ by root. Before its programs run, each field is looked at; what a program finds 
 a value that is not short and plain text it looks itself, by what `quoting` has for the place.
 """
 
+from binascii import b2a_qp
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from operator import is_, itemgetter
 from typing import Any, TypeAlias
 
 from nurture.rendering.quoting import PLAIN, SHORT, SOFT, SPECIAL, escaped, quote
@@ -19,7 +20,6 @@ BLANK: Pieces = (None, None)
 ODD: Pieces = (b"", b"")
 IN_HTML, IN_TEXT = 0, 1
 
-_MOST = 256
 _MISSING = object()
 
 
@@ -27,29 +27,15 @@ def look_at(value: object) -> Pieces:
     """What a value comes to wherever it is printed."""
     if type(value) is not str:
         return BLANK if value is None else ODD
-    if PLAIN(value):
+    if value.isascii() and PLAIN(value):
         piece = value.encode() + SOFT
         return piece, piece
     # Nothing printable is white space but the space itself.
-    if value.isprintable() and value[:1] != " " != value[-1:] and 0 < len(value) <= SHORT:
-        in_text = quote(value)
-        return (quote(escaped(value)) if SPECIAL(value) else in_text), in_text
-    return ODD if len(value) > SHORT or value.strip() else BLANK
-
-
-class _Lately(dict[Any, Pieces]):
-    """What the last values came to: many readers share a country or a sender. It keeps text and None alone."""
-
-    def __missing__(self, value: object) -> Pieces:
-        pieces = look_at(value)
-        if pieces is not ODD:
-            if len(self) >= _MOST:
-                self.clear()
-            self[value] = pieces
-        return pieces
-
-
-_look = _Lately().__getitem__
+    if not value.isprintable() or value[:1] == " " or value[-1:] == " " or not 0 < len(value) <= SHORT:
+        return ODD if len(value) > SHORT or value.strip() else BLANK
+    encoded = b2a_qp(value.encode())
+    in_text = encoded + SOFT if len(encoded) < 76 and value[0] not in ".F" else quote(value)  # as that would have it
+    return (quote(escaped(value)) if SPECIAL(value) else in_text), in_text
 
 
 class Looks:
@@ -58,6 +44,7 @@ class Looks:
     def __init__(self) -> None:
         self.names: dict[str, int] = {}
         self._take: Callable[[Any], Sequence[Any]] = lambda _: ()
+        self._lately: tuple[Sequence[Any], Sequence[Pieces]] = (), ()
 
     def number(self, name: str) -> int:
         """Where a program finds this field."""
@@ -65,23 +52,34 @@ class Looks:
             self.names[name] = len(self.names)
             names = tuple(self.names)
             self._take = itemgetter(*names) if len(names) > 1 else lambda fields: (fields[name],)
+            self._lately = [object()] * len(names), ()  # the values of no mail
         return self.names[name]
 
-    def at(self, fields: Any) -> list[Pieces]:
+    def at(self, fields: Any) -> Sequence[Pieces]:
         """These fields of a reader, by number; one that is missing is left to whoever prints it."""
         if not self.names:
-            return []
+            return ()
         try:
             values = self._take(fields)
         except KeyError:
             values = [fields.get(name, _MISSING) for name in self.names]
-        return list(map(_look, values))
+        # The very values of the mail before it: those of its sender and of the mail itself are.
+        lately, pieces = self._lately
+        if not all(map(is_, values, lately)):
+            pieces = [look_at(value) for value in values]
+            self._lately = values, pieces
+        return pieces
 
 
 class Addresses(Looks):
-    """Those of our own pages; every mail has others."""
+    """Those of our own pages, in the order in which `Written` has them; every mail has others."""
 
-    def at(self, fields: Any) -> list[Pieces]:
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("leave", "preferences", "view"):
+            self.number(name)
+
+    def at(self, fields: Any) -> Sequence[Pieces]:
         return [look_at(getattr(fields, name)) for name in self.names]
 
 

@@ -9,9 +9,8 @@ to exactly what was given. `wire` writes bodies ahead; this is how it writes hea
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from email.utils import format_datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 from nurture.errors import BadInput
@@ -20,7 +19,7 @@ from nurture.rendering.headers import mailbox_line, text_line, token_line
 
 _ADDRESS = re.compile(r"[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+@[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+").fullmatch
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>").fullmatch
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}").fullmatch
 _OURS = frozenset({
     "from", "to", "cc", "bcc", "subject", "date", "message-id", "reply-to", "mime-version", "content-type",
     "content-transfer-encoding",
@@ -29,23 +28,58 @@ _UNSAFE = re.compile(rb"[^ !-<>-~]")
 _WIDTH = 76  # RFC 2045, 6.7 (5)
 
 
-class Headers(NamedTuple):
-    """Who a message is from, to whom, and which it is.
+class Letterhead:
+    """What many messages have in common: who they are from, when they were written, and headers beyond the usual ones.
 
-    `mark` stands in front of the subject. `extra` are further headers of this message in their order, `shared` those
-    behind them that many messages have in common.
+    `mark` stands in front of the subject; `shared` stands last. Its lines are written once.
     """
 
-    from_name: str
-    from_email: str
+    def __init__(
+        self, from_name: str, from_email: str, date: datetime, shared: tuple[tuple[str, str], ...] = (), mark: str = ""
+    ) -> None:
+        self.from_name = from_name
+        self.from_email = from_email
+        self.date = date  # aware
+        self.shared = shared
+        self.mark = mark  # such as "[Test] "
+        self.is_ascii = from_email.isascii()
+        self._lines: dict[tuple[bool, str, tuple[str, ...]], tuple[str, str, str]] = {}
+
+    def lines(self, boundary: str, others: tuple[str, ...], *, is_utf8: bool) -> tuple[str, str, str]:
+        """From; Date; the rest with what is said of a message's parts. `others` are names of further headers it has."""
+        of = (is_utf8, boundary, others)
+        lines = self._lines.get(of)
+        if lines is None:
+            lines = self._lines[of] = self._write(boundary, others, is_utf8=is_utf8)
+        return lines
+
+    def _write(self, boundary: str, others: tuple[str, ...], *, is_utf8: bool) -> tuple[str, str, str]:
+        if not _ADDRESS(self.from_email):
+            raise _no_address(self.from_email)
+        if self.date.tzinfo is None:
+            raise BadInput(f"the date {self.date} has no time zone; give one that is aware.")
+        names = [name.lower() for name in (*others, *(name for name, _ in self.shared))]
+        for name in names:
+            if not _NAME(name) or name in _OURS or names.count(name) > 1:
+                raise BadInput(f"the header {name!r} is already there or has no proper name; leave it out.")
+        lines = [token_line(name, value, is_utf8=is_utf8) for name, value in self.shared]
+        about = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+        return (
+            f"{mailbox_line('From', self.from_name, self.from_email, is_utf8=is_utf8)}\r\n",
+            f"Date: {format_datetime(self.date)}\r\n",
+            "\r\n".join([*lines, about]),
+        )
+
+
+class Headers(NamedTuple):
+    """Whom a message is to, and which it is; `extra` are further headers of this very message, in their order."""
+
+    letterhead: Letterhead
     to_name: str
     to_email: str
-    date: datetime  # aware
     message_id: str  # with its angle brackets
     reply_to: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
-    mark: str = ""  # such as "[Test] "
-    shared: tuple[tuple[str, str], ...] = ()
 
 
 class Wire(NamedTuple):
@@ -83,28 +117,29 @@ def boundary_of(text: str) -> str:
 
 def write_head(subject: str, headers: Headers, boundary: str) -> bytes:
     """The header, without the empty line behind it; raises BadInput for one that no message may have."""
-    from_name, from_email, to_name, to_email, date, message_id, reply_to, extra, mark, shared = headers
+    letterhead, to_name, to_email, message_id, reply_to, extra = headers
     if not _ADDRESS(to_email):
         raise _no_address(to_email)
     if not _MESSAGE_ID(message_id):
         raise BadInput(f"{message_id!r} is no Message-ID; write one such as <1@sender.example>.")
     # An address beyond ASCII travels with SMTPUTF8 (RFC 6531), and then headers may be UTF-8; otherwise never.
-    is_utf8 = not (from_email.isascii() and to_email.isascii() and (reply_to is None or reply_to.isascii()))
-    own, names = "", []
+    is_utf8 = not (letterhead.is_ascii and to_email.isascii() and (reply_to is None or reply_to.isascii()))
+    own = ""
     if reply_to:
         if not _ADDRESS(reply_to):
             raise _no_address(reply_to)
-        own = f"{mailbox_line('Reply-To', '', reply_to)}\r\n"
+        own = f"Reply-To: {reply_to}\r\n"
     for name, value in extra:
-        names.append(name)
         own += f"{token_line(name, value, is_utf8=is_utf8)}\r\n"
+    names = tuple([name for name, _ in extra])
+    begun, dated, closing = letterhead.lines(boundary, names, is_utf8=is_utf8)
     return (
-        f"{_from_line(from_name, from_email, is_utf8)}\r\n"
+        f"{begun}"
         f"{mailbox_line('To', to_name, to_email, is_utf8=is_utf8)}\r\n"
-        f"{text_line('Subject', mark + subject, is_utf8=is_utf8)}\r\n"
-        f"{_date_line(date, date.tzinfo, date.fold)}\r\n"
+        f"{text_line('Subject', letterhead.mark + subject, is_utf8=is_utf8)}\r\n"
+        f"{dated}"
         f"Message-ID: {message_id}\r\n"
-        f"{own}{_shared_lines(tuple(names), shared, boundary, is_utf8)}"
+        f"{own}{closing}"
     ).encode()
 
 
@@ -126,38 +161,6 @@ def opening(kind: str, boundary: str) -> str:
         f'--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
-
-
-@lru_cache(maxsize=64)
-def _from_line(name: str, address: str, is_utf8: bool) -> str:  # noqa: FBT001  # cheaper so
-    if not _ADDRESS(address):
-        raise _no_address(address)
-    return mailbox_line("From", name, address, is_utf8=is_utf8)
-
-
-@lru_cache(maxsize=64)
-def _date_line(date: datetime, _zone: tzinfo | None, _fold: int) -> str:
-    """The same for all that are rendered at once; equal instants of two zones are two lines."""
-    if date.tzinfo is None:
-        raise BadInput(f"the date {date} has no time zone; give one that is aware.")
-    return f"Date: {format_datetime(date)}"
-
-
-@lru_cache(maxsize=64)
-def _shared_lines(
-    others: tuple[str, ...],
-    shared: tuple[tuple[str, str], ...],
-    boundary: str,
-    is_utf8: bool,  # noqa: FBT001  # cheaper so
-) -> str:
-    """What messages of one kind have in common, with what is said of their parts; `others` are further headers of theirs."""
-    names = [name.lower() for name in (*others, *(name for name, _ in shared))]
-    for name in names:
-        if not _NAME.fullmatch(name) or name in _OURS or names.count(name) > 1:
-            raise BadInput(f"the header {name!r} is already there or has no proper name; leave it out.")
-    lines = [token_line(name, value, is_utf8=is_utf8) for name, value in shared]
-    about = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
-    return "\r\n".join([*lines, about])
 
 
 def _no_address(address: str) -> BadInput:

@@ -22,7 +22,7 @@ SOFT = b"=\r\n"
 #: What stands on a line as it is, in HTML and in text: nothing to escape, and no blank at either end.
 PLAIN = re.compile(r"(?!From |\.| )[ !#-%(-;?-~]{1,75}(?<! )").fullmatch
 SPECIAL = re.compile(r"[&<>\"']").search
-_GUARDED = re.compile(rb"^(?:\.|From )", re.MULTILINE).search
+_GUARDED = (b".", b"From ")  # what SMTP or an mbox file would change at the beginning of a line
 
 SHORT = 10_000
 
@@ -39,20 +39,30 @@ def stands_alone(text: str, more: int) -> bool:
     return len(text) + more < 76 and PLAIN(text) is not None
 
 
+def begin(address: str, more: int) -> bytes | None:
+    """The beginning of addresses that go on with so many characters, each plain, on its line or on the one behind it.
+
+    None if it is not the same in HTML and in text.
+    """
+    if SPECIAL(address):
+        return None
+    return address.encode() if stands_alone(address, more) else fixed(address)
+
+
 def quote(text: str) -> bytes:
     """Any text as one piece."""
     if not text:
         return b""
-    if text.isprintable():  # no line end, no tab, nothing that cannot be encoded
-        encoded = b2a_qp(text.encode())
-        if len(encoded) < 76 and text[0] not in ".F":
-            return encoded + SOFT
-    else:
-        if "\r" in text:
-            raise NotAhead  # half a line end, perhaps
-        encoded = b2a_qp(text.encode("utf-8", "replace"))
+    if "\r" in text:
+        raise NotAhead  # half a line end, perhaps
+    encoded = b2a_qp(text.encode("utf-8", "replace"))
     behind = encoded.rfind(b"\n")
-    if len(encoded) - behind > 76 or _GUARDED(encoded):
+    if len(encoded) - behind > 76 or (text[0] in ".F" and encoded.startswith(_GUARDED)):
+        return fixed(text)
+    if behind < 0:
+        return encoded + SOFT
+    # `in` would take four times as long: it asks first whether a number is wanted.
+    if encoded.find(b"\n.") >= 0 or encoded.find(b"\nFrom ") >= 0:
         return fixed(text)
     written = encoded.replace(b"\n", b"\r\n")
     return written + SOFT if behind + 1 < len(encoded) else written

@@ -38,7 +38,7 @@ class Given:
     __slots__ = (
         "address", "budgets", "context", "facts_contact", "facts_mail", "facts_owner", "facts_sender", "links", "pieces",
         "pixel", "preheader", "sayings", "seen_contact", "seen_mail", "seen_owner", "seen_sender",
-        "seen_urls", "subject", "urls",
+        "seen_urls", "subject", "urls", "written",
     )  # fmt: skip
 
     def __init__(self, context: Mapping[str, Any], urls: Urls, looks: Mapping[str, Looks]) -> None:
@@ -52,7 +52,8 @@ class Given:
         self.seen_owner = looks["owner"].at(self.facts_owner)
         self.seen_sender = looks["sender"].at(self.facts_sender)
         self.seen_mail = looks["mail"].at(self.facts_mail)
-        self.seen_urls = looks["urls"].at(urls)
+        self.written = written = urls.written()
+        self.seen_urls: Sequence[Any] = looks["urls"].at(urls) if written is None else written
         self.subject = self.preheader = ""
         self.pixel = b""
         self.links: Sequence[bytes] = ()  # as they are written in this part
@@ -62,7 +63,7 @@ class Given:
         self.budgets: list[Budget] = []
 
 
-_KNOWN = (*(name for name in Given.__slots__ if name not in {"budgets", "context", "pieces", "sayings"}),)
+_KNOWN = (*(name for name in Given.__slots__ if name not in {"budgets", "context", "pieces", "sayings", "written"}),)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from nurture.rendering.links import Clicks, Tag
 from nurture.rendering.looking import looks_of_a_mail
 from nurture.rendering.message import Headers, Wire, boundary_of, opening, write_head, write_plainly
 from nurture.rendering.planning import LINE, PAGE, PLAIN, SAYINGS, Region
-from nurture.rendering.quoting import SOFT, fixed, in_html, in_text, quote, stands_alone
+from nurture.rendering.quoting import fixed, in_html, in_text, quote
 from nurture.rendering.residual import Given, Reading, Residual, compile_part
 from nurture.rendering.rules import ROOTS
 from nurture.rendering.tidying import NotAhead
@@ -68,12 +68,13 @@ class WireMail:
         except (jinja2.TemplateError, SyntaxError, RecursionError, MemoryError) as error:
             self.why_plain = f"it cannot be compiled: {error}"
         self._spent = self._parts.spent if self._parts else 0
+        self._preheader = one_line(str(self._parts.preheader.constant or "")) if self._parts else ""
         self._is_dynamic = any(link.is_dynamic for link in mail.links)
         self._before_plain = opening("plain", self.boundary).encode()
         self._before_page = ("\r\n" + opening("html", self.boundary)).encode()
         self._end = f"\r\n--{self.boundary}--\r\n".encode()
-        self._numbers = [b"%d" % link.number + SOFT for link in mail.links]
-        self._digits = len(str(len(mail.links)))
+        # What stands between the beginnings of all links, and a sign behind each by which they are parted.
+        self._numbers = [b"", *(b"%d=\r\n\0" % link.number for link in mail.links)]
         self._pixel = tuple(fixed(part) for part in str(pixel_of("@")).split("@"))
         self._untracked: dict[Tag, tuple[list[bytes], list[bytes]]] = {}
 
@@ -90,13 +91,12 @@ class WireMail:
         if parts is None:
             raise NotAhead(self.why_plain)
         given = Given(context, urls, self._looks)
-        subject = one_line(self._line(parts.subject, given))
+        given.subject = subject = self._line(parts.subject, given)
         if not subject:
             raise NotAhead
-        preheader = one_line(self._line(parts.preheader, given))
-        given.subject, given.preheader = subject, preheader
+        given.preheader = self._preheader or self._line(parts.preheader, given)
         pieces = given.pieces = [self._before_plain]
-        in_page, given.links = self._links(urls)
+        in_page, given.links = self._links(given)
         if parts.plain.has_addresses:
             given.address = self._address_in_text(urls)
         self._run(parts.plain, given)
@@ -105,7 +105,7 @@ class WireMail:
         if parts.page.has_addresses:
             given.address = self._address_in_html(urls)
         if urls.is_tracked or urls.has_pixel:
-            given.pixel = in_html(urls.open).join(self._pixel)
+            given.pixel = (in_html(urls.open) if given.written is None else given.written.open).join(self._pixel)
         self._run(parts.page, given)
         pieces.append(self._end)
         size = sum(map(len, pieces))
@@ -116,10 +116,10 @@ class WireMail:
     def _line(self, part: Residual, given: Given) -> str:
         """A part that is no part of the body."""
         if part.constant is not None:
-            return str(part.constant)
+            return one_line(str(part.constant))
         given.pieces = []
         self._run(part, given)
-        return "".join(given.pieces)
+        return one_line("".join(given.pieces))
 
     def _run(self, part: Residual, given: Given) -> None:
         """Add the pieces of a part."""
@@ -155,14 +155,13 @@ class WireMail:
 
     # Links.
 
-    def _links(self, urls: Urls) -> tuple[list[bytes], list[bytes]]:
+    def _links(self, given: Given) -> tuple[list[bytes], list[bytes]]:
         """Each link as it is written in the page and in the text."""
+        urls = given.urls
         if not urls.is_tracked:
             return self._links_of(urls.tag)
-        prefix = urls.click_prefix
-        if prefix and stands_alone(prefix, self._digits):
-            begun = prefix.encode()
-            links = [begun + number for number in self._numbers]
+        if given.written is not None:
+            links = given.written.click.join(self._numbers).split(b"\0")
             return links, links
         led = [urls.click(link.number) for link in self.mail.links]
         return [in_html(one) for one in led], [in_text(one) for one in led]

@@ -113,7 +113,7 @@ def test_a_signal_ends_a_run_with_the_message_at_hand_finished(
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert "Traceback" not in err
-    assert out.endswith("Stopping: the messages at hand are finished first.\n")
+    assert out.endswith("Stopping: the messages at hand are finished first. A second signal ends it at once.\n")
     mails = [mail for mail in working.json("deliveries") if mail["id"] != str(NUMBER)]
     arrived = [one.rcpt_to for one in relay.arrived]
     assert {mail["status"] for mail in mails} <= {"sent", "queued", "cancelled", "refused"}
@@ -150,7 +150,9 @@ def test_a_run_that_was_declared_dead_says_so_and_goes_on_as_a_new_worker(workin
     working.type("resume")
     read_until(" sent=", process.stderr)
     process.terminate()
-    assert process.communicate(timeout=30)[0].endswith("Stopping: the messages at hand are finished first.\n")
+    assert process.communicate(timeout=30)[0].endswith(
+        "Stopping: the messages at hand are finished first. A second signal ends it at once.\n"
+    )
     assert process.returncode == 0
     assert [mail["attempts"] for mail in working.json("deliveries", "--contact", "ben@reader.example")] == [1]
 
@@ -174,15 +176,15 @@ def test_a_run_says_what_is_planned_and_what_stands_in_the_way(working: Terminal
     working.type("pause", "--because", "wrong price")
     process = commands_at(working, relay).start("run", "--port", "0")
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(4)]
+    assert process.stderr is not None
+    paused = process.stderr.readline()
+    assert paused.startswith("Sending is paused since ")
+    assert ": wrong price." in paused
+    read_until("weekly: Tuesday ", process.stdout)
+    read_until("change nobody until `nurture publish`: segments segments", process.stderr)
+    read_until("nothing leaves it.", process.stdout)
     process.terminate()
-    out, err = process.communicate(timeout=30)
-    said = "".join(lines) + out
-    assert "weekly: Tuesday " in said
-    assert "nothing leaves it." in said
-    assert "Sending is paused since " in err
-    assert ": wrong price." in err
-    assert "change nobody until `nurture publish`: segments segments" in err
+    process.communicate(timeout=30)
 
 
 def test_a_run_right_after_the_first_publish_says_to_whom_what_goes_when(house: Terminal, relay: SmtpRelay) -> None:

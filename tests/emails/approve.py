@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nurture.rendering.compiling import compile_mail
-from nurture.rendering.message import Headers
+from nurture.rendering.message import Headers, Letterhead
 from nurture.rendering.wire import compile_wire
 from tests.emails.workspace import CONTEXT, Mails, urls
 
@@ -35,11 +35,9 @@ def renderings(folder: Path) -> Iterator[tuple[str, bytes]]:
             addresses = urls(is_tracked=is_tracked)
             rendered = compiled.render(context, addresses)
             headers = Headers(
-                from_name="Bob Ray, Uptime",
-                from_email="bob@sender.example",
+                Letterhead("Bob Ray, Uptime", "bob@sender.example", datetime(2026, 3, 10, 9, 0, tzinfo=UTC)),
                 to_name=context["contact"]["first_name"] or "",
                 to_email=context["contact"]["email"],
-                date=datetime(2026, 3, 10, 9, 0, tzinfo=UTC),
                 message_id=f"<{name}@sender.example>",
                 extra=(("List-Unsubscribe", "<https://n.example/u/T>"),) if path.stem not in SERVICE else (),
             )

@@ -24,8 +24,8 @@ from nurture.contacts.actions import get_contact
 from nurture.database.claiming import end_worker
 from nurture.database.engine import Database
 from nurture.delivery import store
-from nurture.engines.jobs import run_due, take_back
 from nurture.engines.local import run_once
+from nurture.engines.rounds import run_due, take_back
 from nurture.sequences import entries
 from tests.support.commands import CommandLine
 from tests.support.counting import CountingSink, Taken, ports_of, ports_to, running_counter

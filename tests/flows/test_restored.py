@@ -27,6 +27,7 @@ from nurture.contacts.history.rules import Author
 from nurture.database.engine import Database
 from nurture.database.journal import notes_before
 from nurture.engines.catching_up import CaughtUp, catch_up
+from nurture.engines.stopping import Stopping
 from nurture.errors import NotAllowed
 from tests.flows.test_newsletter import FILES, FOLDER, issue
 from tests.support.imports import Importer
@@ -71,12 +72,12 @@ def _file(story: Story) -> str:
     return str(make_url(story.database.url).database)
 
 
-def restore(story: Story, backup: Backup) -> CaughtUp:
+def restore(story: Story, backup: Backup, stopping: Stopping | None = None) -> CaughtUp:
     """The database as it was then, and what a start of sending does first."""
     if isinstance(backup, sqlite3.Connection):
         with closing(sqlite3.connect(_file(story))) as there:
             backup.backup(there)
-        return catch_up(story.database, story.now)
+        return catch_up(story.database, story.now, stopping)
     with story.database.engine.begin() as connection:
         # As pg_restore does: no trigger and no reference is asked while the rows come back.
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -85,7 +86,7 @@ def restore(story: Story, backup: Backup) -> CaughtUp:
         for table in METADATA.sorted_tables:
             if backup[table.name]:
                 connection.execute(sa.insert(table), backup[table.name])
-    return catch_up(story.database, story.now)
+    return catch_up(story.database, story.now, stopping)
 
 
 def is_out(story: Story, email: str) -> bool:
@@ -129,6 +130,17 @@ def test_a_start_without_a_restore_puts_nothing_back(lite: Story) -> None:
     lite.leave(lite.letters_to(READERS[0])[0])
     assert not catch_up(lite.database, lite.now)
     assert not catch_up(lite.database, lite.now)
+
+
+def test_a_start_that_is_to_stop_at_once_leaves_what_has_to_be_put_back_to_the_next(story: Story) -> None:
+    story.live(days=1)
+    backup, stopping = back_up(story), Stopping()
+    story.leave(story.letters_to(READERS[0])[0])
+    stopping.ask()
+    assert not restore(story, backup, stopping)
+    assert not is_out(story, READERS[0])
+    assert catch_up(story.database, story.now).noes == 1
+    assert is_out(story, READERS[0])
 
 
 def test_everything_that_says_no_comes_back(lite: Story) -> None:

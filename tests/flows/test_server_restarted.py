@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from nurture.app.house import App
 from nurture.contacts.actions import get_contact
 from nurture.database.claiming import end_worker
-from nurture.engines.jobs import run_due
+from nurture.engines.rounds import run_due
 from nurture.sequences import entries
 from tests.support.commands import CommandLine
 from tests.support.counting import CountingSink, Taken, running_counter

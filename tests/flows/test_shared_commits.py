@@ -29,6 +29,9 @@ class Connection:
     def answered(self, stop: Stop | None) -> None:
         self.heard.append("may leave" if stop is None else stop.because)
 
+    def still_waits(self) -> None:
+        self.heard.append("has time")
+
     def broken(self, error: BaseException) -> None:
         self.heard.append(f"broken: {error}")
 
@@ -102,6 +105,29 @@ def test_what_is_done_meanwhile_begins_when_the_disk_has_begun() -> None:
         assert one.heard == ["asked, 1 on their way to the disk"]
 
     disk = Disk()
+    run(story)
+
+
+def test_whoever_may_leave_has_time_for_something_else_when_all_have_left() -> None:
+    class Waiting(Connection):
+        def __init__(self) -> None:
+            super().__init__()
+            self.has_time = asyncio.Event()
+
+        def still_waits(self) -> None:
+            super().still_waits()
+            self.has_time.set()
+
+    async def story() -> None:
+        disk, first, second = Disk(), Connection(), Waiting()
+        commits = SharedCommits(disk.exchange, disk.settle)
+        commits.ask(None, a_ready(1), first)
+        commits.ask(None, a_ready(2), second)
+        await turns()
+        disk.settling[0].set_result(None)
+        await second.has_time.wait()
+        assert first.heard == second.heard == ["asked", "may leave", "has time"]
+
     run(story)
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from nurture.adapters.smtp import Relay, SmtpMailer
 from nurture.app import open_app
+from nurture.app.house import App
 from nurture.cli.examination import _relay
 from nurture.database.engine import Database
 from nurture.delivery.mailer import RelayDown
@@ -17,6 +18,8 @@ from nurture.delivery.routing import Route
 from nurture.delivery.rules import Heard
 from nurture.delivery.store import count_by_status
 from nurture.engines.local import run_once
+from nurture.engines.rounds import run_due
+from nurture.engines.sending import Heart
 from nurture.errors import BadSettings
 from nurture.sequences.entries import enroll
 from nurture.settings import read_settings
@@ -24,7 +27,7 @@ from tests.support.beside import scripted_beside
 from tests.support.conversations import BODY, send
 from tests.support.people import add_contact
 from tests.support.relays import SmtpRelay, running_relay
-from tests.support.scripts import ScriptedRelay, scripted
+from tests.support.scripts import Script, ScriptedRelay, scripted
 from tests.support.workspaces import SETTINGS, open_house, small_workspace
 
 #: Nobody listens there.
@@ -242,6 +245,65 @@ def test_a_house_sends_past_a_relay_that_is_down_and_keeps_to_its_routes(
         assert found.do == "see [[relays]] in settings.toml, and the passwords"
     finally:
         house.close()
+
+
+def drain_once(house: App) -> Counter[str]:
+    """What one run of the sender does; the next one would find again what this one left lying."""
+
+    async def drain(worker: int) -> Counter[str]:
+        sender = house.sender(worker)
+        try:
+            return (await sender.drain())[0]
+        finally:
+            await sender.close()
+
+    with Heart(house.database) as heart:
+        run_due(house.workshop().bench(heart.worker), house.clock.now())
+        return asyncio.run(drain(heart.worker))
+
+
+TWO_RELAYS = """
+[[relays]]
+name = "leaving"
+host = "127.0.0.1"
+port = {leaving}
+connections = 1
+
+[[relays]]
+name = "up"
+host = "127.0.0.1"
+port = {up}
+connections = 1
+"""
+
+
+def test_all_that_was_written_for_a_relay_that_leaves_goes_another_way(
+    sqlite: Database, relays: tuple[SmtpRelay, SmtpRelay], tmp_path: Path
+) -> None:
+    """While it thinks about the first message two more are written, with nothing said about them."""
+    up, _ = relays
+    script: Script = {
+        "": ["220 hello", "421 4.3.2 closed"],
+        "EHLO": "250 leaving.example",
+        ".": "250 2.0.0 taken\n421 4.3.2 shutting down",
+    }
+    with scripted_beside(script) as leaving:
+        leaving.is_slow_at = frozenset({"."})
+        text = SETTINGS + TWO_RELAYS.format(leaving=leaving.port, up=up.port)
+        house = open_house(small_workspace(tmp_path / "workspace", **{"settings.toml": text}), sqlite.url, relay_port=1)
+        try:
+            house.publish(house.read_files(), published_by="a test")
+            people = [f"ana{n}@reader.example" for n in range(12)]
+            with house.database.writing() as session:
+                for email in people:
+                    contact = add_contact(session, house.hasher, email, house.clock.now())
+                    enroll(session, house.language, "evaluators", contact, because="a test", now=house.clock.now())
+            counts = drain_once(house)
+        finally:
+            house.close()
+    assert +counts == {"sent": 12}
+    assert len(leaving.bodies) == 1
+    assert len({one.rcpt_to for one in up.arrived}) == len(up.arrived) == 11
 
 
 def test_reports_are_asked_for_where_they_come_back_to_us(sqlite: Database, tmp_path: Path) -> None:

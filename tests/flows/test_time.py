@@ -24,8 +24,8 @@ from nurture.database.installation import pause, resume
 from nurture.delivery.pausing.actions import go_on
 from nurture.delivery.rules import SETTLED
 from nurture.engines.catching_up import catch_up
-from nurture.engines.jobs import run_due
 from nurture.engines.local import run_once
+from nurture.engines.rounds import run_due
 from nurture.sequences.entries import enroll
 from tests.support.stories import Story, running_story
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nurture.consent.rules import ALLOWED, Permission
 from nurture.delivery.boundary import Boundary, is_public_https
 from nurture.delivery.guard.rules import Traffic, room
-from nurture.delivery.headers import by_kind
+from nurture.delivery.headers import headers_of_a_mail, headers_of_a_reader
 from nurture.delivery.rules import (
     ARROWS,
     ASK_WAITS_AT_MOST,
@@ -180,15 +180,11 @@ def test_a_public_address_has_a_name_and_https() -> None:
 
 def test_the_headers_of_each_purpose_are_those_of_the_table() -> None:
     def names(purpose: str, campaign: str) -> list[str]:
-        found = by_kind(
-            purpose,
-            campaign,
-            list_domain="acme.example",
-            list_title="The Letter",
-            leave_url="https://x/u/t",
-            leave_mail=None,
+        own = headers_of_a_reader(purpose, "acme.example", leave_url="https://x/u/t", leave_mail=None)
+        shared = headers_of_a_mail(
+            purpose, campaign, list_domain="acme.example", list_title="The Letter", mail="", takes_one_click=True
         )
-        return [name for name, _ in (*found.own, *found.shared)]
+        return [name for name, _ in (*own, *shared)]
 
     leave = ["List-Unsubscribe", "List-Unsubscribe-Post"]
     newsletter = [*leave, "List-Id", "Precedence", "X-Auto-Response-Suppress", "Feedback-ID"]
@@ -200,13 +196,15 @@ def test_the_headers_of_each_purpose_are_those_of_the_table() -> None:
 
 
 def test_the_one_click_headers_read_exactly_as_rfc_8058_wants() -> None:
-    own, shared = by_kind(
+    way = ("https://x/u/t", "leave+t@reply.example")
+    own = headers_of_a_reader("campaign", "acme.example", leave_url=way[0], leave_mail=way[1])
+    shared = headers_of_a_mail(
         "campaign",
         "newsletter:weekly",
         list_domain="acme.example",
         list_title='Müller\'s "Letter"',
-        leave_url="https://x/u/t",
-        leave_mail="leave+t@reply.example",
+        mail="",
+        takes_one_click=True,
     )
     found = dict([*own, *shared])
     assert found["List-Unsubscribe"] == "<https://x/u/t>, <mailto:leave+t@reply.example>"

@@ -5,13 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.delivery.urls import (
+    CameBack,
+    Complaint,
     Via,
+    complaint_local_part,
     leave_local_part,
     leave_url,
     message_id,
     read_local_part,
     read_message_id,
     read_way_out,
+    reply_local_part,
+    return_path,
 )
 from nurture.tokens import AddressHasher, TokenKeys, TokenPurpose
 
@@ -29,9 +34,15 @@ def test_a_token_reads_back_what_was_signed(purpose: TokenPurpose, payload: byte
     assert KEYS.read_in_name(purpose, KEYS.sign_in_name(purpose, payload).upper()) == payload
 
 
-@given(st.lists(st.tuples(purposes, payloads), max_size=6))
-def test_tokens_signed_in_one_go_are_those_signed_one_by_one(asked: list[tuple[TokenPurpose, bytes]]) -> None:
-    assert KEYS.sign_each(*asked) == [KEYS.sign(*one) for one in asked]
+@given(st.binary(min_size=8, max_size=8), st.binary(min_size=25, max_size=25), st.binary(min_size=25, max_size=25))
+def test_tokens_signed_in_one_go_are_those_signed_one_by_one(delivery: bytes, header: bytes, body: bytes) -> None:
+    assert [token.decode() for token in KEYS.sign_mail(delivery, header, body)] == [
+        KEYS.sign(TokenPurpose.TRACK, delivery),
+        KEYS.sign(TokenPurpose.VIEW, delivery),
+        KEYS.sign(TokenPurpose.PREFERENCES, delivery),
+        KEYS.sign(TokenPurpose.LEAVE, header),
+        KEYS.sign(TokenPurpose.LEAVE, body),
+    ]
 
 
 def test_what_stands_in_mails_already_sent_is_still_ours() -> None:
@@ -81,6 +92,22 @@ def test_a_message_id_names_its_delivery_however_it_was_spelled(delivery: int) -
         for place in range(1, name.index("@")):
             forged = f"{name[:place]}{'b' if name[place] != 'b' else 'c'}{name[place + 1 :]}"
             assert read_message_id(KEYS, forged) is None
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_an_address_of_ours_names_its_delivery_however_it_was_spelled(delivery: int) -> None:
+    for written, word, purpose, meaning in (
+        (reply_local_part(KEYS, delivery), "reply+", TokenPurpose.REPLY, delivery),
+        (return_path(KEYS, delivery, "x").partition("@")[0], "b-", TokenPurpose.RETURN, CameBack(delivery)),
+        (complaint_local_part(KEYS, delivery), "complaint+", TokenPurpose.COMPLAINT, Complaint(delivery)),
+    ):
+        assert len(written) <= 64  # RFC 5321, 4.5.3.1.1
+        spelled_then = f"{word}{KEYS.sign_in_address(purpose, delivery.to_bytes(8))}"
+        for local_part in (written, spelled_then):
+            assert read_local_part(KEYS, local_part) == read_local_part(KEYS, local_part.upper()) == meaning
+            for place in range(len(word), len(local_part)):
+                changed = "b" if local_part[place] != "b" else "c"
+                assert read_local_part(KEYS, f"{local_part[:place]}{changed}{local_part[place + 1 :]}") is None
 
 
 def test_a_name_is_read_in_one_spelling_only() -> None:

@@ -2,7 +2,6 @@
 
 import email
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -12,31 +11,34 @@ from typing import Any
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from nurture.delivery.kind import LETTERS, NOTICES
 from nurture.delivery.offering import SAMPLE_MEETING
+from nurture.delivery.printed_urls import make_urls
 from nurture.errors import BadInput
 from nurture.rendering.compiling import CompiledMail, RenderedMail, Urls
 from nurture.rendering.explaining import explain, read_folder
-from nurture.rendering.message import Headers, Wire
+from nurture.rendering.message import Headers, Letterhead, Wire
 from nurture.rendering.source import RenderError, TemplateError
 from nurture.rendering.tidying import NotAhead
 from nurture.rendering.wire import compile_wire
+from nurture.tokens import TokenKeys
 from tests.emails.workspace import CONTEXT, STARTER, Mails, compile_column, in_body, unhurried, urls
 
+KEYS = TokenKeys(["a secret for tests"])
+DATE = datetime(2026, 3, 10, 9, 30, tzinfo=UTC)
 HEADERS = Headers(
-    from_name="Bob Ray",
-    from_email="bob@sender.example",
+    Letterhead("Bob Ray", "bob@sender.example", DATE),
     to_name="Ana",
     to_email="ana@reader.example",
-    date=datetime(2026, 3, 10, 9, 30, tzinfo=UTC),
     message_id="<1.abc@sender.example>",
 )
 
 
-def prefixed(*, is_tracked: bool = True) -> Urls:
-    """Addresses whose clicks differ in their number alone, as those of real deliveries do."""
-    return replace(urls(is_tracked=is_tracked), click_prefix="https://n.example/c/T/")
+def real(base_url: str = "https://n.example", delivery: int = 7, *, is_tracked: bool = True) -> Urls:
+    """Addresses as deliveries have them, which say themselves how they stand in a body."""
+    return make_urls(KEYS, base_url, delivery, "0123456789abcdef" * 2, is_tracked=is_tracked)
 
 
 def parsed(content: bytes) -> tuple[str, str, str]:
@@ -56,7 +58,7 @@ def parsed(content: bytes) -> tuple[str, str, str]:
 
 def by_the_standard_library(rendered: RenderedMail) -> bytes:
     message = EmailMessage(policy=SMTP)
-    message["From"] = f"{HEADERS.from_name} <{HEADERS.from_email}>"
+    message["From"] = f"{HEADERS.letterhead.from_name} <{HEADERS.letterhead.from_email}>"
     message["To"] = f"{HEADERS.to_name} <{HEADERS.to_email}>"
     message["Subject"] = rendered.subject
     message.set_content(rendered.text)
@@ -190,7 +192,7 @@ def mails(tmp_path: Path) -> Mails:
     st.lists(ELEMENTS, min_size=1, max_size=4).map("\n".join),
     SUBJECTS,
     st.dictionaries(st.sampled_from(FIELDS), VALUES),
-    st.sampled_from([urls(), prefixed(), urls(is_tracked=False)]),
+    st.sampled_from([urls(), real(), urls(is_tracked=False)]),
 )
 def test_what_is_written_ahead_reads_as_the_plain_path_has_it(
     elements: str, subject: str, values: dict[str, Any], given_: Urls
@@ -221,7 +223,7 @@ def test_every_mail_of_the_starter_is_written_ahead_as_a_whole(name: str, mail: 
         root, _, field = use.partition(".")
         context[root].setdefault(field, f"{name} Ü & {field}")
     context["mail"] |= {"meeting": SAMPLE_MEETING, "topics": ["One", "Zwö"], **SAMPLES.get(name.partition(".")[0], {})}
-    for given_ in (prefixed(), urls(is_tracked=False)):
+    for given_ in (real(), urls(is_tracked=False)):
         written = wire.write_ahead(context, given_, HEADERS)
         assert parsed(written.content) == parsed(by_the_standard_library(mail.render(context, given_)))
 
@@ -235,8 +237,8 @@ def test_what_a_layout_and_its_parts_say_is_written_ahead(mails: Mails) -> None:
     )
     mail = mails.compile("a.mjml", text, subject=None)
     assert compile_wire(mail).regions == ()
-    compile_wire(mail).write_ahead(CONTEXT, prefixed(), HEADERS)
-    same(mail, CONTEXT, prefixed())
+    compile_wire(mail).write_ahead(CONTEXT, real(), HEADERS)
+    same(mail, CONTEXT, real())
 
 
 def test_what_jinja_renders_for_each_reader_is_named_with_its_place(mails: Mails) -> None:
@@ -256,8 +258,8 @@ def test_what_jinja_renders_for_each_reader_is_named_with_its_place(mails: Mails
         (("templates/a.mjml", 5, 1), "{% set kept %}"),
     ]
     assert explained.why_plain == ""
-    compile_wire(mail).write_ahead(CONTEXT, prefixed(), HEADERS)
-    same(mail, CONTEXT, prefixed())
+    compile_wire(mail).write_ahead(CONTEXT, real(), HEADERS)
+    same(mail, CONTEXT, real())
 
 
 def test_a_text_whose_lines_depend_on_too_much_takes_the_plain_way_and_says_so() -> None:
@@ -324,7 +326,8 @@ def test_headers_no_message_may_have_are_refused_here_as_well() -> None:
 
 def test_a_test_is_marked_in_its_subject() -> None:
     wire = compile_wire(compile_column("<mj-text>a</mj-text>", subject="Hello {{ contact.first_name }}"))
-    written = wire.write(CONTEXT, urls(), HEADERS._replace(mark="[Test] "))
+    marked = Letterhead("Bob Ray", "bob@sender.example", DATE, mark="[Test] ")
+    written = wire.write(CONTEXT, urls(), HEADERS._replace(letterhead=marked))
     assert parsed(written.content)[0] == "[Test] Hello Ana"
 
 
@@ -346,11 +349,40 @@ def test_links_are_counted_alike_in_loops_and_out_of_them() -> None:
         '{% for x in [1, 2] %}<mj-text><a href="https://l.example/{{ x }}/{{ contact.a }}">go</a></mj-text>{% endfor %}'
         '<mj-text><a href="https://s.example/">still</a></mj-text>'
     )
-    written = compile_wire(mail).write_ahead(context_of({}), prefixed(), HEADERS)
+    written = compile_wire(mail).write_ahead(context_of({}), real(), HEADERS)
     _, html, text = parsed(written.content)
     for part in (html, text):
-        assert [part.count(f"https://n.example/c/T/{number}") for number in range(3)] == [1, 1, 1]
-    same(mail, context_of({}), prefixed())
+        assert [part.count(real().click(number)) for number in range(3)] == [1, 1, 1]
+    same(mail, context_of({}), real())
+
+
+BASES = st.one_of(
+    st.sampled_from([
+        "https://n.example", "https://n.example/", "http://127.0.0.1:8000", "https://n.example/a&b/'c'", "https://bücher.example",
+        "https://n.example/a=b",
+    ]),
+    st.integers(1, 90).map(lambda length: f"https://{'n' * length}.example"),
+    st.integers(1, 90).map(lambda length: f"https://n.example/{'.' * length}"),
+)  # fmt: skip
+
+
+@unhurried
+@given(BASES, st.integers(0, 2**63 - 1), st.booleans())
+def test_addresses_stand_in_a_mail_as_they_are_wherever_our_pages_are(
+    base: str, delivery: int, is_tracked: bool
+) -> None:
+    mail = compile_column(
+        '<mj-text>{{ leave_url }} · <a href="{{ view_url }}">view</a>{{ preferences_url }}</mj-text>'
+        + "".join(f'<mj-button href="https://s.example/{number}">go</mj-button>' for number in range(12))
+    )
+    given_ = real(base, delivery, is_tracked=is_tracked)
+    _, page, text = parsed(compile_wire(mail).write_ahead(CONTEXT, given_, HEADERS).content)
+    for address in (given_.leave, given_.preferences, given_.view):
+        assert escape(address) in page
+        assert address in text
+    counted = [escape(given_.click(number)) for number in range(12)]
+    assert [f'"{one}"' in page for one in (*counted, escape(given_.open))] == [is_tracked] * 13
+    same(mail, CONTEXT, given_)
 
 
 @pytest.mark.parametrize("value", ["Ana", ""])
@@ -367,5 +399,5 @@ def test_links_are_counted_alike_in_loops_and_out_of_them() -> None:
 def test_white_space_that_a_branch_leaves_is_tidied_for_each_reader(inside: str, value: str) -> None:
     """Where the way through a template decides how many lines end, the program keeps the place."""
     mail = compile_column(f"<mj-text>before</mj-text><mj-text>{inside}</mj-text><mj-text>end</mj-text>")
-    compile_wire(mail).write_ahead(context_of({"a": value}), prefixed(), HEADERS)
-    same(mail, context_of({"a": value}), prefixed())
+    compile_wire(mail).write_ahead(context_of({"a": value}), real(), HEADERS)
+    same(mail, context_of({"a": value}), real())

@@ -26,7 +26,8 @@ from tests.emails.workspace import unhurried
 WRITTEN = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=40),
     st.text(alphabet=" \t\n.aF=é", max_size=12),
-    st.sampled_from(["From ", "From me", ".", "..", "é" * 90, "x" * 76, "x" * 75 + "é", "=\n", "a\n", "\n.\nFrom x", "\0", "\x7f"]),
+    st.sampled_from(["From ", "From me", ".", "..", "é" * 90, "x" * 76, "x" * 75 + "é", "=\n", "a\n", "\n.\nFrom x", "\0", "\x7f",
+        "Franz", "é" * 25 + ".", "x" * 74 + " .", "x" * 75 + "From me", "O’Neill & Söhne", "Общество с ответственностью"]),
 )  # fmt: skip
 
 
@@ -60,18 +61,32 @@ def test_a_value_that_is_looked_at_once_is_what_every_place_would_make_of_it(val
     assert (html is None) is (text is None) is (value is None or (type(value) is str and not value.strip()))
 
 
+@unhurried
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.sampled_from(["Ana", "", None, 7, "Zoë"])), max_size=9))
+def test_what_was_found_at_the_mail_before_never_stands_in_another(readers: list[dict[str, object]]) -> None:
+    looks = Looks()
+    names = [name for name in "abc" if looks.number(name) >= 0]
+    for fields in readers:
+        for _ in range(2):
+            assert looks.at(fields) == [look_at(fields[name]) if name in fields else ODD for name in names]
+
+
 def test_equal_values_of_other_types_are_not_taken_for_one_another() -> None:
     looks = Looks()
     assert [looks.number(name) for name in ("a", "b", "a")] == [0, 1, 0]
     for value, escaped in (("1", b"1=\r\n"), (1, b""), (True, b""), (1.0, b""), ("<b>", b"&lt;b&gt;=\r\n")):
         assert [looks.at({"a": value, "b": None})[0][0] for _ in range(2)] == [escaped] * 2
+    assert looks.at({"a": "<i>", "b": None}) == [(b"&lt;i&gt;=\r\n", b"<i>=\r\n"), BLANK]
     assert looks.at({"a": Markup("<i>"), "b": None}) == [ODD, BLANK]
+    assert looks.at({"a": 0, "b": False}) == [ODD, ODD]
 
 
 def test_a_field_that_is_missing_is_left_to_where_it_is_printed() -> None:
     looks = Looks()
     looks.number("a"), looks.number("b")
-    assert looks.at({"b": "x"}) == [ODD, (b"x=\r\n", b"x=\r\n")]
+    for _ in range(2):
+        assert looks.at({"b": "x"}) == [ODD, (b"x=\r\n", b"x=\r\n")]
+        assert looks.at({"a": "x", "b": ""}) == [(b"x=\r\n", b"x=\r\n"), BLANK]
 
 
 @unhurried

@@ -14,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from nurture.contacts import actions, store
 from nurture.contacts.store import ContactTag
 from nurture.database.claiming import register_worker
+from nurture.database.columns import Instant
 from nurture.database.desk import Desk, Taken
 from nurture.database.engine import Database
 from nurture.database.journal import Journal, Place, note, note_later
-from nurture.database.prepared import Filled, Prepared, run_together
+from nurture.database.prepared import Filled, Prepared, is_among, run_together
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.support.databases import Databases
@@ -39,6 +40,15 @@ _TAG = Prepared(
     )
 )
 _UNTAG = Prepared(lambda **_: sa.delete(_TAGS).where(_TAGS.c.tag == _NAMED))
+_UNTAG_AMONG = Prepared(
+    lambda *, is_sqlite: sa.delete(_TAGS).where(
+        is_among(_TAGS.c.tag, "tags", is_sqlite=is_sqlite, of=sa.Text),
+        is_among(_TAGS.c.contact_id, "contacts", is_sqlite=is_sqlite),
+        _TAGS.c.tagged_at <= sa.bindparam("until", type_=Instant),
+        sa.or_(~_TAGS.c.tag.like("%wrong%"), sa.bindparam("is_any", type_=sa.Boolean)),
+        sa.bindparam("besides", type_=sa.Text).is_(None),
+    )
+)
 _WRONG = Prepared(lambda **_: sa.text("SELECT * FROM nobody_made_this"))
 
 
@@ -75,6 +85,44 @@ def test_statements_that_are_run_together_are_done_in_their_order_and_counted(
     desk.close()
     with database.reading() as session:
         assert store.tags_of(session, [ana]) == {ana: frozenset({"one"})}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_is_given_arrives_as_it_is(database: Database, hasher: AddressHasher, count: int) -> None:
+    """Over a desk and elsewhere, alone and with others: quotes, braces and what means something in SQL are letters."""
+    tags = ['"', "\\", "{a,b}", "$1 %s %(tag)s %%", "it's", "NULL", "", "Grüße, 王", "\n"]
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW).id
+    desk = Desk(database)
+    for writing in (desk.writing, database.writing):
+        with writing() as session:
+            for tag in [*tags, "wrong"]:
+                assert run_together(session, [_tagging(ana, tag), *[_UNTAG.filled(tag="?")] * (count - 1)])[0] == 1
+            given = {"tags": [*tags, "wrong", "besides"], "contacts": [ana, -1], "until": NOW, "besides": None}
+            assert _UNTAG_AMONG.change(session, **given, is_any=False) == len(tags)
+            assert _UNTAG_AMONG.change(session, **given, is_any=True) == 1
+    desk.close()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_connection_that_breaks_in_the_middle_is_an_error_and_nothing_of_it_is_left(
+    postgres: Database, hasher: AddressHasher, *, first: bool
+) -> None:
+    with postgres.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW).id
+    desk, leave = Desk(postgres), Prepared(lambda **_: sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    def write() -> None:
+        with desk.writing() as session:
+            if not first:
+                run_together(session, [_tagging(ana, "before")])
+            run_together(session, [_tagging(ana, "lost"), leave.filled(), _tagging(ana, "lost, too")])
+
+    with pytest.raises(DBAPIError):
+        write()
+    with desk.writing() as session:
+        assert _COUNT.rows(session) == [(0,)]
+    desk.close()
 
 
 def test_nothing_of_what_is_run_together_is_left_when_one_of_it_fails(

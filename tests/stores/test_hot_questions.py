@@ -16,7 +16,9 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
 from nurture.delivery import store
+from nurture.delivery.pausing import store as pausing
 from nurture.engines import jobs
+from nurture.newsletters import store as newsletters
 from tests.support.claims import claim_due
 
 NOW = datetime.fromisoformat("2026-03-10T09:00:00+00:00")
@@ -28,7 +30,7 @@ QUESTIONS: dict[str, Callable[[Session], Any]] = {
     "take back what dead workers were sending": lambda session: store.take_back_in_doubt(session, NOW),
     "give back claims": lambda session: store.release_claims(session, 1),
     "release what is held": lambda session: store.list_releasable(session, NOW, 500),
-    "when are the jobs due": lambda session: ask_together(session, jobs._QUESTIONS),
+    "when are the jobs due": lambda session: ask_together(session, jobs.QUESTIONS),
     "what does the ledger say of an address": lambda session: list_events(session, "hash"),
     "what does the ledger say of a contact": lambda session: list_events(session, "hash", 1),
     "through which mail did they leave": lambda session: left_through(session, "hash", NOW),
@@ -52,6 +54,42 @@ def overheard(database: Database) -> Iterator[list[tuple[str, Any]]]:
         yield said
     finally:
         sa.event.remove(database.engine, "before_cursor_execute", listen)
+
+
+#: Asked with every piece of a job, under the write lock or beside it, and the index whose few rows it may look at; through
+#: another one it walks through a whole campaign, line or queue.
+NARROW: dict[str, tuple[Callable[[Session], Any], str]] = {
+    "has anybody mails in hand": (
+        lambda session: session.execute(sa.select(store.is_any_in_hand())),
+        "ix_delivery_in_hand (worker_id",
+    ),
+    "is anything of a paused campaign queued": (
+        lambda session: session.execute(sa.select(pausing.to_set_aside_at())),
+        "ix_delivery_campaign (campaign=? AND status=?)",
+    ),
+    "who of these has had the announcement": (
+        lambda session: newsletters.announced_without_reader(session, "weekly", [1, 2, 3]),
+        "ix_delivery_contact (contact_id=?)",
+    ),
+    "how many of no known day went today": (
+        lambda session: newsletters.wave_so_far(session, "weekly", NOW.date()),
+        "ix_announcement_turn_wave (newsletter=? AND went_on",
+    ),
+}
+
+
+@pytest.mark.parametrize("question", NARROW)
+def test_what_jobs_ask_with_every_piece_looks_at_a_few_rows_however_many_are_queued_or_sent(
+    sqlite: Database, question: str
+) -> None:
+    ask, index = NARROW[question]
+    with overheard(sqlite) as said, sqlite.reading() as session:
+        ask(session)
+    [(statement, parameters)] = [one for one in said if one[0].startswith("SELECT")]
+    with sqlite.engine.connect() as connection:
+        plan = [str(one[3]) for one in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert [one for one in plan if index in one], plan
+    assert not [one for one in plan if one.startswith(("SCAN delivery", "SCAN announcement_turn"))], plan
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

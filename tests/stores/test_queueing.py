@@ -167,6 +167,16 @@ def test_the_next_chunk_takes_as_many_rows_as_the_lock_may_be_held_for(sqlite: D
     assert chunk.rows == {0.001: 2 * before, 0.025: before, 0.5: before // 2}[took]
 
 
+def test_a_chunk_of_a_few_says_nothing_about_how_many_fit_unless_it_took_too_long(sqlite: Database) -> None:
+    moments = iter([1.0, 1.001, 2.0, 2.5, 3.0, 3.5])
+    chunk, sizes = ChunkSize(lambda: next(moments), first=150, fewest=50), []
+    for _ in range(3):
+        with sqlite.writing() as session, chunk.learning(session) as piece:
+            piece.rows = 3
+        sizes.append(chunk.rows)
+    assert sizes == [150, 75, 50]
+
+
 def test_identifiers_taken_together_follow_each_other_and_none_comes_twice() -> None:
     taken = [*new_ids(3), new_id(), *new_ids(65_536), *new_ids(65_536), new_id(), *new_ids(1)]
     assert taken == sorted(set(taken))

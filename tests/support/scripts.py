@@ -59,6 +59,8 @@ class ScriptedRelay:
     stops_reading: bool = False
     #: Answer so many bodies only once the next envelope is complete: whoever waits for the answer waits for ever.
     answers_late: int = 0
+    #: Hesitate before each of these, then say what the script has.
+    is_slow_at: frozenset[str] = frozenset()
     #: The lengths of the pieces in which replies are written, one after the other; then whole.
     pieces: list[int] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
@@ -144,8 +146,9 @@ class ScriptedRelay:
     async def _say(self, verb: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer; whether the conversation goes on."""
         answer = self._answer(verb)
-        if answer is Act.HESITATE:
+        if answer is Act.HESITATE or verb in self.is_slow_at:
             await asyncio.sleep(HESITATION_SECONDS)
+        if answer is Act.HESITATE:
             answer = _POLITE[verb]
         match answer:
             case Act.CLOSE:

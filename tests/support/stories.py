@@ -30,7 +30,8 @@ from nurture.contacts.actions import mirror_operators
 from nurture.contacts.store import Contact
 from nurture.database.engine import Database
 from nurture.delivery.store import Delivery
-from nurture.engines.jobs import Bench, next_mail_at, run_due
+from nurture.engines.jobs import Bench
+from nurture.engines.rounds import next_mail_at, run_due
 from nurture.engines.sending import Heart
 from nurture.inbound.listener import Listener
 from nurture.inbound.server import SmtpServer

@@ -31,9 +31,10 @@ from nurture.contacts.store import Contact
 from nurture.delivery import composing
 from nurture.delivery.actions import Intention, queue_deliveries
 from nurture.delivery.facts import gather_facts, gather_people
+from nurture.delivery.printed_urls import make_urls
 from nurture.delivery.rules import Priority, Status
 from nurture.delivery.store import Delivery, delivery_of_key
-from nurture.delivery.urls import Via, leave_url, make_urls
+from nurture.delivery.urls import Via, leave_url
 from nurture.sequences.kind import KIND as SEQUENCE
 from nurture.tracking.recorder import Recorder
 from nurture.tracking.store import answers_of

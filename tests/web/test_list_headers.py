@@ -21,7 +21,7 @@ from nurture.contacts.actions import new_contact
 from nurture.contacts.addresses import read_address
 from nurture.database.engine import Database
 from nurture.delivery.actions import Intention, queue_deliveries
-from nurture.delivery.headers import by_kind, feedback_id
+from nurture.delivery.headers import feedback_id, headers_of_a_mail, headers_of_a_reader
 from nurture.delivery.rules import Priority
 from nurture.delivery.urls import Via, leave_url
 from nurture.sequences.kind import KIND as SEQUENCE
@@ -36,15 +36,15 @@ MARKETING = KINDS[:3]
 
 
 def headers(purpose: str, campaign: str, title: str = "The Letter") -> dict[str, str]:
-    own, shared = by_kind(
+    own = headers_of_a_reader(
         purpose,
-        campaign,
-        list_domain="acme.example",
-        list_title=title,
+        "acme.example",
         leave_url="https://news.acme.example/u/token",
         leave_mail="leave+token@mail.acme.example",
         complain_to="complaint+token@mail.acme.example",
-        mail="five-questions",
+    )
+    shared = headers_of_a_mail(
+        purpose, campaign, list_domain="acme.example", list_title=title, mail="five-questions", takes_one_click=True
     )
     found = dict([*own, *shared])
     assert len(found) == len(own) + len(shared), "each once"
@@ -124,11 +124,10 @@ def test_a_complaint_address_stands_only_where_the_senders_own_signature_speaks_
     domain: str, is_there: bool
 ) -> None:
     """RFC 9477 3.1 [37]: the domain of From, or below it."""
-    found = by_kind(
-        Purpose.CAMPAIGN, "sequence:evaluators", list_domain=domain, list_title="", leave_url=None, leave_mail=None,
-        complain_to="complaint+token@mail.acme.example",
-    )  # fmt: skip
-    assert ("CFBL-Address" in dict(found.own)) is is_there
+    found = headers_of_a_reader(
+        Purpose.CAMPAIGN, domain, leave_url=None, leave_mail=None, complain_to="complaint+token@mail.acme.example"
+    )
+    assert ("CFBL-Address" in dict(found)) is is_there
 
 
 @pytest.mark.parametrize(

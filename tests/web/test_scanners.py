@@ -14,7 +14,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Scope
 
 from nurture.database.engine import Database
-from nurture.engines.jobs import run_due
+from nurture.engines.rounds import run_due
 from nurture.web.server import make_asgi
 from tests.web.every_page import house_with_everything, sign_up
 from tests.web.houses import House

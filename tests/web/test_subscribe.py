@@ -24,7 +24,7 @@ from nurture.delivery import composing
 from nurture.delivery.facts import gather_facts, gather_people
 from nurture.delivery.store import delivery_of_key
 from nurture.delivery.urls import sign_delivery
-from nurture.engines.jobs import run_due
+from nurture.engines.rounds import run_due
 from nurture.forms.actions import find_form
 from nurture.forms.stamps import confirm_token, stamp
 from nurture.privacy import erasing

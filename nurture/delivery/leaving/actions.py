@@ -28,8 +28,9 @@ from nurture.delivery.daily import store as daily
 from nurture.delivery.guard import rules as guard_rules
 from nurture.delivery.guard.granting import Granted
 from nurture.delivery.leaving import store
+from nurture.delivery.mailed.store import Interest
 from nurture.delivery.openings import opening_from, zone_of_window
-from nurture.delivery.outcomes.actions import recording
+from nurture.delivery.outcomes.actions import mark, recording
 from nurture.delivery.pausing.store import find_pause
 from nurture.delivery.rules import Circumstances, Kind, Priority, Status, Stop, find_stop, not_counting
 
@@ -46,7 +47,7 @@ def exchange(
     *,
     coming: Mapping[int, datetime] = MappingProxyType({}),
     granted: Granted | None = None,
-    is_mailed_asked: bool = True,
+    interest: Interest | None = None,
 ) -> dict[int, Stop | None]:
     """Store how tries ended, then ask for each wanted row whether its body may be written.
 
@@ -55,10 +56,11 @@ def exchange(
     3. one statement moves those to `sending` that everything permits; of each of the others the stop is found and kept.
 
     `coming` says of contacts when a newsletter's mail that is not queued yet will be due to them, within a day;
-    `granted` how many people more each campaign may mail, None where nobody guards; `is_mailed_asked` whether any
-    condition may ask for `mailed(…)`, and so has to look at whoever got something.
+    `granted` how many people more each campaign may mail, None where nobody guards; `interest` knows whether any
+    condition asks for `mailed(…)`, and so has to look at whoever got something.
     """
-    before = recording(session, worker, ended, limits, now, is_mailed_asked=is_mailed_asked)
+    before = interest.asking(session) if interest is not None and ended else []
+    before += recording(session, worker, ended, limits, now)
     people = sorted({one.contact_id for one in wanted if one.contact_id})
     before += contacts.locking(session, people, exclusively=True)
     begun: set[int] = set()
@@ -73,6 +75,9 @@ def exchange(
         if granted is not None:
             granted.use(*[one for one in round_ if one.id in left])
     run_together(session, before)
+    if ended:
+        is_asked = interest is None or interest.is_there(session)
+        mark(session, [one.delivery for one in ended], now, is_mailed_asked=is_asked)
     if granted is not None:
         granted.let_go(*wanted)
     answers: dict[int, Stop | None] = dict.fromkeys([one.id for one in wanted])

@@ -25,7 +25,7 @@ from nurture.database.claiming import is_alive
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.installation import is_running
-from nurture.database.prepared import Filled, Prepared, is_among, packed, run_together
+from nurture.database.prepared import Filled, Prepared, is_among, not_by_index, packed, run_together
 from nurture.delivery.claimed import Row
 from nurture.delivery.pausing.store import is_campaign_going
 from nurture.delivery.rules import (
@@ -255,8 +255,8 @@ def _begin_sending(sort: Sort) -> Prepared:
     def make(*, is_sqlite: bool) -> Any:
         begin = sa.update(table).where(
             is_among(table.c.id, "deliveries", is_sqlite=is_sqlite),
-            _among(table.c.status, (Status.CLAIMED,)),
-            table.c.worker_id == worker,
+            not_by_index(table.c.status, is_sqlite=is_sqlite) == Status.CLAIMED,
+            not_by_index(table.c.worker_id, is_sqlite=is_sqlite) == worker,
             is_alive(worker),
             _may_leave(Purpose(sort.purpose), is_step=sort.is_step, is_ask=sort.is_ask),
         )

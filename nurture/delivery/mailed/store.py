@@ -13,7 +13,8 @@ from nurture.campaigns import store as campaigns
 from nurture.consent.rules import Purpose
 from nurture.contacts.store import Contact
 from nurture.database.conditions import Vocabulary
-from nurture.database.engine import Session
+from nurture.database.engine import Session, is_sqlite
+from nurture.database.prepared import Filled
 from nurture.database.statements import in_list_of
 from nurture.delivery.mailed.rules import Mailed, place_of
 from nurture.delivery.rules import MAY_HAVE_ARRIVED
@@ -79,14 +80,27 @@ class Interest:
 
     def __init__(self) -> None:
         self._known: tuple[int, bool] | None = None  # of so many versions, what was found
+        self._still_holds = False  # the database said so in this transaction
+
+    def asking(self, session: Session) -> list[Filled]:
+        """What to run with others, so that nobody waits for `is_there` alone; nothing on SQLite, which is asked at once."""
+        self._still_holds = False
+        if self._known is None or is_sqlite(session):
+            return []
+        return [campaigns.asking_for_versions_besides(self._known[0], self._note)]
 
     def is_there(self, session: Session) -> bool:
         """Asked within the transaction that ends a try: a condition that is published later looks at everybody."""
+        if self._known is not None and self._still_holds:
+            return self._known[1]
         count = campaigns.count_versions(session)
         if self._known is None or self._known[0] != count:
             texts = campaigns.contents_with(session, "mailed")
             self._known = (count, any(_ASKS.search(text) for text in texts))
         return self._known[1]
+
+    def _note(self, others: int) -> None:
+        self._still_holds = not others
 
 
 _ASKS = re.compile(r"\bmailed\s*\(")

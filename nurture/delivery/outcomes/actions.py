@@ -17,19 +17,8 @@ from nurture.delivery.rules import Heard, Kind, Status, settle
 _MAY_HAVE_ARRIVED = frozenset({Heard.ACCEPTED, Heard.UNANSWERED})
 
 
-def recording(
-    session: Session,
-    worker: int,
-    ended: Sequence[Ended],
-    limits: Limits,
-    now: datetime,
-    *,
-    is_mailed_asked: bool = True,
-) -> list[Filled]:
-    """Record all of them: what is rare here, and what the relay took, which is nearly everything, with these statements.
-
-    `is_mailed_asked` False: no condition asks for `mailed(…)`, so that nobody looks at a contact for having got one.
-    """
+def recording(session: Session, worker: int, ended: Sequence[Ended], limits: Limits, now: datetime) -> list[Filled]:
+    """Record all of them: what is rare here, and what the relay took, which is nearly everything, with these statements."""
     if not ended:
         return []
     tries = [
@@ -47,7 +36,6 @@ def recording(
             if each.outcome.heard is not Heard.ACCEPTED:
                 _settle(session, worker, each, limits, now)
     statements.append(store.keeping_attempts(worker, written, now))
-    _mark(session, [one.delivery for one in ended], now, is_mailed_asked=is_mailed_asked)
     given = [
         one.delivery.contact_id
         for one in ended
@@ -81,8 +69,10 @@ def _settle(session: Session, worker: int, ended: Ended, limits: Limits, now: da
     store.move_from_sending(session, worker, delivery.id, settling.status, now, **values)
 
 
-def _mark(session: Session, deliveries: Sequence[Row], now: datetime, *, is_mailed_asked: bool) -> None:
+def mark(session: Session, deliveries: Sequence[Row], now: datetime, *, is_mailed_asked: bool) -> None:
     """Have those look at the contacts again who can react to the end of a try.
+
+    `is_mailed_asked` False: no condition asks for `mailed(…)`, so that nobody looks at a contact for having got one.
 
     A step of a sequence is waited for by its enrollment. What is no issue may be an announcement, after which its
     contact reads the newsletter. An issue changes nothing but what `mailed(…)` says.

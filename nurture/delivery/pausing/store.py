@@ -80,10 +80,12 @@ def set_some_aside(session: Session, limit: int = 500) -> int:
 
 def to_set_aside_at() -> ColumnElement[Any]:
     """Question: the dawn of time if something of a paused campaign is queued, else nothing."""
-    queued = sa.select(sa.literal(1)).where(
+    # From the few that are paused to their mails, not through all that is queued: it is asked with every chunk of a job.
+    queued = sa.exists().where(
         col(Delivery.campaign) == col(PausedCampaign.campaign), col(Delivery.purpose) == Purpose.CAMPAIGN, _QUEUED
     )
-    return sa.case((queued.exists(), sa.literal(_LONG_AGO, Instant)))
+    paused = sa.select(col(PausedCampaign.campaign)).where(queued.correlate(PausedCampaign))
+    return sa.case((paused.exists(), sa.literal(_LONG_AGO, Instant)))
 
 
 def bring_forward(session: Session, campaign: str, now: datetime, limit: int) -> int:
