@@ -178,6 +178,7 @@ class SharedCommits:
                 self._unsaid += [one.delivery.id for one in wanted]
                 unsaid = list(self._unsaid)
                 if not left:
+                    log.warning("the database did not take %s results; they are kept until it does", len(ended))
                     raise
                 log.warning("the database did not take %s results; trying again", len(ended))
                 await asyncio.sleep(2 ** (_COMMIT_TRIES - left) / 10)

@@ -84,6 +84,14 @@ class Sender:
         """Whether somebody asked it to stop."""
         return self._road.is_stopping
 
+    @property
+    def owes(self) -> bool:
+        """Whether a run broke off before the database heard of its results and had back what it had claimed.
+
+        Such mails are not due, so nobody else would wake us for them: they leave in the next run, or stay as they are.
+        """
+        return self._commits.owes or self._transactions.has_claimed
+
     def stop(self) -> None:
         """Finish the messages at hand and take no more; safe to call from any thread."""
         self._road.is_stopping = True
@@ -105,6 +113,8 @@ class Sender:
         try:
             if self._commits.owes:
                 await self._commits.store()
+            if self._transactions.has_claimed:
+                await self._thread.run(self._transactions.give_back)
             while not road.is_stopping:
                 await self._work_on_all()
                 if self._supply.is_used_up or not self._send_another_way():

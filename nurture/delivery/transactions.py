@@ -91,11 +91,11 @@ class Transactions:
         raise AssertionError("the last try returns or raises")
 
     def _claim(self, now: datetime, only: Sequence[int] | None) -> Claim:
+        self.has_claimed = True  # before it is sure: a server may take the commit and break before it says so
         with self._claim_desk.writing() as session:
             ids = take(session, self._worker, CLAIM, now, only=only)
         if not ids:
             return Claim([], is_last=True)
-        self.has_claimed = True
         with self._database.reading() as session:
             lines = read_lines(session, ids)
             declared = self._declared(session)

@@ -130,7 +130,7 @@ class SendingEngine:
             while not self._stopping.is_asked:
                 rest = _SEND_POLL_SECONDS
                 try:
-                    if self._is_anything_due():
+                    if self._sender.owes or self._is_anything_due():
                         counts, relay_down = runner.run(self._sender.drain())
                         if relay_down:
                             log.warning("the relay cannot be reached: %s", relay_down)
