@@ -159,17 +159,29 @@ def _score(session: Session, bench: Bench, now: datetime) -> int:
     return len(ids)
 
 
-def _enroll(session: Session, bench: Bench, now: datetime) -> int:
-    """Contacts that changed: enroll those who come in, and wake what they are on already."""
-    with bench.chunks["enroll"].learning(session) as chunk:
-        changed = contacts.list_changed(session, "sequences", chunk.rows)
-        chunk.rows = len(changed)
-        if not changed:
-            return 0
-        entered = entries.enroll_entrants(session, bench.language, list(changed), now)
-        enrollments.wake(session, list(changed), now)
-        contacts.drop_changed(session, "sequences", changed)
-    return entered or -len(changed)
+def _for_changed(
+    name: str, reader: str, look_at: Callable[[Session, Bench, list[int], datetime], int]
+) -> Callable[[Session, Bench, datetime], int]:
+    """A job that looks at the contacts that changed for a reader, once each: what it did, or else how many it looked at."""
+
+    def run(session: Session, bench: Bench, now: datetime) -> int:
+        with bench.chunks[name].learning(session) as chunk:
+            changed = contacts.list_changed(session, reader, chunk.rows)
+            chunk.rows = len(changed)
+            if not changed:
+                return 0
+            done = look_at(session, bench, list(changed), now)
+            contacts.drop_changed(session, reader, changed)
+        return done or -len(changed)
+
+    return run
+
+
+def _enroll(session: Session, bench: Bench, changed: list[int], now: datetime) -> int:
+    """Enroll those who come in, and wake what they are on already."""
+    entered = entries.enroll_entrants(session, bench.language, changed, now)
+    enrollments.wake(session, changed, now)
+    return entered
 
 
 def _enroll_as_time_passes(session: Session, bench: Bench, now: datetime) -> int:
@@ -214,15 +226,8 @@ def _advance(session: Session, bench: Bench, now: datetime) -> int:
         return sequences.record(session, decided, bench.surroundings, now) or -len(due)
 
 
-def _line_up(session: Session, bench: Bench, now: datetime) -> int:
-    with bench.chunks["line up"].learning(session) as chunk:
-        changed = contacts.list_changed(session, "newsletters", chunk.rows)
-        chunk.rows = len(changed)
-        if not changed:
-            return 0
-        lined_up = newsletters.look_at_changed(session, bench.language, list(changed), now)
-        contacts.drop_changed(session, "newsletters", changed)
-    return lined_up or -len(changed)
+def _line_up(session: Session, bench: Bench, changed: list[int], now: datetime) -> int:
+    return newsletters.look_at_changed(session, bench.language, changed, now)
 
 
 def _announce_due(session: Session, bench: Bench, answers: Answers, now: datetime) -> datetime | None:
@@ -282,7 +287,12 @@ JOBS: tuple[Job, ...] = (
         _score,
         lambda session, bench, answers, now: _soonest(answers["scoring"], _next_midnight(answers["scored"])),
     ),
-    Job("enroll", _enroll, lambda session, bench, answers, now: answers["sequences"], counts="enrolled"),
+    Job(
+        "enroll",
+        _for_changed("enroll", "sequences", _enroll),
+        lambda session, bench, answers, now: answers["sequences"],
+        counts="enrolled",
+    ),
     Job("entries", _enroll_as_time_passes, _entries_due),
     Job("tests", _end_tests, _tests_due),
     Job(
@@ -296,7 +306,11 @@ JOBS: tuple[Job, ...] = (
         lambda session, bench, answers, now: answers["sign_ups"] if bench.desk else None,
     ),
     Job("advance", _advance, lambda session, bench, answers, now: answers["wake"], counts="advanced"),
-    Job("line up", _line_up, lambda session, bench, answers, now: answers["newsletters"]),
+    Job(
+        "line up",
+        _for_changed("line up", "newsletters", _line_up),
+        lambda session, bench, answers, now: answers["newsletters"],
+    ),
     Job(
         "announce",
         lambda session, bench, now: newsletters.announce(session, bench.language, now, bench.stint),
