@@ -20,14 +20,18 @@ from nurture.sequences.store import SplitTest
 
 
 def list_running(session: Session, language: Language) -> list[tuple[Open, Split]]:
-    """Every test that is not over."""
+    """Every test that is not over, of the sequences that anybody came into: of the others there is nothing to count."""
     splits = [
         (here, step)
         for here in list_open(session, language)
         for step in here.entrance.program.steps.values()
         if isinstance(step, Split) and step.winner is not None
     ]
-    return [(here, step) for here, step in splits if not _is_over(session, here.name, step)]
+    return [
+        (here, step)
+        for here, step in splits
+        if store.has_had_anybody(session, here.campaign_id) and not _is_over(session, here.name, step)
+    ]
 
 
 def _is_over(session: Session, sequence: str, step: Split) -> bool:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
+from nurture.campaigns.store import CampaignVersion
 from nurture.contacts.store import Contact, works_elsewhere
 from nurture.database.columns import KEY_IS_THE_ROW, id_column, instant_column, reference
 from nurture.database.conditions import Clause, Vocabulary
@@ -142,6 +143,12 @@ def count_on_the_way(session: Session, sequence: str) -> int:
     statement = sa.select(sa.func.count()).select_from(EnrollmentRow)
     where = (col(EnrollmentRow.sequence) == sequence, col(EnrollmentRow.ended_at).is_(None))
     return session.scalar(statement.where(*where)) or 0
+
+
+def has_had_anybody(session: Session, campaign_id: int) -> bool:
+    """Whether anybody ever came into any version of this sequence."""
+    versions = sa.select(col(CampaignVersion.id)).where(col(CampaignVersion.campaign_id) == campaign_id)
+    return bool(session.scalar(sa.select(sa.exists().where(col(EnrollmentRow.version_id).in_(versions)))))
 
 
 def look_ahead(session: Session) -> tuple[int, datetime | None]:
