@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -213,19 +214,31 @@ def relays() -> Iterator[tuple[SmtpRelay, SmtpRelay]]:
         yield up, for_else
 
 
+@contextmanager
+def enrolled_house(
+    database: Database, folder: Path, text: str, people: Iterable[str], *, relay_port: int = 1
+) -> Iterator[App]:
+    """A house with these settings, a campaign, and people on it: each is due one mail."""
+    workspace = small_workspace(folder / "workspace", **{"settings.toml": text})
+    house = open_house(workspace, database.url, relay_port=relay_port)
+    try:
+        house.publish(house.read_files(), published_by="a test")
+        with house.database.writing() as session:
+            for email in people:
+                contact = add_contact(session, house.hasher, email, house.clock.now())
+                enroll(session, house.language, "evaluators", contact, because="a test", now=house.clock.now())
+        yield house
+    finally:
+        house.close()
+
+
 def test_a_house_sends_past_a_relay_that_is_down_and_keeps_to_its_routes(
     sqlite: Database, relays: tuple[SmtpRelay, SmtpRelay], tmp_path: Path
 ) -> None:
     up, for_else = relays
     text = SETTINGS + RELAYS.format(up=up.port, for_else=for_else.port)
-    house = open_house(small_workspace(tmp_path / "workspace", **{"settings.toml": text}), sqlite.url, relay_port=1)
-    try:
-        house.publish(house.read_files(), published_by="a test")
-        people = [f"ana{n}@reader.example" for n in range(12)] + ["ben@else.example", "eve@lost.example"]
-        with house.database.writing() as session:
-            for email in people:
-                contact = add_contact(session, house.hasher, email, house.clock.now())
-                enroll(session, house.language, "evaluators", contact, because="a test", now=house.clock.now())
+    people = [f"ana{n}@reader.example" for n in range(12)] + ["ben@else.example", "eve@lost.example"]
+    with enrolled_house(sqlite, tmp_path, text, people) as house:
         done = run_once(house.workshop(), house.clock.now())
         assert done.counts["sent"] == 13
         assert "for-lost: 127.0.0.1:1: Connect" in done.relay_down
@@ -243,8 +256,6 @@ def test_a_house_sends_past_a_relay_that_is_down_and_keeps_to_its_routes(
         assert found.what.startswith("down: 127.0.0.1:1: Connect")
         assert f"; up: 127.0.0.1:{up.port}, no TLS, offers 8BITMIME" in found.what
         assert found.do == "see [[relays]] in settings.toml, and the passwords"
-    finally:
-        house.close()
 
 
 def drain_once(house: App) -> Counter[str]:
@@ -290,17 +301,8 @@ def test_all_that_was_written_for_a_relay_that_leaves_goes_another_way(
     with scripted_beside(script) as leaving:
         leaving.is_slow_at = frozenset({"."})
         text = SETTINGS + TWO_RELAYS.format(leaving=leaving.port, up=up.port)
-        house = open_house(small_workspace(tmp_path / "workspace", **{"settings.toml": text}), sqlite.url, relay_port=1)
-        try:
-            house.publish(house.read_files(), published_by="a test")
-            people = [f"ana{n}@reader.example" for n in range(12)]
-            with house.database.writing() as session:
-                for email in people:
-                    contact = add_contact(session, house.hasher, email, house.clock.now())
-                    enroll(session, house.language, "evaluators", contact, because="a test", now=house.clock.now())
+        with enrolled_house(sqlite, tmp_path, text, [f"ana{n}@reader.example" for n in range(12)]) as house:
             counts = drain_once(house)
-        finally:
-            house.close()
     assert +counts == {"sent": 12}
     assert len(leaving.bodies) == 1
     assert len({one.rcpt_to for one in up.arrived}) == len(up.arrived) == 11
@@ -309,16 +311,9 @@ def test_all_that_was_written_for_a_relay_that_leaves_goes_another_way(
 def test_reports_are_asked_for_where_they_come_back_to_us(sqlite: Database, tmp_path: Path) -> None:
     """STANDARDS 53: under the name by which the return path knows the mail."""
     with scripted_beside({"EHLO": "250-relay.example\n250 DSN"}) as dsn:
-        workspace = small_workspace(tmp_path / "workspace")
-        house = open_house(workspace, sqlite.url, relay_port=dsn.port, NURTURE_INBOUND__DOMAIN="reply.acme.example")
-        try:
-            house.publish(house.read_files(), published_by="a test")
-            with house.database.writing() as session:
-                contact = add_contact(session, house.hasher, "ana@reader.example", house.clock.now())
-                enroll(session, house.language, "evaluators", contact, because="a test", now=house.clock.now())
+        text = f'{SETTINGS}\n[inbound]\ndomain = "reply.acme.example"\n'
+        with enrolled_house(sqlite, tmp_path, text, ["ana@reader.example"], relay_port=dsn.port) as house:
             assert run_once(house.workshop(), house.clock.now()).counts["sent"] == 1
-        finally:
-            house.close()
     [mail, rcpt] = [line for line in dsn.heard if line.startswith(("MAIL", "RCPT"))]
     came_from = mail.partition("<")[2].partition("@")[0]
     assert mail == f"MAIL FROM:<{came_from}@reply.acme.example> RET=HDRS ENVID={came_from}"
