@@ -1,6 +1,5 @@
 """What every test may ask for: real databases, keys, and one fixed instant."""
 
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,8 @@ from playwright.sync_api import Browser
 from nurture.database.engine import Database
 from nurture.tokens import AddressHasher, TokenKeys
 from tests.support.browsers import NO_CHROMIUM, running_browser
-from tests.support.databases import Databases
+from tests.support.commands import end_all
+from tests.support.databases import Databases, roomy_folder
 
 #: A Tuesday, ten in the morning in most of Europe.
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
@@ -30,6 +30,12 @@ def keys() -> TokenKeys:
 @pytest.fixture
 def hasher() -> AddressHasher:
     return AddressHasher("a suppression key for tests")
+
+
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test() -> Iterator[None]:
+    yield
+    end_all()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +63,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Ite
 
     Its folder is not pytest's: those are swept away by the next runs, and are closed to the user PostgreSQL runs as.
     """
-    shared = Path(tempfile.gettempdir()) / f"nurture-tests-{testrun_uid}"
+    shared = roomy_folder() / f"nurture-tests-{testrun_uid}"
     made = Databases(tmp_path_factory.getbasetemp(), shared)
     yield made
     made.close()

@@ -11,6 +11,15 @@ from typing import Any
 
 TIMEOUT_SECONDS = 60
 
+_started: "list[subprocess.Popen[str]]" = []
+
+
+def end_all() -> None:
+    """Kill what a test that failed left running, and close what nobody read: its neighbors have nothing to do with it."""
+    while _started:
+        with _started.pop() as process:
+            process.kill()
+
 
 @dataclass
 class CommandLine:
@@ -23,7 +32,7 @@ class CommandLine:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """A process that the test talks to, or kills."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NURTURE_")}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "nurture", "--workspace", str(self.workspace), *arguments],
             env={**environment, **self.environment},
             cwd=self.workspace if self.workspace.exists() else None,
@@ -31,6 +40,8 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
         )
+        _started.append(process)
+        return process
 
     def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
         """What a command printed on stdout and stderr; it must exit with `code`."""
