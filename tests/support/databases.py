@@ -8,6 +8,7 @@ every test gets a copy.
 import os
 import secrets
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,20 @@ from sqlalchemy.engine import make_url
 
 from nurture.database import migrating
 from nurture.database.engine import Database, sqlite_url
+
+_IN_MEMORY = Path("/dev/shm")
+_ROOM_BYTES = 1_000_000_000
+
+
+def roomy_folder() -> Path:
+    """Where a server's files are made and removed by the hundred: in memory, if there is room.
+
+    ext4 without a journal looks past every number of a file that was removed a moment ago, one by one: a database, which
+    is 300 files, takes 0.02 s the first time and 0.4 s ever after.
+    """
+    if _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM_BYTES:
+        return _IN_MEMORY
+    return Path(tempfile.gettempdir())
 
 
 class Databases:
