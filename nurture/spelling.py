@@ -32,7 +32,9 @@ def _is_web_address(text: str) -> bool:
     except ValueError:
         return False
     is_bare = not (parts.query or parts.fragment or parts.username is not None) and "?" not in text and "#" not in text
-    return parts.scheme in {"http", "https"} and is_reachable and is_bare and not _NOT_IN_ADDRESSES.search(text)
+    # It stands in List-Unsubscribe as it is: no mail program decodes anything there (RFC 2369, RFC 8058).
+    is_spelled = text.isascii() and not _NOT_IN_ADDRESSES.search(text)
+    return parts.scheme in {"http", "https"} and is_reachable and is_bare and is_spelled
 
 
 def _is_network(text: str) -> bool:
@@ -52,7 +54,11 @@ _DOMAIN = re.compile(
 #: A text that may become a header of a mail.
 Line = Annotated[str, _checked(_is_on_one_line, "has a line break or another control character; write it on one line")]
 WebAddress = Annotated[
-    str, _checked(_is_web_address, 'is no address of a server; write one such as "https://news.example.com"')
+    str,
+    _checked(
+        _is_web_address,
+        'is no address of a server; write one such as "https://news.example.com", in its xn-- form if it has other letters',
+    ),
 ]
 Network = Annotated[str, _checked(_is_network, 'is neither an address nor a network; write one such as "10.0.0.7"')]
 Domain = Annotated[

@@ -277,8 +277,8 @@ def _other_count(**_: Any) -> Any:
 _OTHER_COUNT = Prepared(_other_count)
 
 
-def asking_for_versions_besides(known: int, told: Callable[[int], None]) -> Filled:
-    """The same to be run with other statements on PostgreSQL: told 1 where there are not so many, else 0."""
+def asking_whether_versions_changed(known: int, told: Callable[[int], None]) -> Filled:
+    """Whether `count_versions` is another number than it was, to be run with other statements: told 1 if so, else 0."""
     return Filled(_OTHER_COUNT, {"known": known}, told)
 
 

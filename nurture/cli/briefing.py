@@ -4,6 +4,7 @@ Counting a million people takes seconds, so it is found out and said in a thread
 were before any of it was done.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from nurture.database.engine import Session
     from nurture.engines.stopping import Stopping
 
+log = logging.getLogger(__name__)
+
 
 def brief(house: "App", stopping: "Stopping") -> None:
     """Begin to say what goes out next, what waits, and which files differ from what is published."""
@@ -30,7 +33,7 @@ def brief(house: "App", stopping: "Stopping") -> None:
 
 
 def _tell(ends: ExitStack, session: "Session", house: "App", stopping: "Stopping") -> None:
-    from nurture.engines.outages import Outage
+    from nurture.database.failing import failure_of
 
     try:
         with ends:
@@ -38,8 +41,9 @@ def _tell(ends: ExitStack, session: "Session", house: "App", stopping: "Stopping
                 if stopping.is_asked:
                     return
                 tell(line)
-    except Exception as error:  # noqa: BLE001 — `tell` writes it down; the house works without having said it
-        Outage().tell("what goes out next could not be found out", error)
+    except Exception as error:
+        failure = failure_of(error)
+        log.warning("what goes out next could not be found out: %s", failure or error, exc_info=failure is None)
 
 
 def _find_out(session: "Session", house: "App") -> Iterator[tuple[Callable[[str], None], str]]:

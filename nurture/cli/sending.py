@@ -33,8 +33,8 @@ def keep_working(
         return engine
 
     engine = begin()
-    if senders is not None:
-        # Not before: what the journal knows and the database forgot has been put back by now.
+    if senders is not None and not stopping.is_asked:
+        # Not before: what the journal knows and the database forgot has been put back by now, unless that was broken off.
         senders.start()
         started.append(senders)
     while not stopping.wait(_LOOK_EVERY_SECONDS):

@@ -75,14 +75,12 @@ def is_among(column: Any, name: str, *, is_sqlite: bool, of: Any = sa.BigInteger
     return among
 
 
-def not_by_index(column: Any, *, is_sqlite: bool) -> Any:
-    """The column, for a condition on rows that are found by their key.
+def not_by_index(column: Any) -> Any:
+    """The column, for a condition on rows that are found by another one, however good its index looks.
 
     PostgreSQL believes its statistics, which say that nothing is in hand, and looks through the index of what is in hand
     for twenty rows whose key it was given. Between two passes of VACUUM that index is full of rows that have left since.
     """
-    if is_sqlite:
-        return column
     return column + 0 if isinstance(column.type, sa.Integer) else column.concat("")
 
 

@@ -186,17 +186,14 @@ def compose(
         facts["mail"].get("title", ""),
         bool(urls.one_click),
     )
-    leave_mail = complain_to = reply_to = None
-    if house.inbound_domain:
-        leave_mail = house.leave_mail(delivery_id, address_hash)
-        complain_to = house.complain_to(purpose, delivery_id)
-        reply_to = house.reply_to(purpose, delivery_id)
+    leave_mail = house.leave_mail(delivery_id, address_hash)
+    complain_to = house.complain_to(purpose, delivery_id)
     given = Headers(
         letterhead,
         facts.get("to_name", to_name),
         to_email,
         delivery.message_id or message_id(house.keys, delivery_id, domain),
-        reply_to,
+        house.reply_to(purpose, delivery_id),
         headers_of_a_reader(purpose, domain, leave_url=urls.one_click, leave_mail=leave_mail, complain_to=complain_to),
     )
     wire = compile_wire(mail).write(context, urls, given)

@@ -6,6 +6,7 @@ reads their files is kept out of it, since a sender process queues a note now an
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from nurture.campaigns.reading import Problems, Unit, Workspace
 from nurture.campaigns.starter import starter_folder
 from nurture.database.engine import Session
 from nurture.delivery.notices import KIND
-from nurture.rendering.loading import read_template
+from nurture.rendering.loading import Reading, read_template
 
 FOLDER = "service"
 
@@ -136,10 +137,8 @@ class ServiceKind:
             mails = {}
             for one, language in _versions(workspace, name):
                 # A workspace words the ones it wants to; the others are the starter's.
-                templates = workspace.templates if _is_there(workspace.templates, name) else _starter()
-                reading = read_template(
-                    templates, f"{FOLDER}/{one}", default_layout="service", language=language, is_campaign=False
-                )
+                is_theirs = _is_there(workspace.templates, name)
+                reading = _read(workspace.templates, one, language) if is_theirs else _read_ours(one, language)
                 asked_at = (f"templates/{FOLDER}/{one}.md", 1, 1)
                 mail = take_mail(workspace, reading, problems, asked_at=asked_at, about_mail=sample, is_campaign=False)
                 if mail is not None:
@@ -154,6 +153,16 @@ class ServiceKind:
 
     def count_people(self, session: Session, name: str) -> int:
         return 0
+
+
+def _read(templates: Path, mail: str, language: str) -> Reading:
+    return read_template(templates, f"{FOLDER}/{mail}", default_layout="service", language=language, is_campaign=False)
+
+
+@cache
+def _read_ours(mail: str, language: str) -> Reading:
+    """One of the starter's, which stays as it is for as long as this process runs."""
+    return _read(_starter(), mail, language)
 
 
 def _versions(workspace: Workspace, name: str) -> Iterator[tuple[str, str]]:

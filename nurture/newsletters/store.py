@@ -19,7 +19,7 @@ from nurture.database.columns import (
 )
 from nurture.database.conditions import Clause
 from nurture.database.engine import Session
-from nurture.database.prepared import Prepared, is_among
+from nurture.database.prepared import Prepared, is_among, not_by_index
 from nurture.database.statements import insert
 from nurture.delivery.rules import Status
 from nurture.delivery.store import Delivery
@@ -199,8 +199,8 @@ def announced_without_reader(session: Session, newsletter: str, ids: Sequence[in
         )
         .where(
             col(Delivery.contact_id).in_(ids),
-            # Joined to nothing, so that SQLite looks at the mails of these people and not at all of the campaign.
-            col(Delivery.campaign).concat("") == f"newsletter:{newsletter}",
+            not_by_index(col(Delivery.campaign))
+            == f"newsletter:{newsletter}",  # by these people, not all of the campaign
             col(Delivery.mail) == ANNOUNCEMENT,
             col(Delivery.status).in_((Status.SENT, Status.UNCERTAIN)),
             col(Reader.contact_id).is_(None),

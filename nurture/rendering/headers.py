@@ -27,10 +27,10 @@ def plain(text: str) -> str:
 def text_line(name: str, text: str, *, is_utf8: bool = False) -> str:
     """A header with free text, such as the subject."""
     shown = plain(text)
-    is_plain = shown.isascii() and "=?" not in shown
-    if is_plain and _fits(name, shown):
+    is_plain = (is_utf8 or shown.isascii()) and "=?" not in shown
+    if is_plain and shown.isascii() and _fits(name, shown):
         return f"{name}: {shown}"
-    if (is_plain or is_utf8) and _are_short(words := shown.split(" ")):
+    if is_plain and _are_short(words := shown.split(" ")):
         return _folded(name, words)
     return f"{name}: {_encoded(shown)}"
 
@@ -50,10 +50,9 @@ def mailbox_line(name: str, display_name: str, address: str, *, is_utf8: bool = 
         shown = " ".join(shown.split())
     if not shown:
         return f"{name}: {address}"
-    is_plain = shown.isascii() and "=?" not in shown
-    if is_plain or is_utf8:
+    if (is_utf8 or shown.isascii()) and "=?" not in shown:
         quoted = shown if _ATOMS(shown) else '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        if is_plain and _fits(name, line := f"{quoted} <{address}>"):
+        if shown.isascii() and _fits(name, line := f"{quoted} <{address}>"):
             return f"{name}: {line}"
         if _are_short(words := quoted.split(" ")):
             return _folded(name, [*words, f"<{address}>"])

@@ -2,8 +2,8 @@
 
 Text first, HTML last, both UTF-8 in quoted-printable: seven bits and lines of at most 76 characters, whatever the relay
 offers. No body line begins with a dot or with "From ", so nothing on the way has a reason to change one and break a
-signature. The same mail, headers and boundary give the same bytes. What is written here parses with the standard library
-to exactly what was given. `wire` writes bodies ahead; this is how it writes headers, and whatever else it was given.
+signature. The same mail, headers and boundary give the same bytes. What is written here reads as exactly what was given
+by these standards, and by Python's library but for long names beyond ASCII, where that adds a blank. `wire` writes bodies ahead; this is how it writes headers, and whatever else it was given.
 """
 
 import hashlib

@@ -27,7 +27,8 @@ WRITTEN = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=40),
     st.text(alphabet=" \t\n.aF=é", max_size=12),
     st.sampled_from(["From ", "From me", ".", "..", "é" * 90, "x" * 76, "x" * 75 + "é", "=\n", "a\n", "\n.\nFrom x", "\0", "\x7f",
-        "Franz", "é" * 25 + ".", "x" * 74 + " .", "x" * 75 + "From me", "O’Neill & Söhne", "Общество с ответственностью"]),
+        "Franz", "é" * 25 + ".", "x" * 74 + " .", "x" * 75 + "From me",
+        "x" * 75 + " \ny", "x" * 74 + "\t\n.", "O’Neill & Söhne", "Общество с ответственностью"]),
 )  # fmt: skip
 
 

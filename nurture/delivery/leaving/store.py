@@ -255,8 +255,8 @@ def _begin_sending(sort: Sort) -> Prepared:
     def make(*, is_sqlite: bool) -> Any:
         begin = sa.update(table).where(
             is_among(table.c.id, "deliveries", is_sqlite=is_sqlite),
-            not_by_index(table.c.status, is_sqlite=is_sqlite) == Status.CLAIMED,
-            not_by_index(table.c.worker_id, is_sqlite=is_sqlite) == worker,
+            not_by_index(table.c.status) == Status.CLAIMED,
+            not_by_index(table.c.worker_id) == worker,
             is_alive(worker),
             _may_leave(Purpose(sort.purpose), is_step=sort.is_step, is_ask=sort.is_ask),
         )

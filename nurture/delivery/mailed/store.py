@@ -87,7 +87,7 @@ class Interest:
         self._still_holds = False
         if self._known is None or is_sqlite(session):
             return []
-        return [campaigns.asking_for_versions_besides(self._known[0], self._note)]
+        return [campaigns.asking_whether_versions_changed(self._known[0], self._note)]
 
     def is_there(self, session: Session) -> bool:
         """Asked within the transaction that ends a try: a condition that is published later looks at everybody."""

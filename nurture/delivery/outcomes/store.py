@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, SQLModel, col
 
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
-from nurture.database.engine import Session, is_sqlite
+from nurture.database.engine import Session
 from nurture.database.prepared import Filled, Prepared, is_among, not_by_index, rows_given
 from nurture.database.statements import changed_rows
 from nurture.delivery.rules import ARROWS, SETTLED, HeldBecause, Status
@@ -41,17 +41,16 @@ _TRY = {
 }  # fmt: skip
 
 
-def _may_end(to: Status, *, is_sqlite: bool) -> ColumnElement[bool]:
+def _may_end(to: Status) -> ColumnElement[bool]:
     """Clause: this worker sends it, or it became uncertain when the worker was declared dead, and now it is known."""
-    status = not_by_index(_DELIVERY.c.status, is_sqlite=is_sqlite)
-    worker = not_by_index(_DELIVERY.c.worker_id, is_sqlite=is_sqlite)
+    status, worker = not_by_index(_DELIVERY.c.status), not_by_index(_DELIVERY.c.worker_id)
     sending = sa.and_(status == Status.SENDING, worker == _WORKER)
     return sa.or_(sending, status == Status.UNCERTAIN) if to in ARROWS[Status.UNCERTAIN] else sending
 
 
 def _record_sent(*, is_sqlite: bool) -> Any:
     tries = rows_given("tries", _TRY, is_sqlite=is_sqlite)
-    sent = sa.update(_DELIVERY).where(_DELIVERY.c.id == tries.c.id, _may_end(Status.SENT, is_sqlite=is_sqlite))
+    sent = sa.update(_DELIVERY).where(_DELIVERY.c.id == tries.c.id, _may_end(Status.SENT))
     return sent.values(status=Status.SENT, worker_id=None, reply=tries.c.reply, settled_at=_NOW)
 
 
@@ -88,7 +87,7 @@ def move_from_sending(
     """Record how one try of this worker ended, whichever way."""
     if to in SETTLED:
         values["settled_at"] = now
-    moved = sa.update(_DELIVERY).where(_DELIVERY.c.id == delivery_id, _may_end(to, is_sqlite=is_sqlite(session)))
+    moved = sa.update(_DELIVERY).where(_DELIVERY.c.id == delivery_id, _may_end(to))
     moved = moved.values(status=to, worker_id=None, **values)
     return changed_rows(session, moved, {"worker": worker}) == 1
 
