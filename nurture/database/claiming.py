@@ -79,6 +79,16 @@ def beat(session: Session, worker: int) -> bool:
     return changed_rows(session, alive.values(beat_at=database_clock())) == 1
 
 
+def has_missed_beats(session: Session, worker: int) -> bool:
+    """Whether this living worker's own heart has not reached the database for a while: then nobody's silence proves a thing."""
+    missed = sa.exists().where(
+        col(Worker.id) == worker,
+        col(Worker.ended_at).is_(None),
+        col(Worker.beat_at) < database_clock() - DEAD_AFTER_SECONDS / 2,
+    )
+    return bool(session.scalar(sa.select(missed)))
+
+
 def end_worker(session: Session, worker: int) -> None:
     """Say good-bye: what it still holds may be taken at once."""
     session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(ended_at=database_clock()))

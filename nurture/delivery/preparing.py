@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from nurture.campaigns.declared import Declared
 from nurture.campaigns.store import get_content
 from nurture.consent.domains.store import has_verdict
@@ -129,7 +131,9 @@ class Preparing:
         for line in lines:
             try:
                 one = self._ready(session, line, around)
-            except (NurtureError, KeyError, ValueError) as error:
+            except SQLAlchemyError:
+                raise  # the database has something, and not this mail
+            except Exception as error:
                 log.exception("the mail cannot be prepared", extra={"delivery": line.claimed.id})
                 one = _failed(line.claimed, f"it could not be prepared: {error}", now)
             if isinstance(one, Ready):

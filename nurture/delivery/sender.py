@@ -132,8 +132,11 @@ class Sender:
         for lane in self._lanes:
             await lane.close()
         if self._commits.owes:
-            # Whoever takes over finds these mails in doubt; the log says so beforehand.
-            log.warning("the database never took some results")
+            try:
+                await self._commits.store()
+            except Exception as error:  # noqa: BLE001 — it ends anyway, with whatever else it has to close
+                # Whoever takes over finds these mails in doubt; the log says so beforehand.
+                log.warning("the database never took some results: %s", error)
         self._claim_thread.close()
         self._disk_thread.close()
         self._thread.run(self._transactions.close)

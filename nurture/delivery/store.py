@@ -127,7 +127,8 @@ class Delivery(SQLModel, table=True):
 # would walk through every mail ever sent.
 _QUEUED = col(Delivery.status) == sa.literal_column("'queued'")
 _HELD = col(Delivery.status) == sa.literal_column("'held'")
-_IN_HAND = col(Delivery.status).in_([sa.literal_column("'claimed'"), sa.literal_column("'sending'")])
+#: As the index of what is in hand says it, word for word.
+IN_HAND = col(Delivery.status).in_([sa.literal_column("'claimed'"), sa.literal_column("'sending'")])
 
 
 def insert_deliveries(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -201,7 +202,7 @@ def move(session: Session, ids: Iterable[int], to: Status, *, now: datetime, **v
 def take_back_unsent(session: Session) -> int:
     """Claimed rows of dead workers go back into the queue: nothing was said about them."""
     orphaned = sa.update(Delivery).where(
-        _IN_HAND,
+        IN_HAND,
         col(Delivery.status) == Status.CLAIMED,
         col(Delivery.worker_id).in_(dead_workers()),
     )
@@ -213,7 +214,7 @@ def take_back_in_doubt(session: Session, now: datetime) -> dict[int, int | None]
     orphaned = (
         sa.update(Delivery)
         .where(
-            _IN_HAND,
+            IN_HAND,
             col(Delivery.status) == Status.SENDING,
             col(Delivery.worker_id).in_(dead_workers()),
         )
@@ -226,14 +227,6 @@ def take_back_in_doubt(session: Session, now: datetime) -> dict[int, int | None]
         .returning(col(Delivery.id), col(Delivery.contact_id))
     )
     return dict(session.execute(orphaned).all())
-
-
-def release_claims(session: Session, worker: int) -> int:
-    """Give back what a worker claimed and did not begin to send."""
-    mine = sa.update(Delivery).where(
-        _IN_HAND, col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id) == worker
-    )
-    return changed_rows(session, mine.values(status=Status.QUEUED, worker_id=None))
 
 
 def list_releasable(session: Session, now: datetime, limit: int) -> list[Delivery]:
@@ -275,7 +268,7 @@ _SOONEST_DUE = sa.select(
 def is_any_in_hand() -> Any:
     """Question: whether any worker has mails that it is about to send or is sending."""
     # The worker is named, or SQLite walks through a larger index than the one of these few.
-    return sa.exists(sa.select(col(Delivery.id)).where(_IN_HAND, col(Delivery.worker_id).is_not(None)))
+    return sa.exists(sa.select(col(Delivery.id)).where(IN_HAND, col(Delivery.worker_id).is_not(None)))
 
 
 def stop_enrollments(session: Session, enrollment_ids: Sequence[int], because: str, now: datetime) -> int:

@@ -14,11 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from nurture.campaigns.declared import Declared
 from nurture.clock import Clock
+from nurture.database.claiming import beat
 from nurture.database.desk import Desk, without_waiting
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Limits
-from nurture.delivery.claiming.store import Line, keep_facts, read_lines, take
+from nurture.delivery.claiming.store import Line, keep_facts, keep_in_hand, read_lines, release, take
 from nurture.delivery.guard.granting import Granted, give_back, grant
 from nurture.delivery.leaving.actions import exchange, turn_away
 from nurture.delivery.mailed.store import Interest
@@ -31,7 +32,6 @@ from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.relayed.store import note_ids
 from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import Priority, Status, Stop
-from nurture.delivery.store import move, release_claims
 from nurture.delivery.supplying import CLAIM, Claim
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class Transactions:
         self._paced: list[PaceGrant] = []  # of claims whose mails are in hand
         self._spare: list[Place] = []  # of mails that did not leave after all
         self._memory = Memory()
+        self._in_hand: set[int] = set()  # claimed, and not begun to be sent
         self.has_claimed = False
 
     def claim(self, at: datetime | None, only: Sequence[int] | None) -> Claim:
@@ -84,10 +85,11 @@ class Transactions:
             try:
                 return self._claim(at or self._clock.now(), only)
             except DBAPIError as error:
-                # A server that broke all connections: a desk opens another one. What was taken is given back at the end.
+                # A server that broke all connections: a desk opens another one.
                 if not left:
                     raise
                 log.warning("the database did not let us claim, trying again: %s", error)
+                self._release_strays()
         raise AssertionError("the last try returns or raises")
 
     def _claim(self, now: datetime, only: Sequence[int] | None) -> Claim:
@@ -107,7 +109,16 @@ class Transactions:
         with self._turn:
             ready, paced = self._ask_for_places(ready, settled, limits, now)
         self._keep_facts(ready)
+        self._in_hand.update([one.delivery.id for one in ready])
         return Claim(ready, settled, has_put_back=None in paced.kept.values())
+
+    def _release_strays(self) -> None:
+        """Give back what a claim took that broke: nobody has it, and it would lie there until the run ends."""
+        try:
+            with self._turn, self._claim_desk.writing() as session:
+                release(session, self._worker, besides=self._in_hand)
+        except DBAPIError as error:
+            log.warning("what was claimed cannot be given back yet: %s", error)
 
     def _settle(
         self,
@@ -134,14 +145,17 @@ class Transactions:
         self, ready: Sequence[Ready], settled: Counter[str], limits: Limits, now: datetime
     ) -> tuple[list[Ready], PaceGrant]:
         """Those that the limits let leave; the others are held or put back."""
+        if self._spare:
+            # In a transaction of its own: who counts while they hold lanes, waits for nobody who holds them.
+            with self._claim_desk.writing() as session:
+                pacing.give_back(session, spare=self._spare)
+            self._spare.clear()
         with self._claim_desk.writing() as session:
-            pacing.give_back_places(session, self._spare)
             paced = self._pace(session, ready, now)
             left = [one for one in ready if one.delivery.id not in paced.kept]
             rows = [one.delivery for one in left]
             granted = grant(session, self._worker, rows, limits.blast_guard, now, self._granted)
         # Only what was committed counts, and may be given back.
-        self._spare.clear()
         self._limits, self._granted = limits, granted
         paced.take_effect(self._memory)
         self._paced = [one for one in self._paced if one.unused] + [paced]
@@ -195,6 +209,8 @@ class Transactions:
     ) -> dict[int, Stop | None]:
         limits = self._limits
         assert limits is not None  # whatever ended or is wanted was claimed
+        # It is tried again if it is not committed: until then nothing counts.
+        granted = self._granted.copy() if self._granted is not None else None
         with self._desk.writing(at_once=at_once) as session:
             now = self._clock.now()
             if unsaid:
@@ -211,18 +227,20 @@ class Transactions:
                 limits,
                 now,
                 coming=coming,
-                granted=self._granted,
+                granted=granted,
                 interest=self._interest,
             )
             answers |= {i: Stop(Status.HELD, wait.because, wait.until) for i, wait in kept.items()}
-            if self._granted is not None and kept:
-                self._granted.let_go(*[one for one in rows if one.id in kept])
+            if granted is not None and kept:
+                granted.let_go(*[one for one in rows if one.id in kept])
             hashes = {one.delivery.id: one.recipient.address_hash for one in wanted}
             remembered.note_intents(session, [one for one in rows if answers[one.id] is None], hashes, now)
             remembered.note_outcomes(session, [(one.delivery, one.outcome) for one in ended], now)
             if self._own_ids:
                 found = [(self._own_ids.read(one.outcome), one.delivery.id) for one in ended]
                 note_ids(session, [(relay_id, delivery) for relay_id, delivery in found if relay_id is not None])
+        self._granted = granted
+        self._in_hand.difference_update(answers)
         for one in wanted:
             if answers[one.delivery.id] is None:
                 one.pace.use(one.delivery)
@@ -250,17 +268,20 @@ class Transactions:
         """A mail that cannot be written."""
         with self._turn:
             with self._desk.writing() as session:
-                actions.fail_unsendable(session, one.delivery, because, self._clock.now())
+                if keep_in_hand(session, self._worker, one.delivery.id):
+                    actions.fail_unsendable(session, one.delivery, because, self._clock.now())
             self._forget(one)
 
     def let_go(self, one: Ready) -> None:
         """It has been in our hands for too long: somebody claims it again."""
         with self._turn:
             with self._desk.writing() as session:
-                move(session, [one.delivery.id], Status.QUEUED, now=self._clock.now())
+                # This process may have stood still for so long that another one has it by now, or has sent it.
+                release(session, self._worker, only=one.delivery.id)
             self._forget(one)
 
     def _forget(self, one: Ready) -> None:
+        self._in_hand.discard(one.delivery.id)
         if self._granted is not None:
             self._granted.let_go(one.delivery)
         self._spare_place(one)
@@ -271,16 +292,18 @@ class Transactions:
 
     def give_back(self) -> None:
         """Put back what was claimed and not begun, with the places that were granted for it."""
-        with self._turn, self._desk.writing() as session:
-            release_claims(session, self._worker)
-            give_back(session, self._worker, self._granted)
-            for one in self._paced:
-                pacing.give_back(session, one)
-            pacing.give_back_places(session, self._spare)
-            pacing.close(session, self._memory)
-        self._granted, self._paced = None, []
-        self._spare.clear()
-        self.has_claimed = False
+        with self._turn:
+            with self._desk.writing() as session:
+                # Whoever declared this worker dead has taken its claims and its people off the count already.
+                if beat(session, self._worker):
+                    release(session, self._worker)
+                    give_back(session, self._worker, self._granted)
+                pacing.give_back(session, self._paced, self._spare, self._memory)
+            self._granted, self._paced = None, []
+            self._spare.clear()
+            self._memory.let_go()
+            self._in_hand.clear()
+            self.has_claimed = False
 
     def close(self) -> None:
         """Leave the database."""

@@ -3,10 +3,11 @@
 What rivals lose or repeat then stands in their trackers: listmonk#3022, mautic#8450.
 """
 
+import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,13 +16,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import col
 
 from nurture.app.house import App
 from nurture.clock import SystemClock
 from nurture.contacts.actions import get_contact
+from nurture.database.claiming import Worker, register_worker
 from nurture.database.engine import Database
 from nurture.delivery import store
+from nurture.delivery.claiming.store import keep_in_hand, take
+from nurture.delivery.sender import Sender
 from nurture.engines.local import run_once
+from nurture.engines.rounds import run_due, take_back
+from nurture.engines.sending import Heart
 from nurture.sequences import entries
 from tests.support.counting import DROP, SILENCE, CountingSink, running_counter
 from tests.support.people import add_contact
@@ -340,15 +347,101 @@ def test_a_database_that_somebody_else_holds_for_long_is_asked_again_until_it_is
 class Freeing(logging.Handler):
     """Lets go of the database once the sender has said that it could not write."""
 
-    def __init__(self, free: Callable[[], object]) -> None:
+    def __init__(self, free: Callable[[], object], words: str = "the database did not take") -> None:
         super().__init__()
         self._free = free
+        self._words = words
         self.is_done = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "the database did not take" in record.getMessage() and not self.is_done:
+        if self._words in record.getMessage() and not self.is_done:
             self.is_done = True
             self._free()
+
+
+@contextmanager
+def commits_that_break(town: Town, column: str, value: str, said: str) -> Iterator[Freeing]:
+    """SQLite says no to the very commit of a transaction that sets this column of a mail so, until we have said so."""
+    with town.app.database.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE nobody (id INTEGER PRIMARY KEY)")
+        connection.exec_driver_sql("CREATE TABLE orphan (of_nobody REFERENCES nobody DEFERRABLE INITIALLY DEFERRED)")
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER breaks AFTER UPDATE OF {column} ON delivery WHEN NEW.{column} {value} "
+            "BEGIN INSERT INTO orphan VALUES (1); END"
+        )
+
+    def mend() -> None:
+        with town.app.database.engine.begin() as connection:
+            connection.exec_driver_sql("DROP TRIGGER breaks")
+
+    mended, logger = Freeing(mend, said), logging.getLogger("nurture.delivery")
+    logger.addHandler(mended)
+    try:
+        yield mended
+    finally:
+        logger.removeHandler(mended)
+
+
+@on_sqlite
+def test_a_permission_whose_commit_breaks_is_asked_for_again_and_counts_once(town: Town) -> None:
+    """Places of the blast guard that a broken commit took would stop the campaign before its last mails."""
+    with commits_that_break(town, "status", "= 'sending'", "the database did not take") as mended:
+        town.send()
+    assert mended.is_done
+    assert town.statuses() == {"sent": PEOPLE}
+
+
+def with_a_sender(town: Town, story: Callable[[Sender], Coroutine[None, None, None]]) -> None:
+    """Queue what is due, and have one sender whose runs the story begins."""
+    with Heart(town.app.database) as heart:
+        run_due(town.app.workshop().bench(heart.worker), town.clock.at)
+        asyncio.run(story(town.app.sender(heart.worker)))
+
+
+@on_sqlite
+def test_what_a_claim_took_that_breaks_is_claimed_again_in_the_same_run(town: Town) -> None:
+    async def send(sender: Sender) -> None:
+        counts, _ = await sender.drain()
+        assert +counts == {"sent": PEOPLE}
+        await sender.close()
+
+    with commits_that_break(town, "facts", "IS NOT NULL", "the database did not let us claim") as mended:
+        with_a_sender(town, send)
+    assert mended.is_done
+
+
+@on_sqlite
+def test_what_relays_said_while_the_disk_was_full_is_stored_at_the_end_at_the_latest(town: Town) -> None:
+    room = PageLimit(town.app.database)
+    town.sink.on_read = lambda _: room.fill_up() if len(town.sink.taken) == 12 else None
+
+    async def send(sender: Sender) -> None:
+        with pytest.raises(DBAPIError, match="full"):
+            await sender.drain()
+        assert sender.owes
+        room.make()
+        await sender.close()
+
+    with_a_sender(town, send)
+    assert "sending" not in town.statuses()
+    assert town.statuses()["sent"] == len(town.sink.taken)
+    town.send_until_all_is_settled()
+    town.judge()
+
+
+@on_sqlite
+def test_workers_whom_an_outage_kept_from_beating_are_not_taken_for_dead_by_the_first_that_is_back(town: Town) -> None:
+    with town.app.database.writing() as session:
+        watching, other = register_worker(session), register_worker(session)
+    bench = town.app.bench(watching)
+    run_due(bench, town.clock.at)
+    with town.app.database.writing() as session:
+        [mail] = take(session, other, 1, town.clock.at)
+        session.execute(sa.update(Worker).values(beat_at=col(Worker.beat_at) - 60))
+    assert take_back(bench, town.clock.at) == 0
+    with town.app.database.reading() as session:
+        assert keep_in_hand(session, other, mail)
+    assert take_back(bench, town.clock.at) == 1, "and still not a word of it"
 
 
 # The clock.

@@ -16,6 +16,7 @@ from nurture.database.claiming import register_worker
 from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
 from nurture.delivery import store
+from nurture.delivery.claiming import store as claiming
 from nurture.delivery.pausing import store as pausing
 from nurture.engines import jobs
 from nurture.newsletters import store as newsletters
@@ -28,7 +29,7 @@ QUESTIONS: dict[str, Callable[[Session], Any]] = {
     "claim what is due": lambda session: claim_due(session, register_worker(session), 20, NOW),
     "take back what dead workers claimed": store.take_back_unsent,
     "take back what dead workers were sending": lambda session: store.take_back_in_doubt(session, NOW),
-    "give back claims": lambda session: store.release_claims(session, 1),
+    "give back claims": lambda session: claiming.release(session, 1),
     "release what is held": lambda session: store.list_releasable(session, NOW, 500),
     "when are the jobs due": lambda session: ask_together(session, jobs.QUESTIONS),
     "what does the ledger say of an address": lambda session: list_events(session, "hash"),

@@ -19,12 +19,13 @@ from nurture.consent.rhythms.store import save_rhythm
 from nurture.consent.rules import Basis, Purpose
 from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.store import Contact
-from nurture.database.claiming import Worker, beat, end_worker, register_worker
+from nurture.database.claiming import Worker, beat, bury_dead_workers, end_worker, has_missed_beats, register_worker
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
 from nurture.database.installation import pause, settle_in
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Intention, Limits
+from nurture.delivery.claiming import store as claiming
 from nurture.delivery.leaving.actions import _circumstances, _permissions, exchange
 from nurture.delivery.outcomes.store import list_attempts
 from nurture.delivery.pausing import store as pausing
@@ -291,6 +292,37 @@ def test_a_worker_that_was_declared_dead_writes_no_further_body(house: Database,
         assert not beat(session, worker)
         assert exchange(session, worker, [], [claimed], LIMITS, NOW)[claimed.id] is not None
         assert claim_due(session, worker, 10, NOW) == []
+
+
+def test_a_worker_that_stood_still_gives_back_nothing_that_somebody_else_has_by_now(
+    house: Database, hasher: AddressHasher
+) -> None:
+    """It was frozen for so long that it was declared dead, and thinks that the mail is still in its hands."""
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        frozen, other = register_worker(session), register_worker(session)
+        [claimed] = claim_due(session, frozen, 10, NOW)
+        assert claiming.keep_in_hand(session, frozen, ana.id)
+        session.execute(sa.update(Worker).where(col(Worker.id) == frozen).values(ended_at=1.0))
+        actions.take_back(session, NOW)
+        [again] = claim_due(session, other, 10, NOW)
+        assert exchange(session, other, [], [again], LIMITS, NOW) == {ana.id: None}
+        assert not claiming.keep_in_hand(session, frozen, claimed.id)
+        assert claiming.release(session, frozen, only=claimed.id) == 0
+        assert status_of(session, ana.id)[0] == Status.SENDING
+
+
+def test_silence_proves_nothing_while_nobody_reaches_the_database(database: Database) -> None:
+    """It was away: whoever looks for the dead first has missed as many beats as the others, and they all live."""
+    with database.writing() as session:
+        watching, other = register_worker(session), register_worker(session)
+        session.execute(sa.update(Worker).values(beat_at=col(Worker.beat_at) - 60))
+        assert has_missed_beats(session, watching)
+        assert beat(session, watching)
+        assert not has_missed_beats(session, watching)
+        assert bury_dead_workers(session) == 1
+        assert not beat(session, other)
+        assert not has_missed_beats(session, other)  # it is dead, and knows it
 
 
 def test_a_late_answer_settles_what_was_uncertain_meanwhile(house: Database, hasher: AddressHasher) -> None:

@@ -84,7 +84,7 @@ class Post:
         with self.house.writing() as session:
             actions.release_held(session, now, 10_000)
             claimed = claim_due(session, worker, limit, now)
-            give_back(session, before)
+            give_back(session, [before] if before is not None else [])
             granted = grant(session, worker, claimed, now, 1000.0, pacing=pacing)
         return [one for one in claimed if one.id not in granted.kept], granted
 

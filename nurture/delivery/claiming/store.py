@@ -1,11 +1,12 @@
 """The queue as workers take from it, and all SQL about that."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from nurture.consent.rules import ConsentPurpose
 from nurture.consent.store import Consent
@@ -25,9 +26,10 @@ from nurture.database.prepared import (
     rows_given,
     sure_instant_of,
 )
+from nurture.database.statements import changed_rows
 from nurture.delivery.claimed import Claimed, Person
 from nurture.delivery.rules import Priority, Status
-from nurture.delivery.store import Delivery
+from nurture.delivery.store import IN_HAND, Delivery
 
 _DELIVERY: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
 _CONTACT: Any = Contact.__table__  # type: ignore[attr-defined]  # the same
@@ -134,6 +136,24 @@ def read_lines(session: Session, ids: Sequence[int]) -> list[Line]:
             shared = _shared(beginning)
         lines.append(_line(row, shared))
     return lines
+
+
+def release(session: Session, worker: int, *, only: int | None = None, besides: Collection[int] = ()) -> int:
+    """Give back what a worker claimed and did not begin to send: all of it, `only` one, or all `besides` these."""
+    mine = sa.update(Delivery).where(IN_HAND, col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id) == worker)
+    if only is not None:
+        mine = mine.where(col(Delivery.id) == only)
+    if besides:
+        mine = mine.where(col(Delivery.id).not_in(besides))
+    return changed_rows(session, mine.values(status=Status.QUEUED, worker_id=None))
+
+
+def keep_in_hand(session: Session, worker: int, delivery_id: int) -> bool:
+    """Whether a worker still has what it claimed; until this transaction ends nobody takes it away."""
+    mine = sa.select(col(Delivery.id)).where(
+        col(Delivery.id) == delivery_id, col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id) == worker
+    )
+    return session.scalar(mine.with_for_update()) is not None
 
 
 def words_about_recording(session: Session, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, datetime]]:

@@ -25,6 +25,10 @@ class Granted:
     left: Counter[str]
     in_hand: Counter[str] = field(default_factory=Counter)  # claimed, and nobody has asked yet whether they may leave
 
+    def copy(self) -> "Granted":
+        """For one transaction: it takes the place of this one when that is committed, and only then."""
+        return Granted(self.at, self.left.copy(), self.in_hand.copy())
+
     def is_used_up(self, delivery: Row) -> bool:
         return _is_counted(delivery) and self.left[delivery.campaign] <= 0
 
@@ -83,9 +87,8 @@ def grant(
 
 
 def give_back(session: Session, worker: int, granted: Granted | None) -> None:
-    """Take off the count again whom nobody mailed after all."""
+    """Take off the count again whom nobody mailed after all; once that is committed, nothing of it counts any more."""
     if granted is None:
         return
     for campaign, people in granted.left.items():
         store.add_people(session, campaign, worker, -people, granted.at)
-    granted.left.clear()

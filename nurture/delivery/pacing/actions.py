@@ -42,7 +42,7 @@ def grant(
 
     Called once per claim, in its transaction. Whoever is in `kept` is not this worker's any more. `relays` names the
     relay each mail goes to. With a `memory` more is taken than this claim needs, for those that follow; once the
-    transaction is committed the grant has to `take_effect` in it, and at the end `close` gives back what is left.
+    transaction is committed the grant has to `take_effect` in it, and at the end `give_back` takes what is left.
     """
     meeting = meet(session, claimed, pacing.first_wave, now, memory)
     is_resting = _rests(session, memory, now, elapsed)
@@ -92,28 +92,20 @@ def _rests(session: Session, memory: Memory | None, now: datetime, elapsed: floa
     return found
 
 
-def give_back(session: Session, granted: PaceGrant | None) -> None:
-    """Take off the counts again what was granted and never began; call it once its mails are not in hand any more."""
-    if granted is None or not granted.unused:
-        return
-    give_back_places(session, [one for i, lanes in granted.unused.items() for one in granted.places_of(i, lanes)])
-    granted.unused.clear()
+def give_back(
+    session: Session, grants: Iterable[PaceGrant] = (), spare: Iterable[Place] = (), memory: Memory | None = None
+) -> None:
+    """Take off the counts again what was granted and never began, single places, and what is in stock.
 
-
-def give_back_places(session: Session, places: Iterable[Place]) -> None:
-    """The same of single mails' places."""
-    if counts := Counter(places):
-        _give_back(session, counts)
-
-
-def close(session: Session, memory: Memory) -> None:
-    """Give back what is in stock: nobody claims for now."""
-    counts: Counter[Place] = Counter()
-    for lease in memory.leases.values():
+    Only once that is committed may the grants be forgotten, and the memory `let_go` of its stock.
+    """
+    counts = Counter(spare)
+    for granted in grants:
+        for delivery, lanes in granted.unused.items():
+            counts.update(granted.places_of(delivery, lanes))
+    for lease in memory.leases.values() if memory is not None else ():
         counts.update(dict.fromkeys(lease.places, lease.left))
     _give_back(session, counts)
-    memory.leases.clear()
-    memory.knows_no_rest_until = None
 
 
 def _give_back(session: Session, counts: Counter[Place]) -> None:

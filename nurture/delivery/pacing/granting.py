@@ -43,6 +43,11 @@ class Memory:
     resting: dict[str, Rest] = field(default_factory=dict)  # that began while mails for them were in hand
     knows_no_rest_until: tuple[datetime, float] | None = None  # when it asked, and an `elapsed()` second
 
+    def let_go(self) -> None:
+        """What was in stock was given back: nobody claims for now."""
+        self.leases.clear()
+        self.knows_no_rest_until = None
+
 
 @dataclass(eq=False)
 class PaceGrant:
