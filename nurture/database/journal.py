@@ -109,27 +109,34 @@ class Journal:
 
     def close(self) -> None:
         with self._lock:
-            if self._open is not None:
-                os.close(self._open[1])
-                self._open = None
+            last, self._open = self._open, None
+            if last is not None:
+                os.close(last[1])
 
     def _descriptor(self) -> int:
         """The file that is written to, a new one when it is full."""
-        number = self._open[0] if self._open else max(self._numbers(), default=0)
-        if self._open is None or os.fstat(self._open[1]).st_size >= self._most_bytes:
-            if self._open is not None:
-                os.fdatasync(self._open[1])
-                os.close(self._open[1])
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self.name:
-                (self._folder / "name").write_text(secrets.token_hex(8), encoding="ascii")
-            number = max(number, 1)
-            while self._path(number).exists() and self._path(number).stat().st_size >= self._most_bytes:
-                number += 1
-            # Appending is what lets several processes write: each piece goes to the end, whole.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._open = (number, os.open(self._path(number), flags, 0o600))
+        if self._open is None:
+            self._open = self._opened(max(self._numbers(), default=0))
+        elif os.fstat(self._open[1]).st_size >= self._most_bytes:
+            # Whatever fails, the number that is kept is an open file of ours: one that was closed is soon another's.
+            full, self._open = self._open, self._opened(self._open[0])
+            try:
+                os.fdatasync(full[1])
+            finally:
+                os.close(full[1])
         return self._open[1]
+
+    def _opened(self, number: int) -> tuple[int, int]:
+        """The first file from this number on that is not full, made if need be, with its descriptor."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.name:
+            (self._folder / "name").write_text(secrets.token_hex(8), encoding="ascii")
+        number = max(number, 1)
+        while self._path(number).exists() and self._path(number).stat().st_size >= self._most_bytes:
+            number += 1
+        # Appending is what lets several processes write: each piece goes to the end, whole.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        return number, os.open(self._path(number), flags, 0o600)
 
     def _numbers(self) -> list[int]:
         return sorted(int(one.stem) for one in self._folder.glob(f"*{_ENDING}") if one.stem.isdigit())

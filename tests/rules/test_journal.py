@@ -22,6 +22,10 @@ def last_place(journal: Journal) -> Place:
     return [place for _, place in journal.entries(Place())][-1]
 
 
+def count_open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_what_was_written_is_read_in_order_from_any_place_on(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     assert journal.name == ""
@@ -83,3 +87,31 @@ def test_what_a_full_disk_takes_in_part_is_an_error_and_not_a_no_that_got_lost(t
         signal.signal(signal.SIGXFSZ, ignored)
     write(journal, 3)
     assert said(journal) == [1, 3]
+
+
+def test_when_no_new_file_can_be_opened_nothing_is_written_into_what_others_opened_since(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, most_bytes=20)
+    write(journal, 1)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            write(journal, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    with (tmp_path / "of others").open("w+") as others:
+        write(journal, 3)
+        write(journal, 4)
+        assert others.read() == ""
+    assert said(journal) == [1, 3, 4]
+
+
+def test_a_journal_that_is_cut_again_and_again_keeps_one_file_open(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, most_bytes=20)
+    write(journal, 0)
+    before = count_open_files()
+    for n in range(1, 10):
+        write(journal, n)
+    assert count_open_files() == before
+    journal.close()
+    assert count_open_files() == before - 1
