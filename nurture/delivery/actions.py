@@ -20,6 +20,7 @@ from nurture.delivery import store
 from nurture.delivery.claimed import Row
 from nurture.delivery.guard import store as guard
 from nurture.delivery.openings import opening_from, window_json
+from nurture.delivery.pausing import store as pausing
 from nurture.delivery.remembered import actions as remembered
 from nurture.delivery.rules import (
     SETTLED,
@@ -209,7 +210,10 @@ def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False
 def release_held(session: Session, now: datetime, limit: int = 500) -> int:
     """Put held deliveries whose reason has passed back into the queue, in their next opening; how many."""
     released = 0
-    for delivery in store.list_releasable(session, now, limit):
+    found = {
+        one.id: one for one in store.list_releasable(session, now, limit) + pausing.list_to_release(session, limit)
+    }
+    for delivery in list(found.values())[:limit]:
         values = _reopened(delivery, max(delivery.due_at, now))
         released += len(
             store.move(session, [delivery.id], Status.QUEUED, now=now, because="", held_until=None, **values)

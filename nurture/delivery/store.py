@@ -63,7 +63,7 @@ class Delivery(SQLModel, table=True):
             sqlite_where=_IS_HELD,
             postgresql_where=_IS_HELD,
         ),
-        sa.Index("ix_delivery_held_because", "because", sqlite_where=_IS_HELD, postgresql_where=_IS_HELD),
+        sa.Index("ix_delivery_held_because", "because", "campaign", sqlite_where=_IS_HELD, postgresql_where=_IS_HELD),
         sa.Index(
             "ix_delivery_in_hand",
             "worker_id",

@@ -100,6 +100,7 @@ QUESTIONS = sa.select(
     holds.next_hold_end_at().label("hold"),
     deliveries.next_release_at().label("release"),
     pausing.to_set_aside_at().label("set_aside"),
+    pausing.to_release_at().label("resumed"),
     activities.oldest_unsettled_at().label("unsettled"),
     hand_offs.next_recycle_at().label("recycle"),
     scores.oldest_scored_at().label("scored"),
@@ -270,7 +271,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "release",
         lambda session, bench, now: pausing.set_some_aside(session) + delivery.release_held(session, now),
-        lambda session, bench, answers, now: answers["set_aside"] or answers["release"],
+        lambda session, bench, answers, now: answers["set_aside"] or answers["resumed"] or answers["release"],
     ),
     Job(
         "settle",

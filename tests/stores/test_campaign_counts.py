@@ -1,5 +1,6 @@
 """Whatever is done with a campaign while it sends: its numbers add up to its audience, and a pause or a cancel holds."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -189,3 +190,82 @@ def test_what_is_queued_for_a_campaign_that_stands_still_is_set_aside_by_the_hou
         session.expire_all()
         assert store.get_delivery(session, mail.id).because == "campaign paused"
         assert ask_together(session, sa.select(paused.to_set_aside_at().label("at")))["at"] is None
+
+
+def test_who_sets_mails_aside_while_somebody_lets_the_campaign_go_on_holds_no_more_of_them(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        mails = [queue(session, hasher, f"r{number}@reader.example").id for number in range(3)]
+        paused.pause(session, CAMPAIGN, "price", "dana", NOW)
+        assert paused.set_aside(session, CAMPAIGN, 1) == 1
+    assert pausing.go_on(house, CAMPAIGN, NOW).moved == 1
+    with house.writing() as session:
+        assert paused.set_aside(session, CAMPAIGN, 1) == 0
+        actions.release_held(session, NOW)
+        assert {store.get_delivery(session, mail).status for mail in mails} == {Status.QUEUED}
+
+
+def test_what_was_held_for_a_pause_that_is_over_is_released_by_the_house_and_of_others_nothing(
+    house: Database, hasher: AddressHasher
+) -> None:
+    others = ("sequence:a", "sequence:t")  # before it and behind it in the index
+    with house.writing() as session:
+        for number, campaign in enumerate((others[0], CAMPAIGN, CAMPAIGN, others[1])):
+            queue(session, hasher, f"r{number}@reader.example", campaign=campaign)
+        for campaign in (CAMPAIGN, *others):
+            paused.pause(session, campaign, "price", "dana", NOW)
+        assert paused.set_some_aside(session) == 4
+        assert when_to_release(session) is None
+        paused.go_on(session, CAMPAIGN)  # and whoever did it was killed before the next step
+    with house.writing() as session:
+        found = when_to_release(session)
+        assert found is not None
+        assert found < NOW
+        assert actions.release_held(session, NOW) == 2
+        assert when_to_release(session) is None
+        assert actions.release_held(session, NOW) == 0
+        assert len(claim_due(session, register_worker(session), 10, NOW)) == 2
+
+
+def when_to_release(session: Session) -> datetime | None:
+    found: datetime | None = ask_together(session, sa.select(paused.to_release_at().label("at")))["at"]
+    return found
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_mail_that_a_sender_holds_for_a_pause_while_that_ends_leaves_all_the_same(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        mail = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = claim_due(session, worker, 10, NOW)
+        paused.pause(session, CAMPAIGN, "price", "dana", NOW)
+    with house.writing() as sender:
+        assert exchange(sender, worker, [], [claimed], LIMITS, NOW)[mail.id] is not None
+        assert pausing.go_on(house, CAMPAIGN, NOW).moved == 0
+    with house.writing() as session:
+        assert store.get_delivery(session, mail.id).because == "campaign paused"
+        assert actions.release_held(session, NOW) == 1
+        [claimed] = claim_due(session, worker, 10, NOW)
+        assert exchange(session, worker, [], [claimed], LIMITS, NOW) == {mail.id: None}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_who_lets_a_campaign_go_on_waits_for_what_is_being_set_aside(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        queue(session, hasher)
+        paused.pause(session, CAMPAIGN, "price", "dana", NOW)
+    with ThreadPoolExecutor() as threads:
+        with house.writing() as session:
+            assert paused.set_aside(session, CAMPAIGN, 1) == 1
+            going_on = threads.submit(pausing.go_on, house, CAMPAIGN, NOW)
+            while not going_on.done() and not is_anybody_waiting(house):
+                pass
+        assert going_on.result().moved == 1
+
+
+def is_anybody_waiting(database: Database) -> bool:
+    with database.reading() as session:
+        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))

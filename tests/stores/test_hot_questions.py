@@ -68,6 +68,14 @@ NARROW: dict[str, tuple[Callable[[Session], Any], str]] = {
         lambda session: session.execute(sa.select(pausing.to_set_aside_at())),
         "ix_delivery_campaign (campaign=? AND status=?)",
     ),
+    "does anything stand still of a campaign that goes on": (
+        lambda session: session.execute(sa.select(pausing.to_release_at())),
+        "ix_delivery_held_because (because=? AND campaign>?)",
+    ),
+    "what stands still of a campaign that goes on": (
+        lambda session: pausing.list_to_release(session, 500),
+        "ix_delivery_held_because (because=? AND campaign=?)",
+    ),
     "who of these has had the announcement": (
         lambda session: newsletters.announced_without_reader(session, "weekly", [1, 2, 3]),
         "ix_delivery_contact (contact_id=?)",
@@ -86,7 +94,7 @@ def test_what_jobs_ask_with_every_piece_looks_at_a_few_rows_however_many_are_que
     ask, index = NARROW[question]
     with overheard(sqlite) as said, sqlite.reading() as session:
         ask(session)
-    [(statement, parameters)] = [one for one in said if one[0].startswith("SELECT")]
+    [(statement, parameters)] = [one for one in said if one[0].startswith(("SELECT", "WITH"))]
     with sqlite.engine.connect() as connection:
         plan = [str(one[3]) for one in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     assert [one for one in plan if index in one], plan

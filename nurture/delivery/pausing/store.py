@@ -1,7 +1,8 @@
 """Which campaigns stand still, and all SQL about pausing, going on and cancelling.
 
 A pause is a row that the permission statement looks at, so that it holds from its commit on for the very next message.
-Setting aside what was queued is only tidying up: it goes in chunks, so that nobody waits for the lock.
+Setting aside what was queued is only tidying up: it goes in chunks, so that nobody waits for the lock. Who held a mail for
+a pause that ended at that moment need not know: the house releases it with its next look.
 """
 
 from collections.abc import Sequence
@@ -62,10 +63,15 @@ _OF_CAMPAIGN = sa.and_(col(Delivery.campaign) == sa.bindparam("of_campaign"), co
 # As the partial indexes say it, word for word.
 _QUEUED = col(Delivery.status) == sa.literal_column("'queued'")
 _HELD = col(Delivery.status) == sa.literal_column("'held'")
+_STANDS_STILL = col(Delivery.because) == HeldBecause.CAMPAIGN
 
 
 def set_aside(session: Session, campaign: str, limit: int) -> int:
-    """Hold mails of it that are queued, so that nothing behind them waits; how many."""
+    """Hold mails of it that are queued, so that nothing behind them waits; how many. None once it goes on again."""
+    # Who lets it go on waits for this commit, and then finds what was held here.
+    pause = sa.select(col(PausedCampaign.campaign)).where(col(PausedCampaign.campaign) == campaign)
+    if session.scalar(pause.with_for_update(read=True)) is None:
+        return 0
     queued = sa.select(col(Delivery.id)).where(_OF_CAMPAIGN, _QUEUED).limit(limit).with_for_update(skip_locked=True)
     ids = list(session.scalars(queued, {"of_campaign": campaign}))
     held = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.QUEUED)
@@ -92,12 +98,33 @@ def bring_forward(session: Session, campaign: str, now: datetime, limit: int) ->
     """Have what stood still because of the pause released with the next look; how many."""
     still = (
         sa.select(col(Delivery.id))
-        .where(_OF_CAMPAIGN, _HELD, col(Delivery.because) == HeldBecause.CAMPAIGN, col(Delivery.held_until).is_(None))
+        .where(_OF_CAMPAIGN, _HELD, _STANDS_STILL, col(Delivery.held_until).is_(None))
         .limit(limit)
     )
     ids = list(session.scalars(still, {"of_campaign": campaign}))
     waiting = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.HELD)
     return changed_rows(session, waiting.values(held_until=now)) if ids else 0
+
+
+def to_release_at() -> ColumnElement[Any]:
+    """Question: the dawn of time if something stands still of a campaign that is not paused any more, else nothing."""
+    return sa.case((_resumed().exists(), sa.literal(_LONG_AGO, Instant)))
+
+
+def list_to_release(session: Session, limit: int) -> list[Delivery]:
+    """Mails that stand still though their campaign goes on: they were held while somebody let it."""
+    left = sa.select(Delivery).where(_HELD, _STANDS_STILL, col(Delivery.campaign).in_(_resumed()))
+    return list(session.scalars(left.limit(limit)))
+
+
+def _resumed() -> Any:
+    """Select the campaigns of which mails stand still because of a pause that is over."""
+    # By the index from one campaign to the next: it is asked every second, and a million may be held of each.
+    first = sa.select(sa.func.min(col(Delivery.campaign)).label("campaign")).where(_HELD, _STANDS_STILL)
+    still = first.cte("still", recursive=True)
+    after = first.where(col(Delivery.campaign) > still.c.campaign).scalar_subquery()
+    still = still.union_all(sa.select(after).select_from(still).where(still.c.campaign.is_not(None)))
+    return sa.select(still.c.campaign).where(still.c.campaign.is_not(None), is_campaign_going(still.c.campaign))
 
 
 def cancel_some(session: Session, campaign: str, because: str, now: datetime, limit: int) -> list[int | None]:
