@@ -204,6 +204,7 @@ class Circumstances:
     values_since_ask: int = 0  # mails of value that may have arrived since the last ask, from any campaign
     has_asked_us: bool = False  # said that they want a demonstration or have a need
     guard: str = ""  # why the campaign mails nobody more for now
+    guard_until: datetime | None = None  # None: until somebody says yes
     full_until: datetime | None = None  # when the house may send the next, if it has sent as many as it may in a day
     is_issue: bool = False  # of a newsletter: what comes too soon is not sent later, for the next one is better
     at_most: AtMost | None = None  # they asked for no more than one mail in so long
@@ -289,7 +290,7 @@ def _house_is_full(here: Circumstances) -> Stop | None:
 
 
 def _stopped_by_guard(here: Circumstances) -> Stop | None:
-    return Stop(Status.HELD, here.guard) if here.guard else None
+    return Stop(Status.HELD, here.guard, here.guard_until) if here.guard else None
 
 
 def not_counting(blackout: Sequence[DaySpan], since: datetime, until: datetime, zone: ZoneInfo) -> datetime:

@@ -291,6 +291,29 @@ def test_a_campaign_that_mails_more_people_than_it_ever_did_stops_until_somebody
         assert guard.list_stopped(session) == []
 
 
+def test_a_yes_holds_for_mails_that_a_worker_had_in_hand_when_it_was_said(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        publish_weekly(session)
+        crowd(session, hasher, 8)
+        worker = register_worker(session)
+        claimed = claim_due(session, worker, 8, NOW)
+        granted = grant(session, worker, claimed, GUARDED.blast_guard, NOW)
+        begun = exchange(session, worker, [], claimed[:5], GUARDED, NOW, granted=granted)
+        assert list(begun.values()).count(None) == 3
+        assert guard.list_stopped(session) == [("newsletter:weekly", 2)]
+        assert allow(session, 7).released == 2
+        exchange(session, worker, [], claimed[5:], GUARDED, NOW, granted=granted)
+        assert guard.list_stopped(session) == []
+        assert outcome(session, NOW) == {Status.SENT: 4, WAITS: 1}
+        # The yes was one too small; and what comes when it is over is no surprise, for nothing stands still any more.
+        assert allow(session, 8).released == 1
+        assert outcome(session, NOW) == {Status.SENT: 1}
+        crowd(session, hasher, 8, NOW + 7 * DAY, "next")
+        assert outcome(session, NOW + 7 * DAY) == {Status.SENT: 8}
+
+
 def test_twice_as_many_as_on_the_busiest_of_the_last_days_is_how_a_campaign_grows(
     house: Database, hasher: AddressHasher
 ) -> None:

@@ -26,6 +26,7 @@ from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claimed import Row
 from nurture.delivery.daily import store as daily
 from nurture.delivery.guard import rules as guard_rules
+from nurture.delivery.guard import store as guard
 from nurture.delivery.guard.granting import Granted
 from nurture.delivery.leaving import store
 from nurture.delivery.mailed.store import Interest
@@ -84,6 +85,8 @@ def exchange(
     if len(begun) < len(wanted):
         stopped = [one for one in wanted if one.id not in begun]
         permissions = _permissions(session, stopped, now)
+        full = {one.id: one.campaign for one in stopped if granted is not None and granted.is_used_up(one)}
+        with_room = _with_room(session, set(full.values()), limits, now)
         for one in stopped:
             answers[one.id] = _stop(
                 session,
@@ -92,7 +95,8 @@ def exchange(
                 limits,
                 now,
                 issue_at=_issue_at(one, coming),
-                is_full=granted is not None and granted.is_used_up(one),
+                is_full=one.id in full,
+                has_room=one.campaign in with_room,
                 full_until=full_until.get(one.id),
             )
     return answers
@@ -224,6 +228,11 @@ def _permissions(session: Session, stopped: Sequence[Row], now: datetime) -> dic
     return found
 
 
+def _with_room(session: Session, campaigns: set[str], limits: Limits, now: datetime) -> set[str]:
+    """Those of these campaigns that may mail more people by now: somebody said yes since their mails were claimed."""
+    return {one for one in campaigns if guard_rules.room(guard.traffic(session, one, now), limits.blast_guard) > 0}
+
+
 def _stop(
     session: Session,
     delivery: Row,
@@ -233,12 +242,16 @@ def _stop(
     *,
     issue_at: datetime | None = None,
     is_full: bool = False,
+    has_room: bool = False,
     full_until: datetime | None = None,
 ) -> Stop:
     """Find out why a row may not leave and move it where it belongs."""
     circumstances = _circumstances(session, delivery, permission, limits, now, issue_at=issue_at)
     guarded = guard_rules.because(delivery.campaign) if is_full else ""
-    stop = find_stop(replace(circumstances, guard=guarded, full_until=full_until), now)
+    # Where there is room by now it is claimed anew, and granted a place; held without an end it would stop all the rest.
+    guard_until = now if has_room else None
+    known = replace(circumstances, guard=guarded, guard_until=guard_until, full_until=full_until)
+    stop = find_stop(known, now)
     if stop is None:
         # Cancelled, held for a recheck or taken back between the claim and now: it is not ours any more.
         return Stop(Status.CANCELLED, "no longer claimed by this worker")
