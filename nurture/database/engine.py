@@ -30,6 +30,15 @@ __all__ = ["Database", "Session", "is_sqlite"]
 SQLModel.metadata.naming_convention = NAMING
 
 _LOCK_WAIT_SECONDS = 30
+#: A server that vanished without a word, its machine gone or a firewall forgetful, is noticed within half a minute; the
+#: kernel alone gives up after a quarter of an hour, or two hours. As libpq names them; a Unix socket has no use for them.
+_NOTICED = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 #: How long SQLite's log grows before somebody's commit moves it into the file: its own default, and more than an import
 #: lets it grow for who is waited for. An opt-out would do 100 ms of the import's work.
 _LOG_PAGES, _LOG_PAGES_WAITED_FOR = 1_000, 50_000
@@ -202,8 +211,10 @@ def _is_begun(door: Door, driver: sqlite3.Connection, patience: float) -> bool:
 
 
 def _open_postgres(url: str) -> Engine:
+    given = make_url(url).query
+    options = {name: value for name, value in _NOTICED.items() if name not in given}
     try:
-        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError:
         raise BadSettings(
             "database.url: PostgreSQL needs its driver; type `pip install 'nurture[postgres]'`."
