@@ -195,6 +195,11 @@ def hold_until_asked(session: Session, delivery: Row, domain: str, now: datetime
     store.move(session, [delivery.id], Status.HELD, now=now, because=HeldBecause.DOMAIN, held_until=until)
 
 
+def let_pass(session: Session, delivery: Row, due_at: datetime, now: datetime) -> None:
+    """Its relay has plenty, or is down: it goes back behind what is due before that, so that others leave meanwhile."""
+    store.move(session, [delivery.id], Status.QUEUED, now=now, due_at=due_at)
+
+
 def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:
     """Settle what dead workers left behind: the unsaid goes back into the queue, the rest is uncertain."""
     bury_dead_workers(session)

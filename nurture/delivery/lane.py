@@ -9,27 +9,22 @@ the message after that as well: when its answer comes at last, twenty connection
 As long as nothing is in the way, message follows message by calls alone: `_ask`, `answered` by the shared commit,
 `_write_body`, `_heard` from the connection, `_ask` again. That costs a third of what waiting in coroutines does, for
 each wait is a future, a task that is waked and a turn of the loop. Everything else is a detour: a coroutine that sees to
-one thing and says what comes next. Called by the sender, on its event loop.
+one thing and says what comes next. A lane that gets no connection gives back what it has written and rests, as long as others
+are at work (`road`). Called by the sender, on its event loop.
 """
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple, Self, TypeAlias
 
-from nurture.clock import Clock
 from nurture.delivery import composing
 from nurture.delivery.actions import Ended
-from nurture.delivery.commits import SharedCommits
-from nurture.delivery.database_thread import DatabaseThread
 from nurture.delivery.house import House
-from nurture.delivery.mailer import Connection, Envelope, Mailer, RelayDown
+from nurture.delivery.mailer import Connection, Envelope, RelayDown
 from nurture.delivery.preparing import Ready
+from nurture.delivery.road import Road
 from nurture.delivery.rules import Heard, Outcome, Status, Stop
-from nurture.delivery.supplying import Supply
-from nurture.delivery.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
@@ -47,22 +42,6 @@ _COUNTED = {
 
 #: Sees to what is in the way and says what comes next; None: nothing more in this run.
 Detour: TypeAlias = "Callable[[], Awaitable[Detour]] | None"
-
-
-@dataclass
-class Road:
-    """What the lanes of one sender share."""
-
-    mailer: Mailer
-    clock: Clock
-    house: House
-    thread: DatabaseThread
-    transactions: Transactions
-    commits: SharedCommits
-    supply: Supply
-    counts: Counter[str] = field(default_factory=Counter)
-    down: dict[str, str] = field(default_factory=dict)  # relays that could not be reached in this run, and why
-    is_stopping: bool = False
 
 
 class Written(NamedTuple):
@@ -85,6 +64,7 @@ class Lane:
     def __init__(self, relay: str, road: Road) -> None:
         self.relay = relay
         self._road = road
+        road.places.append(self)
         self._connection: Connection | None = None
         self._ended: Ended | None = None  # a result that is not stored yet
         self._at_hand: Written | None = None
@@ -96,7 +76,7 @@ class Lane:
     async def carry(self) -> None:
         """Carry messages until there is none for this relay."""
         self._at_hand = self._behind = self._after = self._odd = None
-        detour: Detour = self._take_another
+        detour: Detour = self._rest if self in self._road.down else self._take_another
         try:
             while detour is not None:
                 detour = await detour()
@@ -109,6 +89,8 @@ class Lane:
                 # An envelope may be with the relay; the next run begins with another one.
                 await self._connection.abandon()
             raise
+        finally:
+            self._road.working.discard(self)
 
     async def close(self) -> None:
         """Say good-bye to the relay."""
@@ -247,10 +229,13 @@ class Lane:
             if (odd := self._odd) is not None:
                 self._odd = None
                 await road.thread.run(odd)
-            one = await road.supply.next(self.relay)
-            if one is None or road.is_stopping:
+            if road.is_stopping:
                 return None
-            self._at_hand = self._write(one)
+            one = road.supply.take(self.relay)
+            if one is not None:
+                self._at_hand = self._write(one)
+            elif not await road.supply.more():
+                return None
         return self._get_ready
 
     async def _get_ready(self) -> Detour:
@@ -268,11 +253,7 @@ class Lane:
             await self._wait(pause)
             connection = await self._connect()
         if connection is None or road.is_stopping:
-            after, self._after = self._after, None
-            for waiting in (after, self._at_hand):
-                if waiting is not None:
-                    road.supply.put_back(waiting.ready)
-            return None
+            return self._give_way
         return self._set_out
 
     async def _set_out(self) -> Detour:
@@ -286,8 +267,11 @@ class Lane:
         refused = await connection.begin(one.envelope)
         if refused is not None and not connection.is_usable and _was_not_heard(refused):
             another = await self._connect()
-            if another is not None:
-                refused = await another.begin(one.envelope)
+            if another is None:
+                self._note(refused)
+                self._at_hand = None
+                return self._give_way
+            refused = await another.begin(one.envelope)
         if refused is None:
             return await self._go_on(self._write_body)
         self._note(refused)
@@ -298,6 +282,29 @@ class Lane:
         if self._connection is not None:
             await self._connection.abandon()
         return self._take_next
+
+    async def _give_way(self) -> Detour:
+        """It carries nothing for now: whoever else can does what was written here."""
+        written = (self._after, self._behind, self._at_hand)
+        self._after = self._behind = self._at_hand = None
+        for one in written:
+            if one is not None:
+                self._road.supply.put_back(one.ready)
+        return self._rest if self in self._road.down else None
+
+    async def _rest(self) -> Detour:
+        """Its relay could not be reached: try again in a while, as long as others have something to do."""
+        road = self._road
+        road.pass_by(self.relay)
+        await self._store()  # as above
+        while road.is_at_work:
+            if not road.may_try(self.relay):
+                await self._wait(_LOOK_UP_SECONDS)
+            elif await self._connect() is not None:
+                return self._take_another
+            else:
+                road.pass_by(self.relay)
+        return None
 
     async def _store(self) -> None:
         if self._ended is not None:
@@ -311,10 +318,14 @@ class Lane:
                 self._connection = connection
                 return connection
             await connection.close()
-        try:
-            self._connection = await self._road.mailer.connect(self.relay)
-        except RelayDown as error:
-            self._road.down[self.relay] = str(error)
+        road = self._road
+        with road.trying(self.relay):
+            try:
+                self._connection = await road.mailer.connect(self.relay)
+            except RelayDown as error:
+                road.missed(self, str(error))
+            else:
+                road.reached(self)
         return self._connection
 
     async def _wait(self, seconds: float) -> None:

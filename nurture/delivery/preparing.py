@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -43,6 +43,8 @@ _MOST_DOMAINS = 50_000
 
 #: The relay for a mail of this sender to this domain, by a number of its own; None: no relay carries it.
 Choose = Callable[[str, str, int], str | None]
+#: The relays that have plenty in hand, and how much later more for them is to come.
+ListFull = Callable[[], Mapping[str, timedelta]]
 
 
 _NOTHING: frozenset[str] = frozenset()
@@ -84,7 +86,7 @@ class _Signed(NamedTuple):
 class Unready(NamedTuple):
     """A mail that cannot be sent now."""
 
-    becomes: str  # held or failed, as it is counted
+    becomes: str  # held, failed or passed_by, as it is counted
     settle: Callable[[Session], object]  # in the transaction that ends the claim
 
 
@@ -106,11 +108,14 @@ class _Around:
 class Preparing:
     """Prepares claim after claim, and remembers what they have in common."""
 
-    def __init__(self, house: House, boundary: Boundary, choose: Choose, answered: Answered) -> None:
+    def __init__(
+        self, house: House, boundary: Boundary, choose: Choose, answered: Answered, list_full: ListFull
+    ) -> None:
         self._house = house
         self._boundary = boundary
         self._choose = choose
         self._answered = answered
+        self._list_full = list_full
         self._manners: dict[tuple[int, str, str, str, str], _Manner] = {}
         self._planned_for: Declared | None = None
         self._asked: set[str] = set()  # domains the name servers were heard about
@@ -126,6 +131,7 @@ class Preparing:
             self._manners.clear()
             self._planned_for = declared
         around = self._look_around(session, lines, declared, now)
+        full = self._list_full()
         ready: list[Ready] = []
         unready: list[Unready] = []
         for line in lines:
@@ -138,6 +144,10 @@ class Preparing:
                 one = _failed(line.claimed, f"it could not be prepared: {error}", now)
             if isinstance(one, Ready):
                 one = self._objection(session, one, line.basis, now) or one
+            if full and isinstance(one, Ready) and one.relay in full:
+                # Before the limits grant it a place.
+                let_pass = partial(actions.let_pass, delivery=one.delivery, due_at=now + full[one.relay], now=now)
+                one = Unready("passed_by", let_pass)
             if isinstance(one, Ready):
                 ready.append(one)
             else:

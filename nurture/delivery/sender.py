@@ -24,11 +24,12 @@ from nurture.delivery.boundary import Boundary
 from nurture.delivery.commits import Answers, SharedCommits
 from nurture.delivery.database_thread import DatabaseThread
 from nurture.delivery.house import House
-from nurture.delivery.lane import Lane, Road
+from nurture.delivery.lane import Lane
 from nurture.delivery.mailer import Mailer
 from nurture.delivery.pacing.lanes import FREE, Pacing
 from nurture.delivery.preparing import Preparing, Ready
 from nurture.delivery.relayed.rules import OwnIds
+from nurture.delivery.road import Road
 from nurture.delivery.supplying import Claim, Supply
 from nurture.delivery.transactions import Transactions
 
@@ -55,11 +56,12 @@ class Sender:
         own_ids: OwnIds | None = None,
     ) -> None:
         self._mailer = mailer
+        self._supply = Supply(self._claim)
         self._transactions = Transactions(
             database,
             worker,
             clock,
-            Preparing(house, boundary, mailer.choose, answered),
+            Preparing(house, boundary, mailer.choose, answered, self._supply.list_full),
             limits=limits,
             pacing=limits_of_pace,
             declared=declared,
@@ -73,7 +75,6 @@ class Sender:
             self._exchange,
             (lambda: self._disk_thread.run(self._transactions.settle)) if self._transactions.must_settle else None,
         )
-        self._supply = Supply(self._claim)
         self._road = Road(mailer, clock, house, self._thread, self._transactions, self._commits, self._supply)
         self._lanes = [Lane(relay, self._road) for relay in mailer.places]
         self._due_at: datetime | None = None
@@ -117,7 +118,7 @@ class Sender:
                 await self._thread.run(self._transactions.give_back)
             while not road.is_stopping:
                 await self._work_on_all()
-                if self._supply.is_used_up or not self._send_another_way():
+                if self._supply.is_used_up or not road.send_another_way():
                     break
         finally:
             failure = await self._supply.end()
@@ -167,15 +168,8 @@ class Sender:
 
     async def _work_on_all(self) -> None:
         """Let every connection carry messages until there are none; an error of one stops all."""
-        works = [lane.carry() for lane in self._lanes if lane.relay not in self._road.down]
+        self._road.working.update(self._lanes)
+        works = [lane.carry() for lane in self._lanes]
         for ended in await asyncio.gather(*works, return_exceptions=True):
             if isinstance(ended, BaseException):
                 raise ended
-
-    def _send_another_way(self) -> bool:
-        """Give what a relay that is down was to carry to another one; False if nobody takes it."""
-        return self._supply.choose_again(set(self._road.down), self._choose)
-
-    def _choose(self, one: Ready) -> str:
-        sender = (one.delivery.facts or {})["sender"]["email"]
-        return self._mailer.choose(sender, one.domain, one.delivery.id) or one.relay

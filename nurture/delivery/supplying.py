@@ -1,13 +1,19 @@
 """The mails that wait for a connection, by relay, and the claim that is on its way to join them.
 
 A new claim begins while there is still enough for the connections to do, so that they never run dry, and none while
-there is plenty, so that little is in a worker's hands if it dies. Called on the sender's event loop.
+there is plenty, so that little is in a worker's hands if it dies.
+
+One relay's mails do not keep the others waiting. Of what is due for a relay only so much is taken in; what a claim finds
+beyond that lets all others pass: it goes behind whatever is due, or, while its relay is down, comes again later. A relay
+that works off its plenty has only now and then somebody look behind it, for that costs as much as sending. What waits
+for a relay that is down is kept for when it is back, and counts for nobody else. Called on the sender's event loop.
 """
 
 import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from nurture.delivery.preparing import Ready
 
@@ -15,8 +21,13 @@ from nurture.delivery.preparing import Ready
 CLAIM = 200
 #: A new claim begins when fewer mails than this wait.
 _FEW = 100
-#: With several relays, one of them may be slow: no more are claimed for the others once so many wait.
+#: So many wait for one relay, and what one more claim brings.
 _MOST = 2_000
+#: What is due beyond that for a relay that is down comes again after this, as after a connection that was lost.
+_COMES_AGAIN_AFTER = timedelta(minutes=5)
+#: So often somebody who has nothing to do looks behind the plenty of another relay.
+_LOOKS_EVERY_SECONDS = 1.0
+_WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,9 @@ class Supply:
     def __init__(self, claim: "Callable[[], asyncio.Future[Claim]]") -> None:
         self._claim = claim
         self._ready: defaultdict[str, deque[Ready]] = defaultdict(deque)
-        self._count = 0
+        self._count = 0  # those for a relay that is down left out: nobody has them to do
+        self._down: set[str] = set()
+        self._looks_at = 0.0
         self._claiming: asyncio.Future[Claim] | None = None
         self._is_over = False
         self._is_last = False
@@ -46,6 +59,7 @@ class Supply:
     def begin(self, counts: Counter[str]) -> None:
         """A new run; what becomes of mails that cannot be sent is added to its counts."""
         self._ready.clear()
+        self._down.clear()
         self._count = 0
         self._is_over = self._is_last = self._is_paced = False
         self._failure = None
@@ -64,11 +78,16 @@ class Supply:
     @property
     def is_used_up(self) -> bool:
         """Whether nothing is due any more and nothing waits."""
-        return self._is_over or (self._is_last and not self._count)
+        return self._is_over or (self._is_last and not self.has_left)
 
     @property
     def has_left(self) -> bool:
         """Whether mails wait that nobody carried."""
+        return any(self._ready.values())
+
+    @property
+    def has_way(self) -> bool:
+        """Whether mails wait for a relay that is not down."""
         return bool(self._count)
 
     def take(self, relay: str) -> Ready | None:
@@ -81,27 +100,58 @@ class Supply:
             self._claim_ahead()
         return waiting.popleft()
 
-    async def next(self, relay: str) -> Ready | None:
-        """The next mail for this relay; None when there will be none in this run."""
-        while (one := self.take(relay)) is None:
-            if self._is_last or self._is_over or self._count >= _MOST:
-                return None
+    async def more(self) -> bool:
+        """Wait for a claim, or for a moment: there may be another mail now; False when none will come in this run."""
+        if self._is_last or self._is_over:
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._claiming is None and now < self._looks_at and self._is_crowded():
+            await asyncio.sleep(_WAIT_SECONDS)
+        else:
+            self._looks_at = now + _LOOKS_EVERY_SECONDS
             await asyncio.wait([self._claim_ahead()])
-        return one
+        return True
 
     def put_back(self, one: Ready) -> None:
         """It could not be carried, and comes before all others again."""
         self._ready[one.relay].appendleft(one)
-        self._count += 1
+        self._count += one.relay not in self._down
 
-    def choose_again(self, down: set[str], choose: Callable[[Ready], str]) -> bool:
-        """Move what waits for a relay that is down to another one; whether there is anything to do for one that is up."""
-        for relay in down:
-            waiting, self._ready[relay] = self._ready[relay], deque()
-            for one in waiting:
-                one.relay = choose(one)
-                self._ready[one.relay].append(one)
-        return any(waiting for relay, waiting in self._ready.items() if relay not in down)
+    def is_down(self, relay: str) -> bool:
+        """Whether it was passed by, and not reached since."""
+        return relay in self._down
+
+    def pass_by(self, relay: str, choose: Callable[[Ready], str]) -> None:
+        """A relay is down: what waits for it goes another way, or waits on without keeping anybody from anything."""
+        waiting = self._ready.pop(relay, deque())
+        if relay not in self._down:
+            self._down.add(relay)
+            self._count -= len(waiting)
+        for one in waiting:
+            one.relay = choose(one)
+            self._add(one)
+
+    def reached(self, relay: str) -> None:
+        """A relay is not down, or not any more."""
+        if relay in self._down:
+            self._down.remove(relay)
+            self._count += len(self._ready[relay])
+
+    def list_full(self) -> dict[str, timedelta]:
+        """The relays that have plenty, and how much later more for them is to come; asked by the thread of the claims."""
+        return {
+            relay: _COMES_AGAIN_AFTER if relay in self._down else timedelta(0)
+            for relay, waiting in list(self._ready.items())
+            if len(waiting) >= _MOST
+        }
+
+    def _is_crowded(self) -> bool:
+        """Whether a relay that is not down has plenty."""
+        return any(len(waiting) >= _MOST for relay, waiting in self._ready.items() if relay not in self._down)
+
+    def _add(self, one: Ready) -> None:
+        self._ready[one.relay].append(one)
+        self._count += one.relay not in self._down
 
     def _claim_ahead(self) -> "asyncio.Future[Claim]":
         if self._claiming is None:
@@ -120,5 +170,4 @@ class Supply:
         self._is_last = self._is_last or claim.is_last
         self._is_paced = claim.has_put_back
         for one in claim.ready:
-            self._ready[one.relay].append(one)
-        self._count += len(claim.ready)
+            self._add(one)
