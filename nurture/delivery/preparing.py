@@ -62,6 +62,7 @@ class Ready:
     email: str
     domain: str
     relay: str
+    basis: str | None = None  # of their consent to the topic
     fresh_facts: str = ""  # as they are to be kept, for one that was prepared for the first time
     issue_at: datetime | None = None
     pace: PaceGrant = _FREE  # of its claim
@@ -143,7 +144,7 @@ class Preparing:
                 log.exception("the mail cannot be prepared", extra={"delivery": line.claimed.id})
                 one = _failed(line.claimed, f"it could not be prepared: {error}", now)
             if isinstance(one, Ready):
-                one = self._objection(session, one, line.basis, now) or one
+                one = self._objection(session, one, now) or one
             if full and isinstance(one, Ready) and one.relay in full:
                 # Before the limits grant it a place.
                 let_pass = partial(actions.let_pass, delivery=one.delivery, due_at=now + full[one.relay], now=now)
@@ -207,7 +208,7 @@ class Preparing:
         if kept is not None and "rendered_at" in kept:
             mail = composing.get_mail(session, delivery)
             relay = self._choose(kept["sender"]["email"], domain, delivery.id) or ""
-            return Ready(delivery, recipient, mail, email, domain, relay)
+            return Ready(delivery, recipient, mail, email, domain, relay, line.basis)
         owner = around.operators.get(person.owner_id) if person is not None and person.owner_id else None
         wanted = delivery.sender
         if wanted == owners.OWNER:
@@ -220,7 +221,7 @@ class Preparing:
         facts, text = signed.writing.write(reader, kept.get("mail") if kept else None, recipient.name)
         delivery = delivery.with_facts(facts, message_id(self._house.keys, delivery.id, signed.domain))
         relay = self._choose(signed.email, domain, delivery.id) or ""
-        return Ready(delivery, recipient, signed.mail, email, domain, relay, text)
+        return Ready(delivery, recipient, signed.mail, email, domain, relay, line.basis, text)
 
     def _signed(self, session: Session, line: Line, wanted: str, owner: Operator | None, around: _Around) -> _Signed:
         """The mail of this line and of all that share its beginning, as its sender writes it."""
@@ -238,7 +239,7 @@ class Preparing:
             around.signed[id(line.shared), wanted, by] = signed
         return signed
 
-    def _objection(self, session: Session, one: Ready, basis: str | None, now: datetime) -> Unready | None:
+    def _objection(self, session: Session, one: Ready, now: datetime) -> Unready | None:
         """What holds a mail that may not leave the house for now."""
         domain = one.domain
         objection = self._boundary.find_objection(domain)
@@ -248,7 +249,7 @@ class Preparing:
             )
         is_campaign = one.delivery.purpose == Purpose.CAMPAIGN
         if objection is None and is_campaign:
-            objection = self._boundary.find_terms(one.relay, basis)
+            objection = self._boundary.find_terms(one.relay, one.basis)
         if objection is not None:
             return Unready("held", partial(actions.hold_at_boundary, delivery=one.delivery, because=objection, now=now))
         if self._boundary.relay_is_loopback or not is_campaign or domain in self._asked:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from nurture.clock import Clock
+from nurture.consent.rules import Purpose
+from nurture.delivery.boundary import Boundary
 from nurture.delivery.commits import SharedCommits
 from nurture.delivery.database_thread import DatabaseThread
 from nurture.delivery.house import House
@@ -50,6 +52,7 @@ class Road:
     mailer: Mailer
     clock: Clock
     house: House
+    boundary: Boundary
     thread: DatabaseThread
     transactions: Transactions
     commits: SharedCommits
@@ -114,5 +117,9 @@ class Road:
         return self.supply.has_way
 
     def _way_of(self, one: Ready) -> str:
+        """Who carries it now; still the same if nobody else may."""
         sender = (one.delivery.facts or {})["sender"]["email"]
-        return self.mailer.choose(sender, one.domain, one.delivery.id) or one.relay
+        relay = self.mailer.choose(sender, one.domain, one.delivery.id) or one.relay
+        if one.delivery.purpose == Purpose.CAMPAIGN and self.boundary.find_terms(relay, one.basis) is not None:
+            return one.relay
+        return relay

@@ -75,7 +75,7 @@ class Sender:
             self._exchange,
             (lambda: self._disk_thread.run(self._transactions.settle)) if self._transactions.must_settle else None,
         )
-        self._road = Road(mailer, clock, house, self._thread, self._transactions, self._commits, self._supply)
+        self._road = Road(mailer, clock, house, boundary, self._thread, self._transactions, self._commits, self._supply)
         self._lanes = [Lane(relay, self._road) for relay in mailer.places]
         self._due_at: datetime | None = None
         self._only: Sequence[int] | None = None

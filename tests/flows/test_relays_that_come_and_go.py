@@ -170,6 +170,19 @@ def test_mails_that_only_a_relay_that_is_down_may_carry_let_those_behind_them_pa
             assert 0 < len(later) <= MANY - 2_000
 
 
+def test_mail_goes_no_way_whose_terms_leave_its_reader_out(sqlite: Database, tmp_path: Path) -> None:
+    with running_counter() as strict:
+        text = SETTINGS + relay_settings("down", DOWN) + relay_settings("strict", strict.port)
+        text += 'weight = 0\naccepts = ["double-opt-in"]\n'
+        with enrolled_house(sqlite, tmp_path, text, [f"ana{n}@reader.example" for n in range(3)]) as house:
+            decide(house)
+            drain(house)
+            assert not strict.taken
+            assert statuses(house) == {"queued": 3}
+            drain(house)  # the relay that is down is not asked for now
+            assert statuses(house) == {"held": 3}
+
+
 @pytest.fixture
 def silent() -> Iterator[CountingSink]:
     with running_counter(is_silent=True) as sink:
