@@ -119,6 +119,10 @@ class SharedCommits:
             # A task of its own: a connection that committed for the others would keep its own message waiting.
             self._committing = asyncio.create_task(self._commit_all())
 
+    def owe(self, ended: Ended) -> None:
+        """A result whose connection waits for nothing any more: it goes with the next commit."""
+        self._owed.append(ended)
+
     async def store(self, ended: Ended | None = None) -> None:
         """Store a result and whatever is owed."""
         waiter = _Waiter()
@@ -136,7 +140,7 @@ class SharedCommits:
             try:
                 answers = await self._commit(ended, wanted, askers)
             except Exception as error:  # noqa: BLE001 — every connection learns of it and stops
-                self._owed = ended
+                self._owed = [*ended, *self._owed]
                 for _, _, asker in batch:
                     asker.broken(error)
                 continue

@@ -85,6 +85,9 @@ class Lane:
                 await self._connection.abandon()
         except BaseException:
             self._road.supply.give_up()  # the others finish what they have at hand
+            if self._ended is not None:
+                ended, self._ended = self._ended, None
+                self._road.commits.owe(ended)
             if self._connection is not None:
                 # An envelope may be with the relay; the next run begins with another one.
                 await self._connection.abandon()

@@ -149,6 +149,35 @@ def test_a_disk_that_fails_lets_nothing_leave_and_the_next_transaction_takes_it_
     run(story)
 
 
+def test_a_result_that_nobody_waits_for_goes_with_the_next_commit_whatever_breaks_before() -> None:
+    async def story() -> None:
+        taken: list[int] = []
+
+        def exchange(ended: list[Ended], wanted: list[Ready], unsaid: list[int]) -> "asyncio.Future[Answers]":
+            answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
+            if not taken:
+                commits.owe(result(8))  # while another one is on its way
+                answer.set_exception(ValueError("nobody thought of that"))
+            else:
+                answer.set_result({})
+            taken.append(len(ended))
+            return answer
+
+        def result(number: int) -> Ended:
+            return Ended(a_ready(number).delivery, Outcome(Heard.ACCEPTED, 250, "250 Ok", "default"))
+
+        commits = SharedCommits(exchange)
+        commits.owe(result(7))
+        assert commits.owes
+        with pytest.raises(ValueError, match="nobody thought"):
+            await commits.store()
+        await commits.store()
+        assert taken == [1, 2]
+        assert not commits.owes
+
+    run(story)
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_where_a_commit_is_on_the_disk_by_itself_everybody_is_told_at_once(count: int) -> None:
     async def story() -> None:
