@@ -93,13 +93,13 @@ def statuses(house: App) -> dict[str, int]:
         return count_by_status(session)
 
 
-def test_a_connection_that_is_refused_once_is_opened_a_moment_later(sqlite: Database, tmp_path: Path) -> None:
+def test_a_connection_that_is_refused_once_is_opened_a_moment_later(database: Database, tmp_path: Path) -> None:
     """The other one gets no answer before it is."""
     with running_counter(is_silent=True) as sink:
         opened = Opened({2}, 3, sink.speak)
         sink.act = opened.act
         text = FREELY + relay_settings("only", sink.port, connections=2)
-        with enrolled_house(sqlite, tmp_path, text, [f"ana{n}@reader.example" for n in range(6)]) as house:
+        with enrolled_house(database, tmp_path, text, [f"ana{n}@reader.example" for n in range(6)]) as house:
             decide(house)
             assert drain(house) == ({"sent": 6}, "")
     assert opened.count == 3
@@ -151,12 +151,12 @@ def test_when_nothing_else_can_be_done_a_run_ends_and_says_which_relay_is_down(
 
 
 def test_mails_that_only_a_relay_that_is_down_may_carry_let_those_behind_them_pass(
-    sqlite: Database, tmp_path: Path
+    database: Database, tmp_path: Path
 ) -> None:
     with running_counter() as up:
         text = FREELY + relay_settings("down", DOWN, domain="lost.example") + relay_settings("up", up.port)
         people = ["eve@lost.example", *(f"ana{n}@reader.example" for n in range(5))]
-        with enrolled_house(sqlite, tmp_path, text, people) as house:
+        with enrolled_house(database, tmp_path, text, people) as house:
             decide(house)
             many = queue_more_like(house, "lost.example", MANY)
             counts, relay_down = drain(house)
@@ -190,7 +190,7 @@ def silent() -> Iterator[CountingSink]:
 
 
 def test_mails_behind_those_of_a_slow_relay_leave_meanwhile(
-    sqlite: Database, tmp_path: Path, silent: CountingSink
+    database: Database, tmp_path: Path, silent: CountingSink
 ) -> None:
     """It does not say a word before they have left."""
     senders: list[Sender] = []
@@ -203,7 +203,7 @@ def test_mails_behind_those_of_a_slow_relay_leave_meanwhile(
 
     with running_counter(on_read=stop_at_last) as up:
         text = FREELY + relay_settings("slow", silent.port, domain="slow.example") + relay_settings("up", up.port)
-        with enrolled_house(sqlite, tmp_path, text, people) as house:
+        with enrolled_house(database, tmp_path, text, people) as house:
             decide(house)
             many = queue_more_like(house, "slow.example", MANY)
             counts, _ = drain(house, senders.append)
