@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 #: A process that ends at once, whenever it is started, is started less and less often.
 _FIRST_REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 60.0
-#: Whoever lived so long had begun to work, and another one is started at once.
-_LIVED_SECONDS = 2.0
+#: Whoever lived so long had begun to work, and another one is started at once: what cannot begin ends in a fraction of it.
+_LIVED_SECONDS = 0.5
 
 
 @dataclass
