@@ -47,7 +47,8 @@ def test_it_tells_its_story_in_a_pipe_and_stays_up_to_be_looked_at_until_it_is_i
                 break
         story = "".join(told)
         assert re.search(r"week 1   announcement   300 of 312 contacts", story)
-        assert re.search(r"week 2   \d+ left before the first issue: \d+ one-click", story)
+        # In which week depends on the day of the week on which this runs.
+        assert re.search(r"week [12]   \d+ left before the first issue: \d+ one-click", story)
         assert re.search(r"In 2 weeks: \d{3} mails sent, \d+ people opened and \d+ clicked", story)
         assert "Mails that reached someone after they left: 0 (counted in the inbox)." in story
         assert "\x1b" not in story
