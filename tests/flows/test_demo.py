@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
+import pytest
 
 DEMO = [sys.executable, "-m", "nurture", "demo", "--weeks", "2", "--port", "0"]
 
@@ -23,7 +24,14 @@ def running_demo() -> Iterator["subprocess.Popen[str]"]:
         demo.communicate()
 
 
-def test_the_summary_counts_what_happened_and_nobody_was_mailed_after_they_left() -> None:
+@pytest.mark.timeout(300)  # two demos
+def test_it_counts_what_happened_and_tells_it_and_stays_up_to_be_looked_at_until_it_is_interrupted() -> None:
+    """One after the other: two that begin at the same moment may want the same port."""
+    look_at_the_summary()
+    look_at_the_story()
+
+
+def look_at_the_summary() -> None:
     done = subprocess.run([*DEMO, "--no-serve", "--json"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     summary = json.loads(done.stdout)
@@ -37,7 +45,7 @@ def test_the_summary_counts_what_happened_and_nobody_was_mailed_after_they_left(
     assert summary["mailed_after_opt_out"] == 0
 
 
-def test_it_tells_its_story_in_a_pipe_and_stays_up_to_be_looked_at_until_it_is_interrupted() -> None:
+def look_at_the_story() -> None:
     with running_demo() as demo:
         assert demo.stdout is not None
         told = []
