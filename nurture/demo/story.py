@@ -58,7 +58,9 @@ class Play:
         self.end = SystemClock().now().replace(second=0, microsecond=0)
         self.start = _working_morning(self.end - timedelta(weeks=weeks))
         self.clock = SteppedClock(self.start)
-        web, smtp, inbound = _free_port(port), _free_port(2525), _free_port(2526)
+        # Two demos that begin at the same moment do not take each other's: these are held until the servers are there.
+        self.held = [_hold_port(wanted) for wanted in (port, 2525, 2526)]
+        web, smtp, inbound = (one.getsockname()[1] for one in self.held)
         self.base_url = f"http://127.0.0.1:{web}"
         self.smtp_port = smtp
         self.environment = {
@@ -83,7 +85,9 @@ class Play:
         self.telling.line()
         with self.telling:
             self.imported = self._prepare()
-            with Stage(self.workspace, self.clock, inbox, self.environment) as stage:
+            stage = Stage(self.workspace, self.clock, inbox, self.environment)
+            self._let_go_of_ports()
+            with stage:
                 self.stage = stage
                 port = stage.house.settings.inbound.port
                 self.readers = Readers(inbox, self.clock, self.base_url, port, stage.agenda)
@@ -97,6 +101,10 @@ class Play:
                 if serve:
                     self._stay()
         return summary
+
+    def _let_go_of_ports(self) -> None:
+        while self.held:
+            self.held.pop().close()
 
     def _prepare(self) -> dict[str, Any]:
         """What a rep does first: a workspace, an import, a publish."""
@@ -117,7 +125,7 @@ class Play:
             at = first_slot + timedelta(weeks=batch, days=1, hours=1)
             agenda.note(at, partial(self._import_evaluators, batch))
         agenda.note(min(self.start + timedelta(days=4), self.end), self._tell_announcement)
-        agenda.note(min(first_slot, self.end) - timedelta(minutes=1), self._tell_left)
+        agenda.note(min(first_slot, self.end) - timedelta(minutes=1), partial(self._tell_left, first_slot))
         agenda.note(self.end - timedelta(minutes=50), self.readers.ask_at_last)
         issues = ["five-questions", *(name.partition("-")[2].removesuffix(".md") for name in marketing.upcoming)]
         for number, issue in enumerate(issues, 1):
@@ -186,11 +194,11 @@ class Play:
         rows = self.imported["read"]
         self._tell(f"announcement   {result.sent:,} of {rows:,} contacts   ({', '.join(words)})   {bar(1.0, 11)}")
 
-    def _tell_left(self) -> None:
+    def _tell_left(self, first_slot: datetime) -> None:
         doors = Counter(left.door for left in self.readers.left.values())
         ways = {"one-click": "one-click", "page": "by the page", "reply": 'by replying "please remove me"'}
         told = ", ".join(f"{doors[door]} {ways[door]}" for door in DOORS if doors[door])
-        self._tell(f"{sum(doors.values())} left before the first issue: {told or 'nobody'}")
+        self._tell(f"{sum(doors.values())} left before the first issue: {told or 'nobody'}", first_slot)
         self.left_told = sum(doors.values())
 
     def _tell_issue(self, issue: str, number: int, slot_at: datetime) -> None:
@@ -273,14 +281,16 @@ def _working_morning(at: datetime) -> datetime:
     return local.astimezone(at.tzinfo)
 
 
-def _free_port(wanted: int) -> int:
-    """The wanted port if it is free, else any."""
+def _hold_port(wanted: int) -> socket.socket:
+    """The wanted port if it is free, else any; nobody else gets it until this is closed."""
     for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        holder = socket.socket()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", port))
+            holder.listen()  # an address that somebody listens on is taken; one that is merely bound is not
+        except OSError:
+            holder.close()
+            continue
+        return holder
     raise AssertionError("this machine has no free port")
