@@ -16,15 +16,14 @@ are at work (`road`). Called by the sender, on its event loop.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Self, TypeAlias
+from typing import TypeAlias
 
-from nurture.delivery import composing
 from nurture.delivery.actions import Ended
-from nurture.delivery.house import House
-from nurture.delivery.mailer import Connection, Envelope, RelayDown
+from nurture.delivery.mailer import Connection, RelayDown
 from nurture.delivery.preparing import Ready
 from nurture.delivery.road import Road
 from nurture.delivery.rules import Heard, Outcome, Status, Stop
+from nurture.delivery.written import Written
 
 log = logging.getLogger(__name__)
 
@@ -42,20 +41,6 @@ _COUNTED = {
 
 #: Sees to what is in the way and says what comes next; None: nothing more in this run.
 Detour: TypeAlias = "Callable[[], Awaitable[Detour]] | None"
-
-
-class Written(NamedTuple):
-    """A message that only waits for its permission."""
-
-    ready: Ready
-    envelope: Envelope
-    parts: tuple[bytes, ...]
-
-    @classmethod
-    def of(cls, ready: Ready, house: House) -> Self:
-        composed = composing.compose(ready.mail, ready.delivery, house, ready.recipient, ready.email, ready.relay)
-        envelope = Envelope(composed.mail_from, composed.rcpt_to, composed.size, composed.report_as)
-        return cls(ready, envelope, composed.parts)
 
 
 class Lane:
@@ -94,6 +79,10 @@ class Lane:
             raise
         finally:
             self._road.working.discard(self)
+
+    @property
+    def has_hope(self) -> bool:
+        return self._at_hand is not None or (self._connection is not None and self._connection.is_usable)
 
     async def close(self) -> None:
         """Say good-bye to the relay."""
@@ -234,6 +223,8 @@ class Lane:
                 await road.thread.run(odd)
             if road.is_stopping:
                 return None
+            if self in road.down:
+                return self._rest
             one = road.supply.take(self.relay)
             if one is not None:
                 self._at_hand = self._write(one)

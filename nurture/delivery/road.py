@@ -2,8 +2,8 @@
 
 A place is one that a connection may take (`lane`). One that gets no connection rests, a little longer each time, while
 the others work: of those that rest for one relay one tries for all, and when it is back they all are. A relay is *down*
-when all its places rest; what waits for it goes another way then, where somebody else may carry it. When all who are
-left rest, the run is over. Asked by the lanes and the sender, on its event loop.
+when one of its places got no connection and no other has one or is about to; then they all rest, and what waits for it
+goes another way, where somebody else may carry it. When all who are left rest, the run is over. Asked by the lanes and the sender, on its event loop.
 """
 
 import logging
@@ -35,6 +35,10 @@ class Place(Protocol):
 
     relay: str
 
+    @property
+    def has_hope(self) -> bool:
+        """Whether it has a connection, or a mail at hand for which it is about to open one."""
+
 
 @dataclass
 class Rest:
@@ -60,7 +64,7 @@ class Road:
     counts: Counter[str] = field(default_factory=Counter)
     places: list[Place] = field(default_factory=list)
     working: set[Place] = field(default_factory=set)  # whose work in this run has not ended
-    down: dict[Place, str] = field(default_factory=dict)  # those that got no connection in this run, and why
+    down: dict[Place, str] = field(default_factory=dict)  # those that can get no connection in this run, and why
     rests: dict[str, Rest] = field(default_factory=dict)  # by relay
     is_stopping: bool = False
 
@@ -103,10 +107,13 @@ class Road:
 
     def pass_by(self, relay: str) -> None:
         """Send another way what waits for a relay, if that is down."""
-        if any(place.relay == relay and place not in self.down for place in self.places):
+        theirs = [place for place in self.places if place.relay == relay]
+        if any(place.has_hope for place in theirs if place not in self.down):
             return
+        because = next(why for place, why in self.down.items() if place.relay == relay)
+        for place in theirs:
+            self.down.setdefault(place, because)  # whoever had nothing to do need not find out by themselves
         if self.is_at_work and not self.supply.is_down(relay):
-            because = next(why for place, why in self.down.items() if place.relay == relay)
             log.warning("a relay cannot be reached, and the others go on: %s", because)
         self.supply.pass_by(relay, self._way_of)
 

@@ -150,6 +150,20 @@ def test_when_nothing_else_can_be_done_a_run_ends_and_says_which_relay_is_down(
         assert statuses(house) == {"queued": 1}
 
 
+def test_one_try_is_enough_to_find_that_a_relay_is_down(database: Database, tmp_path: Path) -> None:
+    """Places that have nothing to do need not find out one after the other."""
+    with running_counter() as sink:
+        opened = Opened({1, 2, 3, 4}, 0, lambda: None)
+        sink.act = opened.act
+        text = FREELY + relay_settings("only", sink.port, connections=4)
+        with enrolled_house(database, tmp_path, text, ["ana@reader.example"]) as house:
+            decide(house)
+            counts, relay_down = drain(house)
+            assert not counts
+            assert "4.3.2 not now" in relay_down
+    assert opened.count == 1
+
+
 def test_mails_that_only_a_relay_that_is_down_may_carry_let_those_behind_them_pass(
     database: Database, tmp_path: Path
 ) -> None:
