@@ -127,11 +127,8 @@ def _opened(path: Path, *, as_written: bool = False) -> Iterator[Any]:
             raise BadInput(f"{path.name}: unpacked it is hundreds of times as large; save it once more, or as CSV.")
         if "xl/sharedStrings.xml" in every and every["xl/sharedStrings.xml"].file_size > _MAX_TEXTS:
             raise BadInput(f"{path.name}: too much text for a workbook of people; export it as CSV.")
-        book = load_workbook(path, read_only=True, data_only=not as_written, keep_links=False)
-        try:
-            yield book
-        finally:
-            book.close()
+        with path.open("rb") as file:  # not openpyxl: it leaves open what it cannot read
+            yield load_workbook(file, read_only=True, data_only=not as_written, keep_links=False)
     except BadInput:
         raise
     except Exception as error:

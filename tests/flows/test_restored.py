@@ -39,7 +39,7 @@ MONDAY = datetime(2026, 3, 9, 8, 0, tzinfo=UTC)
 ISSUE_AT = datetime(2026, 3, 17, 8, 0, tzinfo=UTC)
 READERS = [f"reader{n}@firm{n}.example" for n in range(6)]
 
-Backup = dict[str, list[dict[str, Any]]] | sqlite3.Connection
+Backup = dict[str, list[dict[str, Any]]] | Path
 
 
 @pytest.fixture
@@ -62,10 +62,14 @@ def lite(sqlite: Database, tmp_path: Path) -> Iterator[Story]:
 def back_up(story: Story) -> Backup:
     if not story.database.is_sqlite:
         return {name: story.rows(name) for name in METADATA.tables}
-    kept = sqlite3.connect(":memory:")
-    with closing(sqlite3.connect(_file(story))) as there:
-        there.backup(kept)
+    kept = Path(_file(story)).with_name("kept.db")
+    copy(_file(story), kept)
     return kept
+
+
+def copy(source: str | Path, target: str | Path) -> None:
+    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
+        there.backup(here)
 
 
 def _file(story: Story) -> str:
@@ -74,9 +78,8 @@ def _file(story: Story) -> str:
 
 def restore(story: Story, backup: Backup, stopping: Stopping | None = None) -> CaughtUp:
     """The database as it was then, and what a start of sending does first."""
-    if isinstance(backup, sqlite3.Connection):
-        with closing(sqlite3.connect(_file(story))) as there:
-            backup.backup(there)
+    if isinstance(backup, Path):
+        copy(backup, _file(story))
         return catch_up(story.database, story.now, stopping)
     with story.database.engine.begin() as connection:
         # As pg_restore does: no trigger and no reference is asked while the rows come back.
