@@ -25,6 +25,7 @@ from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.stores.test_outbox import house, queue
 from tests.support.claims import claim_due
+from tests.support.databases import is_anybody_waiting
 
 __all__ = ["house"]  # the fixture of the outbox
 
@@ -264,8 +265,3 @@ def test_who_lets_a_campaign_go_on_waits_for_what_is_being_set_aside(house: Data
             while not going_on.done() and not is_anybody_waiting(house):
                 pass
         assert going_on.result().moved == 1
-
-
-def is_anybody_waiting(database: Database) -> bool:
-    with database.reading() as session:
-        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))

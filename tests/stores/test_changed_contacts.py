@@ -41,7 +41,7 @@ from nurture.tracking.actions import Request, record_requests, record_words, set
 from nurture.tracking.rules import ActivityKind
 from tests.conftest import NOW
 from tests.support.claims import claim_due
-from tests.support.databases import Databases
+from tests.support.databases import Databases, is_anybody_waiting
 from tests.support.people import add_contact
 from tests.support.workspaces import open_house, small_workspace
 
@@ -349,17 +349,12 @@ def test_a_job_and_somebody_who_writes_about_the_same_person_never_block_each_ot
         store.add_changed(job, [ana], NOW, readers=("sequences", "newsletters"))
         job.flush()
         writer.start()
-        while writer.is_alive() and not _is_anybody_waiting(postgres):
+        while writer.is_alive() and not is_anybody_waiting(postgres):
             pass
         store.drop_changed(job, "scoring", seen)
     writer.join()
     assert not troubles
     assert list(waiting_for(postgres, "scoring")) == [ana]
-
-
-def _is_anybody_waiting(database: Database) -> bool:
-    with database.reading() as session:
-        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_a_consent_and_a_mail_about_one_person_wait_for_each_other_and_a_click_for_neither(

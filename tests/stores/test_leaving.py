@@ -1,5 +1,6 @@
 """What keeps a mail from leaving besides permission: days off, an issue that goes first, an ask too early, a blast."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -31,6 +32,7 @@ from tests.conftest import NOW
 from tests.rules.test_timing import closing_windows, instants, patient, spans, zones
 from tests.stores.test_outbox import LIMITS, a_version, house, intention, queue
 from tests.support.claims import claim_due
+from tests.support.databases import is_anybody_waiting
 
 __all__ = ["house"]  # the fixture of the outbox
 
@@ -312,6 +314,29 @@ def test_a_yes_holds_for_mails_that_a_worker_had_in_hand_when_it_was_said(
         assert outcome(session, NOW) == {Status.SENT: 1}
         crowd(session, hasher, 8, NOW + 7 * DAY, "next")
         assert outcome(session, NOW + 7 * DAY) == {Status.SENT: 8}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_yes_holds_for_mails_that_are_being_stopped_while_it_is_said(house: Database, hasher: AddressHasher) -> None:
+    with house.writing() as session:
+        publish_weekly(session)
+        crowd(session, hasher, 5)
+        worker = register_worker(session)
+        claimed = claim_due(session, worker, 5, NOW)
+        granted = grant(session, worker, claimed, GUARDED.blast_guard, NOW)
+
+    def say_yes() -> int:
+        with house.writing() as session:
+            return allow(session, 5).released
+
+    with ThreadPoolExecutor() as threads:
+        with house.writing() as sender:
+            stops = exchange(sender, worker, [], claimed, GUARDED, NOW, granted=granted)
+            assert list(stops.values()).count(None) == 3
+            saying = threads.submit(say_yes)
+            while not saying.done() and not is_anybody_waiting(house):
+                pass
+        assert saying.result() == 2
 
 
 def test_twice_as_many_as_on_the_busiest_of_the_last_days_is_how_a_campaign_grows(

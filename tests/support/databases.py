@@ -35,6 +35,12 @@ def roomy_folder() -> Path:
     return Path(tempfile.gettempdir())
 
 
+def is_anybody_waiting(database: Database) -> bool:
+    """Whether somebody waits for a lock of somebody else, in any database of this PostgreSQL server."""
+    with database.reading() as session:
+        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
 class Databases:
     """Makes databases; one per test process."""
 

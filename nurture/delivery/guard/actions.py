@@ -29,6 +29,7 @@ def allow(session: Session, campaign: str, people: int, length: timedelta, *, al
     if length <= timedelta(0):
         raise BadInput("--for: write how long the yes holds, such as 3d.")
     name = find_named(session, campaign)
+    store.wait_in_line(session, name)
     until = now + length
     session.add(Allowance(campaign=name, people=people, allowed_by=allowed_by, allowed_at=now, until=until))
     return Yes(name, people, until, store.release(session, name, now))

@@ -97,6 +97,19 @@ def traffic(session: Session, campaign: str, now: datetime) -> Traffic:
     return Traffic(today or 0, busiest or 0, allowed or 0, bool(is_stopped))
 
 
+def wait_in_line(session: Session, campaign: str, worker: int | None = None) -> None:
+    """Whoever says yes to a campaign waits for a worker that is about to stop mails of it, and the other way round.
+
+    Else mails that were stopped at that very moment would wait for another yes. SQLite has one writer anyway.
+    """
+    rows = sa.select(col(CampaignDay.day)).where(col(CampaignDay.campaign) == campaign)
+    if worker is not None:
+        rows = rows.where(
+            col(CampaignDay.worker_id) == worker
+        )  # there is one: it counts whom this worker went short of
+    session.execute(rows.order_by(col(CampaignDay.worker_id), col(CampaignDay.day)).with_for_update()).all()
+
+
 _TABLE: Any = CampaignDay.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
 
 

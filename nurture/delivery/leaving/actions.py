@@ -86,7 +86,7 @@ def exchange(
         stopped = [one for one in wanted if one.id not in begun]
         permissions = _permissions(session, stopped, now)
         full = {one.id: one.campaign for one in stopped if granted is not None and granted.is_used_up(one)}
-        with_room = _with_room(session, set(full.values()), limits, now)
+        with_room = _with_room(session, worker, set(full.values()), limits, now)
         for one in stopped:
             answers[one.id] = _stop(
                 session,
@@ -228,8 +228,10 @@ def _permissions(session: Session, stopped: Sequence[Row], now: datetime) -> dic
     return found
 
 
-def _with_room(session: Session, campaigns: set[str], limits: Limits, now: datetime) -> set[str]:
+def _with_room(session: Session, worker: int, campaigns: set[str], limits: Limits, now: datetime) -> set[str]:
     """Those of these campaigns that may mail more people by now: somebody said yes since their mails were claimed."""
+    for one in sorted(campaigns):
+        guard.wait_in_line(session, one, worker)
     return {one for one in campaigns if guard_rules.room(guard.traffic(session, one, now), limits.blast_guard) > 0}
 
 
