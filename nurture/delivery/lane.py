@@ -78,7 +78,7 @@ class Lane:
                 await self._connection.abandon()
             raise
         finally:
-            self._road.working.discard(self)
+            self._road.end(self)
 
     @property
     def has_hope(self) -> bool:
@@ -228,7 +228,7 @@ class Lane:
             one = road.supply.take(self.relay)
             if one is not None:
                 self._at_hand = self._write(one)
-            elif not await road.supply.more():
+            elif not await road.supply.more() and not await road.is_worth_waiting(self):
                 return None
         return self._get_ready
 
@@ -293,7 +293,7 @@ class Lane:
         await self._store()  # as above
         while road.is_at_work:
             if not road.may_try(self.relay):
-                await self._wait(_LOOK_UP_SECONDS)
+                await road.wait_for_others()
             elif await self._connect() is not None:
                 return self._take_another
             else:

@@ -3,13 +3,16 @@
 A place is one that a connection may take (`lane`). One that gets no connection rests, a little longer each time, while
 the others work: of those that rest for one relay one tries for all, and when it is back they all are. A relay is *down*
 when one of its places got no connection and no other has one or is about to; then they all rest, and what waits for it
-goes another way, where somebody else may carry it. When all who are left rest, the run is over. Asked by the lanes and the sender, on its event loop.
+goes another way, where somebody else may carry it. One that has nothing to do is *idle* and looks now and then what has
+fallen due since: a relay may take ten minutes over a mail, and nobody else's waits for that. When all who are left rest
+or are idle, the run is over. Asked by the lanes and the sender, on its event loop.
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 30.0
+_LOOK_UP_SECONDS = 0.25
 
 
 class Place(Protocol):
@@ -65,13 +69,50 @@ class Road:
     places: list[Place] = field(default_factory=list)
     working: set[Place] = field(default_factory=set)  # whose work in this run has not ended
     down: dict[Place, str] = field(default_factory=dict)  # those that can get no connection in this run, and why
+    idle: set[Place] = field(default_factory=set)  # those that have nothing to do
     rests: dict[str, Rest] = field(default_factory=dict)  # by relay
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     is_stopping: bool = False
 
     @property
     def is_at_work(self) -> bool:
-        """Whether anybody has something better to do than to wait for a relay."""
-        return not self.is_stopping and any(place not in self.down for place in self.working)
+        """Whether anybody has something better to do than to wait for others."""
+        if self.is_stopping or self.over.is_set():
+            return False
+        return any(place not in self.down and place not in self.idle for place in self.working)
+
+    def begin(self) -> None:
+        """All places are at work."""
+        self.working.update(self.places)
+        self.over = asyncio.Event()
+
+    def end(self, place: Place) -> None:
+        """It has no more to do in this run."""
+        self.working.discard(place)
+        self._look_round()
+
+    async def wait_for_others(self) -> None:
+        """For a moment, or until nobody is at work any more."""
+        self._look_round()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
+                await self.over.wait()
+
+    async def is_worth_waiting(self, place: Place) -> bool:
+        """Nothing is due: whether others were still at work a moment later, so that it is time to look once more."""
+        self.idle.add(place)
+        try:
+            await self.wait_for_others()
+        finally:
+            self.idle.discard(place)
+        if self.is_at_work:
+            self.supply.look_again()
+        return self.is_at_work
+
+    def _look_round(self) -> None:
+        """Tell those who wait that nobody is at work any more; those of them that wake up first are not, either."""
+        if not self.is_at_work:
+            self.over.set()
 
     def may_try(self, relay: str) -> bool:
         """Whether it is time to try once more to reach a relay, and nobody else is about to."""

@@ -168,7 +168,7 @@ class Sender:
 
     async def _work_on_all(self) -> None:
         """Let every connection carry messages until there are none; an error of one stops all."""
-        self._road.working.update(self._lanes)
+        self._road.begin()
         works = [lane.carry() for lane in self._lanes]
         for ended in await asyncio.gather(*works, return_exceptions=True):
             if isinstance(ended, BaseException):

@@ -101,7 +101,7 @@ class Supply:
         return waiting.popleft()
 
     async def more(self) -> bool:
-        """Wait for a claim, or for a moment: there may be another mail now; False when none will come in this run."""
+        """Wait for a claim, or for a moment: there may be another mail now; False when none is due any more."""
         if self._is_last or self._is_over:
             return False
         now = asyncio.get_running_loop().time()
@@ -111,6 +111,11 @@ class Supply:
             self._looks_at = now + _LOOKS_EVERY_SECONDS
             await asyncio.wait([self._claim_ahead()])
         return True
+
+    def look_again(self) -> None:
+        """More may have fallen due since a claim found nothing; not more often than now and then."""
+        if asyncio.get_running_loop().time() >= self._looks_at:
+            self._is_last = False
 
     def put_back(self, one: Ready) -> None:
         """It could not be carried, and comes before all others again."""

@@ -17,7 +17,7 @@ from nurture.delivery.store import Delivery, count_by_status, deliveries_of_ids
 from nurture.engines.rounds import run_due
 from nurture.engines.sending import Heart
 from tests.flows.test_smtp_relays import DOWN, enrolled_house
-from tests.support.counting import CountingSink, running_counter
+from tests.support.counting import CountingSink, Taken, running_counter
 from tests.support.workspaces import SETTINGS
 
 #: Far longer than any of this takes.
@@ -82,7 +82,7 @@ def queue_more_like(house: App, domain: str, count: int) -> set[int]:
     """Many mails to somebody there, due before everything else."""
     with house.database.writing() as session:
         [row] = session.execute(sa.select(Delivery.__table__).where(sa.column("domain") == domain)).mappings()  # type: ignore[attr-defined]  # SQLModel does not declare it
-        earlier = {"due_at": row["due_at"] - timedelta(minutes=1), "enrollment_id": None}
+        earlier = {"due_at": row["due_at"] - timedelta(minutes=1), "enrollment_id": None, "status": "queued"}
         rows = [dict(row) | earlier | {"id": new_id(), "key": f"more:{n}"} for n in range(count)]
         session.execute(sa.insert(Delivery), rows)
     return {row["id"] for row in rows}
@@ -227,3 +227,24 @@ def test_mails_behind_those_of_a_slow_relay_leave_meanwhile(
                 now = house.clock.now()
                 assert all(one.due_at <= now for one in deliveries_of_ids(session, many))  # they are due as before
             assert statuses(house) == {"queued": MANY, "sent": 6}
+
+
+def test_what_falls_due_while_a_relay_takes_its_time_over_a_mail_leaves_meanwhile(
+    database: Database, tmp_path: Path
+) -> None:
+    """It does not answer the first before it has the second."""
+
+    def queue_another(taken: Taken) -> None:
+        if taken.rcpt_to == "ana@reader.example":
+            queue_more_like(house, "else.example", 1)
+        else:
+            sink.speak()
+
+    with running_counter(is_silent=True, on_read=queue_another) as sink:
+        text = FREELY + relay_settings("only", sink.port, connections=2)
+        with enrolled_house(database, tmp_path, text, ["ana@reader.example", "ben@else.example"]) as house:
+            decide(house)
+            with house.database.writing() as session:
+                session.execute(sa.text("UPDATE delivery SET status = 'cancelled' WHERE domain = 'else.example'"))
+            assert drain(house) == ({"sent": 2}, "")
+    assert sink.counts == {"ana@reader.example": 1, "ben@else.example": 1}
