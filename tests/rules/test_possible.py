@@ -156,3 +156,11 @@ def test_what_follows_from_a_condition_holds_wherever_it_does(
 ) -> None:
     if ANYBODY.implies(condition, other) and holds(condition, somebody):
         assert holds(other, somebody)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_first_and_the_last_day_of_the_calendar_are_days_like_others(day: str) -> None:
+    """Other systems write them for "never"."""
+    it_is = Compare("renewal_on", "==", day)
+    assert ANYBODY.can_hold(it_is)
+    assert ANYBODY.can_hold(Not(it_is))

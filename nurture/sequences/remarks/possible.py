@@ -107,8 +107,10 @@ class Possible:
                 between = [(low + high) / 2 for low, high in pairwise(numbers)]
                 yield from (one for one in [*numbers, *beside, *between, most] if one <= most)
             case Field(type=FieldType.DATE):
-                for day in (date.fromisoformat(str(one)) for one in constants):
-                    yield from (one.isoformat() for one in (day, day - _DAY, day + _DAY))
+                days = {date.fromisoformat(str(one)) for one in constants}
+                yield from (day.isoformat() for day in days)
+                yield from ((day - _DAY).isoformat() for day in days if day > date.min)
+                yield from ((day + _DAY).isoformat() for day in days if day < date.max)
             case Field(scale=scale, outside_scale=outside) if scale or outside:
                 yield from (*scale, *outside)
             case _:
