@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from nurture.app.house import App
 from nurture.cli.sending import send
 from nurture.contacts.actions import get_contact
-from nurture.database.claiming import end_worker
+from nurture.database.claiming import beat, end_worker
 from nurture.database.engine import Database
 from nurture.delivery import store
 from nurture.engines.local import run_once
@@ -121,6 +121,8 @@ class Slaughter:
             victim.join()
             self.bound += self._house.settings.smtp.connections
             living.append(self._start())
+            with self._house.database.writing() as session:
+                beat(session, worker)  # as an engine does; who has been silent for a while buries nobody
             take_back(bench, self._house.clock.now())
             if not is_race:
                 self._sink.speak()
