@@ -8,6 +8,7 @@ second time.
 import secrets
 import threading
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,16 +38,28 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone")
-        return value.astimezone(UTC)
+        return instant_in_utc(value)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def instant_in_utc(value: datetime | None) -> datetime | None:
+    """An instant as `Instant` hands it to PostgreSQL's driver."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError(f"{value!r} has no time zone")
+    return value.astimezone(UTC)
+
+
+@lru_cache(maxsize=64)  # most that is written at once is written at one instant
+def instant_text(value: datetime | None) -> str | None:
+    """An instant as `Instant` writes it on SQLite, for statements that SQLAlchemy does not fill."""
+    there = instant_in_utc(value)
+    return there.replace(tzinfo=None).isoformat(" ", "microseconds") if there is not None else None
 
 
 #: On SQLite only INTEGER PRIMARY KEY is the row's own number; a BIGINT one would be a second index beside it.

@@ -82,7 +82,8 @@ class Desk:
                 self._let_go()
                 raise
             after = notes_after(session)
-            session.expunge_all()
+            if session.identity_map:
+                session.expunge_all()
             session.info.clear()
         database.write_down(*after)
 

@@ -5,7 +5,7 @@ pipeline of the driver itself. Used by `database.prepared` and, for what begins 
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -62,12 +62,22 @@ class Driver:
             raise self._as_ours(error, "; ".join(one.spelled.text for one in many)) from error
 
     def _execute_all(self, many: Sequence[Leaving]) -> list[int]:
+        if not self._has_pipeline or len(many) == 1:
+            return self._execute_in_turn(many)
         with ExitStack() as ends:
             cursors = [ends.enter_context(closing(self._driver.cursor())) for _ in many]
-            with self._driver.pipeline() if self._has_pipeline and len(many) > 1 else nullcontext():
+            with self._driver.pipeline():
                 for cursor, one in zip(cursors, many, strict=True):
                     cursor.execute(one.spelled.text, one.spelled.fill(one.given))
             return [cursor.rowcount for cursor in cursors]
+
+    def _execute_in_turn(self, many: Sequence[Leaving]) -> list[int]:
+        counts = []
+        with closing(self._driver.cursor()) as cursor:
+            for one in many:
+                cursor.execute(one.spelled.text, one.spelled.fill(one.given))
+                counts.append(cursor.rowcount)
+        return counts
 
     def commit(self) -> None:
         """End the transaction."""
@@ -102,13 +112,15 @@ _DRIVER = "driver"
 
 
 def keep_driver(session: Session, driver: Driver) -> None:
-    """Spare the session of a desk to be asked for its connection by each statement."""
-    session.info[_DRIVER] = driver
+    """Spare the session of a desk to be asked for its connection by each statement of a transaction."""
+    if not driver.is_overheard:
+        session.info[_DRIVER] = driver
 
 
 def driver_of(session: Session) -> Driver | None:
     """What to run statements on; None where they have to go through SQLAlchemy."""
-    driver: Driver | None = session.info.get(_DRIVER)
-    if driver is None:
-        driver = Driver(session.connection())
+    kept: Driver | None = session.info.get(_DRIVER)
+    if kept is not None:
+        return kept
+    driver = Driver(session.connection())
     return None if driver.is_overheard else driver

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeDecorator
 
-from nurture.database.columns import Instant
+from nurture.database.columns import Instant, instant_in_utc, instant_text
 from nurture.database.flight import Leg
 
 #: How a value becomes what the driver takes; None: it is that already.
@@ -35,7 +35,7 @@ class Spelled:
             kind = bound.type.dialect_impl(dialect) if bound is not None else None
             process: _Process = kind.bind_processor(dialect) if kind is not None else state.processors.get(name)
             if process is not None and isinstance(kind, Instant):
-                process = lru_cache(maxsize=64)(process)  # most that is written at once is written at one instant
+                process = instant_text if dialect.name == "sqlite" else instant_in_utc
             if name in given:
                 self._given.append((name, process))
             else:

@@ -4,11 +4,14 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from nurture.contacts import actions, store
@@ -65,6 +68,32 @@ def test_what_a_desk_wrote_is_there_for_others_with_its_marks(database: Database
     with database.reading() as session:
         assert store.tags_of(session, [ana]) == {ana: frozenset({"one", "two"})}
         assert store.list_changed(session, "scoring", 10) == {ana: 2}
+
+
+_AT = sa.bindparam("at", type_=Instant)
+_TAG_AT = Prepared(
+    lambda **_: sa.insert(_TAGS).values(
+        contact_id=sa.bindparam("contact", type_=sa.BigInteger), tag=_NAMED, tagged_at=_AT
+    )
+)
+_ANY_TIME = st.datetimes(
+    min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29), timezones=st.timezones() | st.just(UTC)
+)
+
+
+@given(_ANY_TIME)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_instant_is_written_as_sqlalchemy_writes_it(database: Database, hasher: AddressHasher, at: datetime) -> None:
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW).id
+        _TAG_AT.change(session, contact=ana, tag="ours", at=at)
+        session.execute(sa.insert(_TAGS).values(contact_id=ana, tag="theirs", tagged_at=at))
+        texts = session.execute(sa.text("SELECT tag, CAST(tagged_at AS TEXT) FROM contact_tag")).all()
+        assert {tag for tag, _ in texts} == {"ours", "theirs"}
+        assert len({text for _, text in texts}) == 1
+        with pytest.raises(ValueError, match="no time zone"):
+            _TAG_AT.change(session, contact=ana, tag="naive", at=at.replace(tzinfo=None))
+        session.rollback()
 
 
 def _tagging(contact: int, tag: str) -> Filled:
