@@ -1,7 +1,8 @@
 """What the connections of one sender share, and which relays they can reach.
 
 A place is one that a connection may take (`lane`). One that gets no connection rests, a little longer each time, while
-the others work: of those that rest for one relay one tries for all, and when it is back they all are. A relay is *down*
+the others work: of those that rest for one relay one tries for all, and when it got one, two try, then four: a relay
+that has no more to give is not asked by all of them whenever it takes one. A relay is *down*
 when one of its places got no connection and no other has one or is about to; then they all rest, and what waits for it
 goes another way, where somebody else may carry it. One that has nothing to do is *idle* and looks now and then what has
 fallen due since: a relay may take ten minutes over a mail, and nobody else's waits for that. When all who are left rest
@@ -46,11 +47,12 @@ class Place(Protocol):
 
 @dataclass
 class Rest:
-    """How long the places of one relay that got no connection wait; `is_tried`: one of them tries right now."""
+    """How long the places of one relay that got no connection wait, and how many of them may try at the same time."""
 
     until: float
     seconds: float = _FIRST_REST_SECONDS
-    is_tried: bool = False
+    may_try: int = 1
+    try_now: int = 0
 
 
 @dataclass
@@ -115,26 +117,35 @@ class Road:
             self.over.set()
 
     def may_try(self, relay: str) -> bool:
-        """Whether it is time to try once more to reach a relay, and nobody else is about to."""
+        """Whether it is time to try once more to reach a relay, and not enough others are about to."""
         rest = self.rests.get(relay)
-        return rest is None or not (rest.is_tried or self.clock.elapsed() < rest.until)
+        return rest is None or (rest.try_now < rest.may_try and self.clock.elapsed() >= rest.until)
 
     @contextmanager
     def trying(self, relay: str) -> Iterator[None]:
-        """While somebody tries, nobody who rests does."""
+        """While somebody tries, of those who rest so many fewer do."""
         rest = self.rests.get(relay)
         if rest is not None:
-            rest.is_tried = True
+            rest.try_now += 1
         try:
             yield
         finally:
             if rest is not None:
-                rest.is_tried = False
+                rest.try_now -= 1
 
     def reached(self, place: Place) -> None:
         """A new connection was opened."""
-        self.down.pop(place, None)
-        self.rests.pop(place.relay, None)
+        has_rested = self.down.pop(place, None) is not None
+        rest = self.rests.get(place.relay)
+        if rest is not None and has_rested:
+            rest.may_try *= 2
+            rest.until, rest.seconds = self.clock.elapsed(), _FIRST_REST_SECONDS
+        elif rest is not None:
+            # It is no news that it takes as many as it did, but those who rest need not rest for long.
+            rest.until = min(rest.until, self.clock.elapsed() + _FIRST_REST_SECONDS)
+            rest.seconds = _FIRST_REST_SECONDS
+        if not any(other.relay == place.relay for other in self.down):
+            self.rests.pop(place.relay, None)
         self.supply.reached(place.relay)
 
     def missed(self, place: Place, because: str) -> None:
@@ -142,6 +153,7 @@ class Road:
         self.down[place] = because
         now = self.clock.elapsed()
         rest = self.rests.setdefault(place.relay, Rest(now + _FIRST_REST_SECONDS))
+        rest.may_try = 1
         if rest.until <= now:  # else several fail at the same time, and that is one failure
             rest.seconds = min(2 * rest.seconds, _LONGEST_REST_SECONDS)
             rest.until = now + rest.seconds

@@ -248,3 +248,30 @@ def test_what_falls_due_while_a_relay_takes_its_time_over_a_mail_leaves_meanwhil
                 session.execute(sa.text("UPDATE delivery SET status = 'cancelled' WHERE domain = 'else.example'"))
             assert drain(house) == ({"sent": 2}, "")
     assert sink.counts == {"ana@reader.example": 1, "ben@else.example": 1}
+
+
+def test_a_relay_that_gives_few_connections_is_not_asked_for_more_whenever_it_gives_one(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    """It takes one of six, and closes that after every second mail."""
+    refused, closed, offered = 0, 0, 0
+
+    def act(stage: str, _rcpt_to: str) -> str:
+        nonlocal refused, closed, offered
+        if stage == "connect" and len(sink.open_ports) > 1:
+            refused += 1
+            return "421 4.7.0 too many connections"
+        if stage == "mail":
+            offered += 1
+            if offered % 3 == 0:
+                closed += 1
+                return "421 4.7.0 enough for this connection"
+        return ""
+
+    with running_counter(delay=lambda: 0.03, act=act) as sink:
+        text = FREELY + relay_settings("only", sink.port, connections=6)
+        with enrolled_house(sqlite, tmp_path, text, [f"ana{n}@reader.example" for n in range(40)]) as house:
+            decide(house)
+            assert drain(house) == ({"sent": 40}, "")
+    assert closed >= 19
+    assert refused < closed
