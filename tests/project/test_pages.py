@@ -94,6 +94,7 @@ def _script(page: Path) -> str:
     return "\n".join(_RUN.findall(page.read_text(encoding="utf-8")))
 
 
+@pytest.mark.timeout(400)  # a page is twenty commands, each a process; the others of this machine may want it too
 @pytest.mark.parametrize("page", [page for page in PAGES if _script(page)], ids=_named)
 def test_what_can_be_run_runs(page: Path, tmp_path: Path) -> None:
     start = tmp_path / "repository"  # with nothing in it, and nothing beside it
