@@ -3,7 +3,8 @@
 Each finding that is not right names the very line to add. Called by `nurture doctor`.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nurture.doctor.findings import Finding
@@ -93,15 +94,18 @@ def _spf(resolver: Resolver, identity: Identity, domain: str) -> Finding:
     if reading.fault:
         return Finding(check, False, f"{domain}: {reading.fault}", _mended(domain, reading))
     missing = [one for one in includes if one.lower() not in reading.includes]
+    if missing and reading.depends:
+        return _by_macro(check, domain, reading)
     if missing:
         line = _with_terms(reading.record, [f"include:{one}" for one in missing])
         what = f"{domain} does not name {' and '.join(missing)}, by which our relay sends"
         return Finding(check, False, what, f'change its TXT record to "{line}"')
-    if reading.ending not in {"-", "~"} and "redirect=" not in reading.record:
-        line = " ".join(one for one in reading.record.split() if not one.lower().endswith("all")) + " ~all"
+    if reading.ending not in {"-", "~"}:
         what = "lets everybody write in its name" if reading.ending == "+" else "says nothing about anybody else"
-        return Finding(check, False, f"{domain} {what}", f'change its TXT record to "{line}"')
+        return Finding(check, False, f"{domain} {what}", _closed(reading.record))
     stranger = _own_stranger(resolver, carriers, domain)
+    if stranger and reading.depends:
+        return _by_macro(check, domain, reading)
     if stranger:
         line = _with_terms(reading.record, [stranger])
         return Finding(
@@ -111,7 +115,26 @@ def _spf(resolver: Resolver, identity: Identity, domain: str) -> Finding:
     return Finding(check, True, f"{domain}: {reading.record} ({questions})")
 
 
+def _by_macro(check: str, domain: str, reading: Reading) -> Finding:
+    """What a receiver is told depends on each mail, as with a service that keeps the record: nobody can tell from here."""
+    what = f"{domain}: {reading.record} (it depends on each mail; `nurture doctor --round-trip` shows what a receiver makes of it)"
+    return Finding(check, True, what)
+
+
+def _closed(record: str) -> str:
+    """What to do about a record that does not end with a no to everybody else."""
+    terms = record.split()
+    is_open = [re.fullmatch(r"[+~?-]?all", one, re.IGNORECASE) is not None for one in terms]
+    target = next((one.partition("=")[2] for one in terms if one.lower().startswith("redirect=")), "")
+    if target and not any(is_open):
+        return f"let the TXT record at {target}, to which it leads, end with ~all"
+    kept = [one for one, is_it in zip(terms, is_open, strict=True) if not is_it]
+    return f'change its TXT record to "{" ".join([*kept, "~all"])}"'
+
+
 def _mended(domain: str, reading: Reading) -> str:
+    if reading.at != domain:
+        return f"mend or take out what leads to {reading.at} in the TXT record at {domain}: it makes all of it void"
     if reading.fault.endswith("SPF records"):
         return f"keep one TXT record at {domain} that begins with v=spf1, with what all of them say"
     if "questions" in reading.fault or "do not exist" in reading.fault:
@@ -212,13 +235,13 @@ def _policy(identity: Identity, domain: str, name: str, record: str, check: str)
     policy = read_tags(record)
     fault = fault_of_policy(policy)
     if fault:
-        return Finding(check, False, f"{name}: {fault}", f'write there: "v=DMARC1; p=none; rua=mailto:dmarc@{domain}"')
+        return Finding(check, False, f"{name}: {fault}", f'write there: "{_mended_policy(policy, name)}"')
     by_signature = any(
-        is_aligned(one.domain, domain, strictly=policy.get("adkim") == "s") for one in identity.keys_for(domain)
+        is_aligned(one.domain, domain, strictly=_is_strict(policy, "adkim")) for one in identity.keys_for(domain)
     ) or any(one.signs for one in identity.carriers)
     is_ours = not identity.carriers or not all(one.replaces_return_path for one in identity.carriers)
     came_from = identity.return_path or domain
-    by_envelope = is_ours and is_aligned(came_from, domain, strictly=policy.get("aspf") == "s")
+    by_envelope = is_ours and is_aligned(came_from, domain, strictly=_is_strict(policy, "aspf"))
     if not by_signature and not by_envelope:
         return Finding(
             check, False, f"nothing that would pass for {domain}: mails come back to {came_from}, and no key signs as it",
@@ -227,6 +250,18 @@ def _policy(identity: Identity, domain: str, name: str, record: str, check: str)
     by = " and ".join(way for way, is_so in (("DKIM", by_signature), ("SPF", by_envelope)) if is_so)
     reports = "" if policy.get("rua") else "; it names no rua, so nobody tells you who else writes in your name"
     return Finding(check, True, f"{name}: {record} (aligned by {by}){reports}")
+
+
+def _mended_policy(policy: Mapping[str, str], name: str) -> str:
+    """The record with what nobody understands put right: never a weaker policy than the one that is there."""
+    kept = {tag: value for tag, value in policy.items() if not fault_of_policy({"p": "none", tag: value})}
+    rua = kept.get("rua") or f"mailto:dmarc@{name.removeprefix('_dmarc.')}"
+    told = {"v": "", "p": "none", **kept, "rua": rua} | {"v": "DMARC1"}
+    return "; ".join(f"{tag}={value}" for tag, value in told.items())
+
+
+def _is_strict(policy: Mapping[str, str], tag: str) -> bool:
+    return policy.get(tag, "").lower() == "s"
 
 
 def _mail_host(resolver: Resolver, domain: str) -> Finding:

@@ -56,13 +56,14 @@ def public_key_of(record: str) -> str | None:
 
 def fault_of_policy(policy: Mapping[str, str]) -> str:
     """What is wrong with a DMARC record; nothing: the empty text."""
-    if policy.get("p", "").lower() not in {"none", "quarantine", "reject"}:
-        return f"p={policy.get('p', '')} is no policy: none, quarantine or reject"
+    for tag, said in (("p", policy.get("p", "")), ("sp", policy.get("sp", "none"))):
+        if said.lower() not in {"none", "quarantine", "reject"}:
+            return f"{tag}={said} is no policy: none, quarantine or reject"
     share = policy.get("pct", "100")
     if not (share.isdigit() and int(share) <= 100):
         return f"pct={share} is no share"
     for tag in ("rua", "ruf"):
         for address in filter(None, (one.strip() for one in policy.get(tag, "").split(","))):
-            if not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+", address):
+            if not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+", address, re.IGNORECASE):
                 return f"{tag} names {address}, which is no address; write it as mailto:dmarc@your-domain.example"
     return ""

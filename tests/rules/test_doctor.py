@@ -82,12 +82,37 @@ BROKEN: Sequence[tuple[Mapping[str, Sequence[str]], str, str, str]] = [
     ),
     ({RETURN: ["v=spf1 include:spf.relay.example"]}, "SPF", "says nothing about anybody else", "~all"),
     ({RETURN: ["v=spf1 include:spf.relay.example ipv4:1.2.3.4 ~all"]}, "SPF", '"ipv4:1.2.3.4"', "mend"),
+    ({RETURN: ["v=spf1 include:spf.relay.example ip4: 192.0.2.7 ~all"]}, "SPF", '"ip4:"', "mend the TXT record"),
+    ({RETURN: ["v=spf1 include:spf.relay.example ip4:192.0.2.300 ~all"]}, "SPF", '"ip4:192.0.2.300"', "mend"),
+    ({RETURN: ["v=spf1 include:spf.relay.example ip6:192.0.2.7 ~all"]}, "SPF", '"ip6:192.0.2.7"', "mend"),
+    ({RETURN: ["v=spf1 include:spf.relay.example ip4=192.0.2.7 ~all"]}, "SPF", '"ip4=192.0.2.7"', "mend"),
+    (
+        {"spf.relay.example": ["v=spf1 -all", "v=spf1 ~all"]}, "SPF", "spf.relay.example has 2 SPF records",
+        f"what leads to spf.relay.example in the TXT record at {RETURN}",
+    ),
+    (
+        {RETURN: ["v=spf1 include:spf.relay.example a:club.football ?all"], "club.football": ["v=spf1 -all"]},
+        "SPF", "says nothing about anybody else", '"v=spf1 include:spf.relay.example a:club.football ~all"',
+    ),
+    (
+        {RETURN: ["v=spf1 include:spf.relay.example redirect=_spf.acme.example"], "_spf.acme.example": ["v=spf1 +all"]},
+        "SPF", "lets everybody write", "let the TXT record at _spf.acme.example, to which it leads, end with ~all",
+    ),
     ({"spf.relay.example": []}, "SPF", "spf.relay.example has no SPF record", "mend"),
     ({NAME: []}, "DKIM", "is not there, so our signatures fail", f'add a TXT record at {NAME}: "v=DKIM1; k=rsa; p='),
     ({NAME: ["v=DKIM1; k=rsa; p=AAAA"]}, "DKIM", "is not our key", f"change the TXT record at {NAME}"),
     ({"_dmarc.acme.example": []}, "DMARC", "has no such record", 'at _dmarc.acme.example: "v=DMARC1; p=none; rua='),
     ({"_dmarc.acme.example": ["v=DMARC1; p=non"]}, "DMARC", "p=non is no policy", '"v=DMARC1; p=none;'),
     ({"_dmarc.acme.example": ["v=DMARC1; p=none; rua=dmarc@acme.example"]}, "DMARC", "rua names", "mailto:dmarc@"),
+    (
+        {"_dmarc.acme.example": ["v=DMARC1; p=reject; adkim=r; rua=dmarc@acme.example"]}, "DMARC", "rua names",
+        '"v=DMARC1; p=reject; adkim=r; rua=mailto:dmarc@acme.example"',
+    ),
+    (
+        {"_dmarc.acme.example": ["v=DMARC1; p=reject; sp=rejcet; rua=mailto:d@acme.example"]}, "DMARC", "sp=rejcet is no",
+        '"v=DMARC1; p=reject; rua=mailto:d@acme.example"',
+    ),
+    ({"_dmarc.acme.example": ["v=DMARC1 p=reject"]}, "DMARC", "p= is no policy", '"v=DMARC1; p=none; rua=mailto:'),
     ({"_dmarc.acme.example": ["v=DMARC1; p=none", "v=DMARC1; p=reject"]}, "DMARC", "as good as none", "keep one"),
 ]  # fmt: skip
 
@@ -133,6 +158,70 @@ def test_a_relay_of_our_own_has_to_be_allowed_by_its_address() -> None:
     zone = healthy()
     zone.txt[RETURN] = []
     assert '"v=spf1 ip4:192.0.2.7 ~all"' in looked_at(zone, own)["SPF"].do
+
+
+@pytest.mark.parametrize(
+    ("record", "verdict"),
+    [
+        ("a/28 -all", "pass"), ("mx/28 -all", "pass"), ("mx/28//64 -all", "pass"), ("a//64 -all", "fail"),
+        ("a:mail.acme.example/28//64 -all", "pass"), ("ip4:192.0.2.7 redirect=closed.example", "pass"),
+        ("redirect=closed.example", "fail"), ("redirect=%{d}.hosted.example", "pass"), ("ip6:2001:db8::/32 -all", "fail"),
+        ("ra=postmaster rp=10 x-note=_a.b ip4:192.0.2.7 -all", "pass"), ("+A:MAIL.acme.example -all", "pass"),
+        ("ptr -all", "pass"), ("ptr:other.example -all", "fail"),
+    ],
+)  # fmt: skip
+def test_a_record_lets_in_whom_receivers_would_let_in(record: str, verdict: str) -> None:
+    zone = Zone(
+        txt={
+            "acme.example": [f"v=spf1 {record}"], "closed.example": ["v=spf1 -all"],
+            "acme.example.hosted.example": ["v=spf1 ip4:192.0.2.7 -all"],
+        },
+        mx={"acme.example": ["mail.acme.example"]},
+        hosts={
+            "acme.example": ["192.0.2.9", "2001:db8::9"], "mail.acme.example": ["192.0.2.9", "2001:db8::9"],
+            "MAIL.acme.example": ["192.0.2.7"], "out.acme.example": ["192.0.2.7"],
+        },
+        reverse={"192.0.2.7": ["out.acme.example"]},
+    )  # fmt: skip
+    reading = read_spf(zone, "acme.example", "192.0.2.7")
+    assert (reading.verdict, reading.fault, reading.empty) == (verdict, "", 0)
+
+
+@pytest.mark.parametrize("record", ["include:%{i}._ip.%{h}._ehlo.%{d}._spf.host.example", "exists:%{ir}.host.example"])
+@pytest.mark.parametrize("carrier", [RELAY, OWN])
+def test_what_depends_on_each_mail_is_told_as_that_and_not_as_missing(record: str, carrier: Carrier) -> None:
+    """Services that keep a record for others put a macro there, which may let the relay in."""
+    zone = healthy()
+    zone.txt[RETURN] = [f"v=spf1 {record} ~all"]
+    found = looked_at(zone, replace(IDENTITY, carriers=(carrier,)))["SPF"]
+    assert (found.is_ok, "it depends on each mail; `nurture doctor --round-trip`" in found.what) == (True, True)
+
+
+def test_a_name_server_that_is_silent_is_no_reason_to_change_a_record() -> None:
+    zone = replace(healthy(), down=frozenset({"spf.acme.example"}))
+    for record in ("a:spf.acme.example", "mx:spf.acme.example", "include:spf.acme.example"):
+        zone.txt[RETURN] = [f"v=spf1 {record} -all"]
+        found = looked_at(zone, replace(IDENTITY, carriers=(OWN,)))["SPF"]
+        assert (found.is_ok, found.do) == (False, "try again where DNS works"), record
+
+
+def test_alignment_is_strict_however_somebody_writes_it() -> None:
+    zone = healthy()
+    zone.txt["_dmarc.acme.example"] = ["v=DMARC1; p=none; aspf=S; adkim=S; rua=MAILTO:dmarc@acme.example"]
+    found = looked_at(zone, replace(IDENTITY, domains=("news.acme.example",), carriers=(OWN,)))["DMARC"]
+    assert "nothing that would pass for news.acme.example" in found.what
+
+
+def test_an_ed25519_key_that_is_shown_without_its_kind_is_taken_for_rsa() -> None:
+    ours = make_key(KeyKind.ED25519).record
+    zone = healthy()
+    second = OurKey("acme.example", "e._domainkey.acme.example", ours, "signing", "ed25519-sha256")
+    identity = replace(IDENTITY, keys=(key(), second))
+    zone.txt[second.name] = [ours]
+    assert looked_at(zone, identity)["DKIM"].is_ok
+    zone.txt[second.name] = [ours.replace("k=ed25519; ", "")]
+    found = looked_at(zone, identity)["DKIM"]
+    assert (found.is_ok, "k=ed25519" in found.do) == (False, True)
 
 
 def test_a_relay_that_takes_bounces_itself_needs_no_record_of_ours() -> None:
