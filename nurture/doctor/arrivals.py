@@ -23,7 +23,16 @@ _COMMENT = re.compile(r"\([^()]*\)")
 _RESULT = re.compile(r"\b(spf|dkim|dmarc)\s*=\s*([a-z]+)([^;]*)", re.IGNORECASE)
 _LEAVING = ("list-unsubscribe", "list-unsubscribe-post")
 _BY_TLS = re.compile(r"\bwith\s+(?:UTF8)?(?:E?SMTPSA?|LMTPSA?)\b|\bTLS|cipher", re.IGNORECASE)
-_FROM_HERE = re.compile(r"\b(?:localhost|127\.0\.0\.\d+|\[?::1\]?)\b", re.IGNORECASE)
+_FROM_HERE = re.compile(
+    r"\blocalhost\b|\b127\.0\.0\.\d+\b|(?:(?<![0-9a-f:])|(?<=IPv6:))::1(?![0-9a-f:])", re.IGNORECASE
+)
+#: From one part of a mailbox provider to another: into the mailbox (RFC 2033), or by a way that is no mail at all.
+_WITHIN = re.compile(r"\bwith\s+(?:LMTPA?|HTTPS?|MAPI|local)\b", re.IGNORECASE)
+_FROM_INSIDE = re.compile(
+    r"\.(?:internal|local|lan)\b|[\[(](?:10\.\d+|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.\d+[\])]"
+    r"|[\[:(]f[cd][0-9a-f]{2}:",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -81,20 +90,36 @@ def _value(line: bytes) -> str:
 
 
 def _on_its_way(sent: Sent, after: _Mail, seconds: float) -> Finding:
-    """How long it took, and whether whoever wrote the topmost Received header was handed it encrypted."""
+    """How long it took, and whether the mailbox's server was handed it encrypted by whoever is not one of its own."""
     check = f"{sent.kind}: arrives"
-    hop = after.first("received")
+    hops = after.all("received")
     took = f"after {seconds:.1f} seconds"
-    if not hop:
+    if not hops:
         return Finding(check, True, f"{took}; no server wrote down how it got it")
+    hop = _last_handing_over(hops)
     if _BY_TLS.search(hop):
         return Finding(check, True, f"{took}, the last hop encrypted")
-    if _FROM_HERE.search(hop.partition(" by ")[0]):
+    if not hop or _FROM_HERE.search(_giver(hop)):
         return Finding(check, True, f"{took}, the last hop on one machine")
     return Finding(
         check, False, f"{took}, the last hop not encrypted: {hop[:120]}",
         "let the server that takes mail for this mailbox offer STARTTLS, and the relay use it",
     )  # fmt: skip
+
+
+def _giver(hop: str) -> str:
+    """What a Received header says of whoever handed the mail over."""
+    return hop.partition(" by ")[0]
+
+
+def _last_handing_over(hops: Sequence[str]) -> str:
+    """The hop by which the provider of the mailbox got it: Gmail, Microsoft and others write hops of their own above it.
+
+    The empty text where nobody handed it over; where all came from inside, the topmost of them.
+    """
+    handed = [hop for hop in hops if hop.lower().startswith("from ") and not _WITHIN.search(hop)]
+    inside = [hop for hop in handed if _FROM_HERE.search(_giver(hop)) or _FROM_INSIDE.search(_giver(hop))]
+    return next((hop for hop in handed if hop not in inside), next(iter(handed), ""))
 
 
 def _authenticated(sent: Sent, domain: str, after: _Mail, signatures: Sequence[Checked]) -> Finding:

@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import pytest
+
 from nurture.doctor.arrivals import Sent, judge
 from nurture.doctor.findings import Finding
 from nurture.rendering.dkim import Signer, sign
@@ -79,3 +81,29 @@ def test_a_hop_on_one_machine_needs_no_encryption_and_another_one_does() -> None
     there = b"Received: from relay.example by localhost with ESMTP id 2\r\n"
     assert said(signed(), here + signed())["arrives"].is_ok
     assert not said(signed(), there + TLS + signed())["arrives"].is_ok
+
+
+#: What mailbox providers write above the hop by which they were handed a mail.
+OWN_HOPS = {
+    "Gmail": b"Received: by 2002:a05:7412:8d1c:b0:f9:7a7e:7a1 with SMTP id bj28csp1234rdb;\r\n Tue, 10 Mar 2026 02:30:05 -0700\r\n",
+    "Microsoft": b"Received: from AM0PR05MB1.eurprd05.prod.outlook.com (2603:10a6:208:1::12)\r\n"
+    b" by VI1PR05MB2.eurprd05.prod.outlook.com with HTTPS; Tue, 10 Mar 2026 09:30:05 +0000\r\n",
+    "Cyrus": b"Received: from store.internal (store.internal [10.202.2.42])\r\n by slot1 (Cyrus 3.11) with LMTPA; Tue\r\n"
+    b"Received: from mx.example (localhost [127.0.0.1]) by mail.internal (Postfix) with ESMTP id 1\r\n",
+    "Dovecot": b"Received: from mx.example\r\n by mx.example with LMTP\r\n id abc (envelope-from <b@acme.example>)\r\n",
+}
+
+
+@pytest.mark.parametrize("provider", OWN_HOPS)
+def test_how_a_provider_carries_a_mail_to_its_own_mailbox_is_not_the_last_hop(provider: str) -> None:
+    plain = b"Received: from relay.example (relay.example [192.0.2.9]) by mx.example with ESMTP id 1\r\n"
+    encrypted = said(signed(), OWN_HOPS[provider] + TLS + signed())["arrives"]
+    assert (encrypted.is_ok, encrypted.what) == (True, "after 1.5 seconds, the last hop encrypted")
+    found = said(signed(), OWN_HOPS[provider] + plain + TLS + signed())["arrives"]
+    assert (found.is_ok, "not encrypted: from relay.example" in found.what) == (False, True)
+
+
+def test_an_address_that_ends_like_that_of_this_machine_is_another_one() -> None:
+    hop = b"Received: from relay.example (relay.example [IPv6:2001:db8::1]) by mx.example with ESMTP id 1\r\n"
+    assert not said(signed(), hop + signed())["arrives"].is_ok
+    assert said(signed(), hop.replace(b"2001:db8::1", b"::1") + signed())["arrives"].is_ok
