@@ -51,8 +51,11 @@ def wanted_of(settings: Settings, answers: Answers) -> Wanted:
         "port": answers.port,
         "tls": answers.tls,
         "username": answers.username,
-        "auth": "xoauth2" if answers.sign_in == "oauth" else "auto",
     }
+    if answers.sign_in == "oauth":
+        of_relay["auth"] = "xoauth2"
+    elif known is None or known.auth == "xoauth2":
+        of_relay["auth"] = "auto"
     if known is None or known.provider != profile.name:
         of_relay |= proposed(profile)
     of_relay |= answers.given

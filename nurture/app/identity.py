@@ -41,8 +41,7 @@ def domains_of(house: "App") -> tuple[str, ...]:
 
 def doors_of(house: "App") -> list[Door]:
     """Where our mail is handed over."""
-    relays = house.settings.relays or (house.settings.smtp,)
-    return [Door(one.host, one.port, "implicit" if one.tls == "implicit" else "starttls") for one in relays]
+    return [Door(one.host, one.port, "implicit" if one.is_implicit else "starttls") for one in house.relays]
 
 
 def _come_back_to_senders(house: "App") -> bool:

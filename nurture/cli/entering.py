@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nurture.adapters.oauth import Landing, Provider, wait_for_consent
+from nurture.adapters.smtp.relay import Encryption, tls_at
 from nurture.app.connecting import Answers
 from nurture.cli.output import warn
 from nurture.cli.questions import ask, ask_secret, choose, is_there_somebody
@@ -18,6 +19,7 @@ from nurture.relays.oauth import Client, Token
 from nurture.relays.profiles import Profile, SignIn
 from nurture.settings import Settings
 from nurture.settings.places import variable_of_relay
+from nurture.settings.sections import RelaySettings
 from nurture.toml.editing import Value
 
 #: How long a page may stay open before somebody agrees.
@@ -51,61 +53,78 @@ def gather_answers(
     asked: Asked,
     given: dict[str, Value],
 ) -> Answers:
-    """Everything that has to be known, asked for in the order in which people have it at hand."""
+    """Everything that has to be known, asked for in the order in which people have it at hand.
+
+    Of a relay that is there already, what is there is proposed.
+    """
     default = settings.senders.default
+    known = next((one for one in settings.relays if one.name == name and one.provider in {profile.name, ""}), None)
     who = sender_name or ask("Your name, as readers see it", "--sender-name", default.name)
     email = read_address(sender or ask("Your address, which mail comes from", "--sender", default.email)).email
     server = profile.server
     region = asked.region
     if server.regions and not region:
-        region = choose(server.region_question, "--region", server.regions)
+        at = next((one for one in server.regions if known and profile.host_in(one) == known.host), "")
+        region = choose(server.region_question, "--region", server.regions, at)
     if server.host and asked.host:
         raise BadInput(f"--host: {profile.title} is at {server.host}; connect any other relay as own.")
-    host = profile.host_in(region) or asked.host or ask("Host of the relay", "--host")
-    sign_in = _way_in(profile, asked.sign_in)
+    host = profile.host_in(region) or asked.host or ask("Host of the relay", "--host", known.host if known else "")
+    port, tls = _door(profile, known, host, asked.port)
+    sign_in = _way_in(profile, asked.sign_in, known)
     username = asked.username
     if sign_in != "address" and not username:
-        is_mailbox = profile.oauth is not None
-        username = ask(
-            profile.sign_in.username, "--username", email if is_mailbox else "", may_be_empty=profile.name == "own"
-        )
+        proposed = known.username if known else email if profile.oauth is not None else ""
+        username = ask(profile.sign_in.username, "--username", proposed, may_be_empty=profile.name == "own")
     password, client, refresh_token = "", None, ""
     if sign_in == "oauth":
-        client, refresh_token = _sign_in(profile, asked)
+        client, refresh_token = _sign_in(profile, asked, known)
     elif sign_in == "password" and username and variable_of_relay(name, "password") not in os.environ:
         password = ask_secret(profile.sign_in.password, "--password-file", asked.password_file)
     return Answers(
-        profile, name, who, email, host, asked.port or server.port, server.tls, username, sign_in, password, client,
-        refresh_token, given,
+        profile, name, who, email, host, port, tls, username, sign_in, password, client, refresh_token, given,
     )  # fmt: skip
 
 
-def _way_in(profile: Profile, said: str) -> SignIn:
+def _door(profile: Profile, known: RelaySettings | None, host: str, said: int) -> tuple[int, Encryption]:
+    """At which port, and how encrypted: as it is there already, else as is usual there."""
+    if known is not None and known.host == host and said in {0, known.port}:
+        return known.port, known.tls
+    port = said or profile.server.port
+    return port, tls_at(port, profile.server.tls)
+
+
+def _way_in(profile: Profile, said: str, known: RelaySettings | None) -> SignIn:
     """How to sign in; a relay of one's own does so by password unless somebody says otherwise."""
     kinds = profile.sign_in.kinds
+    before: SignIn | None = None
+    if known is not None:
+        before = "oauth" if known.auth == "xoauth2" else "password" if known.username else "address"
     if not said and (len(kinds) == 1 or profile.name == "own"):
-        return kinds[0]
-    wanted = said or choose("How to sign in", "--sign-in", kinds)
+        return before if before in kinds and before == "oauth" else kinds[0]
+    wanted = said or choose("How to sign in", "--sign-in", kinds, before if before in kinds else "")
     for kind in kinds:
         if kind == wanted:
             return kind
     raise BadInput(f'--sign-in: {profile.title} has no way in by "{wanted}", but by {", ".join(kinds)}.')
 
 
-def _sign_in(profile: Profile, asked: Asked) -> tuple[Client, str]:
+def _sign_in(profile: Profile, asked: Asked, known: RelaySettings | None) -> tuple[Client, str]:
     """A refresh token, for which somebody agrees on a page of the provider's."""
     oauth = profile.oauth
-    client_id = asked.client_id or ask(oauth.client if oauth else "Number of your app (client ID)", "--client-id")
+    told = known or RelaySettings(name="none", host="")
+    client_id = asked.client_id or ask(
+        oauth.client if oauth else "Number of your app (client ID)", "--client-id", told.client_id
+    )
     tenant = ""
     if oauth and oauth.asks_tenant:
-        tenant = asked.tenant or ask("Directory (tenant) ID", "--tenant")
+        tenant = asked.tenant or ask("Directory (tenant) ID", "--tenant", oauth.tenant_in(told.token_url))
     secret = ""
     if asked.client_secret_file or (oauth and oauth.asks_secret):
         secret = ask_secret("Secret of your app", "--client-secret-file", asked.client_secret_file)
     if oauth is None:
-        token_url = asked.token_url or ask("Address that gives tokens", "--token-url")
+        token_url = asked.token_url or ask("Address that gives tokens", "--token-url", told.token_url)
         device_url = asked.device_url or ask("Address that gives codes (RFC 8628)", "--device-url")
-        scope = asked.scope or ask("Scope", "--scope", may_be_empty=True)
+        scope = asked.scope or ask("Scope", "--scope", told.scope, may_be_empty=True)
         return _by_device(Provider(Client(client_id, token_url, scope, secret)), device_url)
     client = Client(client_id, oauth.at(oauth.token_url, tenant), oauth.scope, secret)
     provider = Provider(client, profile.oauth_hosts)

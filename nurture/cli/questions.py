@@ -29,10 +29,10 @@ def ask(question: str, option: str, proposed: str = "", *, may_be_empty: bool = 
             return answer
 
 
-def choose(question: str, option: str, among: tuple[str, ...]) -> str:
-    """One of these, the first being proposed."""
+def choose(question: str, option: str, among: tuple[str, ...], proposed: str = "") -> str:
+    """One of these, the first being proposed unless another one is."""
     while True:
-        answer = ask(f"{question} ({', '.join(among)})", option, among[0])
+        answer = ask(f"{question} ({', '.join(among)})", option, proposed or among[0])
         if answer in among:
             return answer
         problem = f'"{answer}" is not one of {", ".join(among)}.{did_you_mean(answer, among)}'

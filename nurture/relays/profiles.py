@@ -89,6 +89,12 @@ class OAuth(_Part):
             raise BadInput(f'"{tenant}" is no directory (tenant); copy its number from the Entra admin center.')
         return url.replace("{tenant}", tenant)
 
+    def tenant_in(self, token_url: str) -> str:
+        """The organization of such an address; the empty text for one of another kind."""
+        before, _, behind = self.token_url.partition("{tenant}")
+        found = re.fullmatch(rf"{re.escape(before)}([A-Za-z0-9.-]+){re.escape(behind)}", token_url)
+        return found[1] if found else ""
+
     @model_validator(mode="after")
     def _is_complete(self) -> "OAuth":
         needed = self.device_url if self.flow == "device" else self.authorize_url

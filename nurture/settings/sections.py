@@ -45,7 +45,7 @@ class SmtpSettings(_Section):
     port: int = Field(2525, ge=1, le=65535, description="Its port: 587 (STARTTLS) or 465 (TLS) on most relays.")
     tls: Encryption = Field(
         "auto",
-        description="auto: TLS is required except to loopback. starttls, implicit: always. off: never, loopback only.",
+        description="auto: TLS is required except to loopback, at once on port 465. starttls, implicit: always. off: never, loopback only.",
     )
     username: str = Field("", description="Sign in with this name; the password is NURTURE_SMTP__PASSWORD.")
     auth: SigningIn = Field(

@@ -109,6 +109,42 @@ def test_run_again_it_changes_the_same_relay_and_leaves_what_its_owner_changed(
     assert [one.password for one in read_settings(terminal.workspace, {}).relays] == ["a new one", PASSWORD]
 
 
+def test_run_again_it_goes_where_it_went_before(terminal: Terminal, relay: ScriptedRelay, oauth: TokenProvider) -> None:
+    """Whoever is told to type it again types as little as that."""
+    terminal.type(*_own(relay), *_password(terminal))
+    terminal.edit("settings.toml", 'auth = "auto"', 'auth = "plain"')
+    terminal.edit("settings.toml", 'tls = "auto"', 'tls = "off"')
+    terminal.type("connect", "own", *_password(terminal, "a new one"))
+    [written] = read_settings(terminal.workspace, {}).relays
+    assert (written.host, written.port, written.tls, written.username) == ("127.0.0.1", relay.port, "off", "dana")
+    assert (written.auth, written.password) == ("plain", "a new one")
+    oauth.say(CODE, TOKEN, TOKEN, CODE, TOKEN, TOKEN)
+    terminal.type(*_by_oauth(relay, oauth, "--name", "by-oauth"))
+    terminal.type("connect", "own", "--name", "by-oauth", "--device-url", oauth.url)
+    written = read_settings(terminal.workspace, {}).relays[1]
+    assert (written.auth, written.client_id, written.token_url, written.scope) == (
+        "xoauth2",
+        "app-1",
+        oauth.url,
+        "send",
+    )
+
+
+def test_run_again_it_stays_in_its_region(terminal: Terminal) -> None:
+    words = ["connect", "ses", "--username", "key", "--no-test", *_password(terminal)]
+    terminal.type(*words, "--region", "eu-central-1")
+    assert terminal.json(*words)["host"] == "email-smtp.eu-central-1.amazonaws.com"
+
+
+def test_at_port_465_it_speaks_tls_at_once(terminal: Terminal) -> None:
+    for name in ("ses", "brevo"):
+        terminal.type("connect", name, "--username", "key", "--port", "465", "--no-test", *_password(terminal))
+    terminal.type("connect", "own", "--host", "mail.acme.example", "--username", "", "--port", "465", "--no-test")
+    assert {(one.port, one.tls) for one in read_settings(terminal.workspace, {}).relays} == {(465, "implicit")}
+    terminal.type("connect", "brevo", "--username", "key", "--port", "587", "--no-test", *_password(terminal))
+    assert read_settings(terminal.workspace, {}).relays[1].tls == "starttls"
+
+
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [

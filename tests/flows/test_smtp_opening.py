@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nurture.adapters.smtp import Relay, SmtpConnection, SmtpMailer
+from nurture.adapters.smtp.relay import Encryption
 from nurture.delivery.mailer import RelayDown
 from nurture.delivery.rules import Heard
 from nurture.errors import NotAllowed
@@ -114,6 +115,19 @@ def test_implicit_tls_speaks_no_clear_word(monkeypatch: pytest.MonkeyPatch) -> N
     told = hand_over(tls="implicit", relay={"is_implicit": True})
     assert told.outcome.heard is Heard.ACCEPTED
     assert "STARTTLS" not in told.relay.commands()
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "tls", "is_implicit"),
+    [
+        ("mail.acme.example", 465, "auto", True), ("mail.acme.example", 587, "auto", False),
+        ("127.0.0.1", 465, "auto", False), ("mail.acme.example", 465, "starttls", False),
+        ("mail.acme.example", 587, "implicit", True), ("email-smtp.eu-central-1.amazonaws.com", 2465, "auto", True),
+    ],
+)  # fmt: skip
+def test_at_port_465_nobody_waits_for_a_greeting(host: str, port: int, tls: Encryption, is_implicit: bool) -> None:
+    """RFC 8314, 7.3: settings name it with `auto`, and a relay says nothing there before the handshake."""
+    assert Relay(host, port, tls=tls).is_implicit is is_implicit
 
 
 def test_a_relay_whose_certificate_nobody_vouches_for_gets_no_mail() -> None:

@@ -47,7 +47,7 @@ async def _connect(relay: Relay) -> Conversation:
     _, conversation = await loop.create_connection(
         lambda: Conversation(relay.timeout_seconds), relay.host, relay.port, happy_eyeballs_delay=delay
     )
-    if relay.tls == "implicit":
+    if relay.is_implicit:
         await _encrypt(conversation, relay)
     return conversation
 

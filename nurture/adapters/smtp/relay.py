@@ -10,7 +10,14 @@ from nurture.delivery.routing import Route
 from nurture.delivery.rules import is_loopback
 
 Encryption: TypeAlias = Literal["auto", "starttls", "implicit", "off"]
+#: Where TLS begins with the first byte (RFC 8314, 7.3; 2465 is Amazon's): whoever waits for a greeting there waits in vain.
+_IMPLICIT_PORTS = frozenset({465, 2465})
 SigningIn: TypeAlias = Literal["auto", "plain", "login", "xoauth2"]
+
+
+def tls_at(port: int, usual: Encryption) -> Encryption:
+    """How a relay is spoken to at a port of its, where it is usually spoken to otherwise."""
+    return "implicit" if port in _IMPLICIT_PORTS else usual
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,11 @@ class Relay:
     @property
     def is_loopback(self) -> bool:
         return is_loopback(self.host)
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether TLS begins with the first byte."""
+        return self.tls == "implicit" or (self.tls == "auto" and not self.is_loopback and self.port in _IMPLICIT_PORTS)
 
     @property
     def must_encrypt(self) -> bool:
