@@ -23,7 +23,8 @@ from tests.support.scripts import CERTIFICATE, Act, Answer, Script, ScriptedRela
         ({"": "554 no service here"}, "554 no service here"),
         ({"": Act.CLOSE}, "the relay closed the connection"),
         ({"": "SSH-2.0-OpenSSH_9.6"}, "the relay answered 'SSH-2.0-OpenSSH_9.6', which is not SMTP"),
-        ({"EHLO": "502 not here"}, "502 not here"),
+        ({"EHLO": "502 not here", "HELO": "502 nor here"}, "502 not here"),
+        ({"EHLO": "421 too busy", "HELO": "250 fine"}, "421 too busy"),
         ({"EHLO": Act.CLOSE}, "the relay closed the connection"),
     ],
 )
@@ -153,6 +154,32 @@ def test_signing_in_is_plain_where_offered_and_login_otherwise() -> None:
     told = hand_over(script, **signed)
     assert told.relay.heard[1:4] == ["AUTH LOGIN", "bnVydHVyZQ==", "b3BlbiBzZXNhbWU="]
     assert told.outcome.heard is Heard.ACCEPTED
+
+
+def test_a_relay_that_knows_only_helo_gets_mail_step_by_step() -> None:
+    """RFC 5321, 3.2; it offers nothing, so nobody signs in or encrypts there."""
+    script: Script = {"EHLO": "502 5.5.1 unknown command", "HELO": "250 relay.example"}
+    told = hand_over(script)
+    assert told.outcome.heard is Heard.ACCEPTED
+    assert told.relay.heard[:3] == ["EHLO localhost", "HELO localhost", "MAIL FROM:<dana@acme.example>"]
+    for needs in ({"username": "dana", "password": "secret"}, {"tls": "starttls"}):
+        assert refused_at_the_door(script, **needs) == "502 5.5.1 unknown command"
+
+
+@pytest.mark.parametrize(
+    ("offer", "mechanism"),
+    [
+        ("AUTH=LOGIN", "LOGIN"), ("AUTH LOGIN\n250-AUTH=LOGIN", "LOGIN"), ("AUTH LOGIN\n250-AUTH PLAIN", "PLAIN"),
+        ("AUTH PLAIN\n250-AUTH XOAUTH2", "PLAIN"), ("auth=plain login", "PLAIN"),
+    ],
+)  # fmt: skip
+def test_what_is_offered_for_signing_in_is_read_however_it_is_said(offer: str, mechanism: str) -> None:
+    said: Script = {"AUTH": ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 in"]} if mechanism == "LOGIN" else {}
+    script: Script = {"EHLO": f"250-relay.example\n250-{offer}\n250 SIZE 0", **said}
+    for how in ("auto", mechanism.lower()):
+        told = hand_over(script, username="dana", password="open sesame", auth=how)
+        assert told.relay.heard[1].startswith(f"AUTH {mechanism}")
+        assert told.outcome.heard is Heard.ACCEPTED
 
 
 def test_the_settings_may_say_how_to_sign_in() -> None:

@@ -118,7 +118,7 @@ class ScriptedRelay:
                 line = raw.decode().rstrip("\r\n")
                 self.heard.append(line)
                 verb = line.split()[0].upper() if line else "AUTH"
-                if verb not in _POLITE:
+                if verb not in _POLITE and verb not in self.script:
                     verb = "AUTH"  # a line of a sign-in
                 if not await self._say(verb, reader, writer):
                     return

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import ipaddress
+import re
 import ssl
 from collections.abc import Mapping
 
@@ -12,6 +13,9 @@ from nurture.adapters.smtp.talking import CLOSED, Conversation, Ended, words
 from nurture.delivery.mailer import RelayDown
 from nurture.errors import NurtureError
 
+_WELL = 250
+#: What is said to EHLO by those who know only HELO (RFC 5321, 3.2 and 4.1.1.1): they offer nothing.
+_NO_EHLO = frozenset({500, 501, 502, 504, 550})
 #: The next address of a host is tried after so long without an answer of the one before (RFC 8305).
 _NEXT_ADDRESS_SECONDS = 0.25
 
@@ -88,9 +92,18 @@ async def _encrypt(conversation: Conversation, relay: Relay) -> None:
 
 async def _greet(conversation: Conversation, relay: Relay) -> Mapping[str, str]:
     reply = await conversation.ask(f"EHLO {relay.hello}")
-    _expect(reply, 250)
-    offered = [line.split(maxsplit=1) for line in reply.text.split("\n")[1:] if line.strip()]
-    return {word[0].upper(): word[1] if len(word) > 1 else "" for word in offered}
+    is_plain = not relay.username and (conversation.is_encrypted or not relay.must_encrypt)
+    if reply.code in _NO_EHLO and is_plain and (await conversation.ask(f"HELO {relay.hello}")).code == _WELL:
+        return {}
+    _expect(reply, _WELL)
+    offers: dict[str, str] = {}
+    for line in reply.text.split("\n")[1:]:
+        # Some say AUTH= as before RFC 4954, some in both ways, and some need several lines for it.
+        word, _, more = re.sub(r"(?i)^auth=", "AUTH ", line.strip()).partition(" ")
+        word = word.upper()
+        offers[word] = f"{offers[word]} {more}" if word == "AUTH" and word in offers else more.strip()
+    offers.pop("", None)
+    return offers
 
 
 async def _sign_in(conversation: Conversation, relay: Relay, offers: Mapping[str, str]) -> None:
