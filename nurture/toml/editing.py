@@ -89,7 +89,8 @@ def _put(text: str, path: Path, value: Value, *, number: int = 0, dotted: bool =
     found = list(_walk(lines))
     there = next((one for one in found if one.key and (*one.section, *one.key) == path and one.number == number), None)
     if there is not None:
-        new = [] if value is None else [_replaced(lines[there.begin : there.end], value)]
+        old = lines[there.begin : there.end]
+        new = [] if value is None else _longer(old, there.key, value) or [_replaced(old, value)]
         lines[there.begin : there.end] = new
     elif value is not None:
         at, above, key = _room_for(lines, found, path, number, dotted=dotted)
@@ -128,6 +129,39 @@ def _is_whole(text: str) -> bool:
     except tomllib.TOMLDecodeError:
         return False
     return True
+
+
+def _longer(old: Sequence[str], key: Path, value: Value) -> list[str] | None:
+    """A list of several lines with more at its end, each on a line of its own; None where that is not what is wanted."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or not old[-1].lstrip().startswith("]"):
+        return None
+    there = _value_of(old, key)
+    if not isinstance(there, list) or list(value[: len(there)]) != there:
+        return None
+    within = list(old[1:-1])
+    item = next((one for one in within if one.strip()), "  ")
+    more = [f"{item[: len(item) - len(item.lstrip())]}{written(one)}," for one in value[len(there) :]]
+    last = next((at for at in reversed(range(len(within))) if within[at].split("#")[0].strip()), None)
+    # Whether the last one has its comma already, nobody says as surely as the reader.
+    spellings = [within]
+    if last is not None:
+        line = within[last]
+        ends = [*(at for at, sign in enumerate(line) if sign == "#"), len(line)]
+        spelled = [f"{line[:at].rstrip()},{line[len(line[:at].rstrip()) :]}" for at in ends]
+        spellings += [[*within[:last], one, *within[last + 1 :]] for one in spelled]
+    longer = ([old[0], *one, *more, old[-1]] for one in spellings)
+    return next((one for one in longer if _value_of(one, key) == list(value)), None)
+
+
+def _value_of(lines: Sequence[str], key: Path) -> object:
+    """What these lines say of that key; None if that is not TOML."""
+    try:
+        tree: Any = tomllib.loads("\n".join(lines))
+        for step in key:
+            tree = tree[step]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        return None
+    return tree
 
 
 def _replaced(old: Sequence[str], value: Value) -> str:

@@ -50,6 +50,22 @@ def test_a_value_of_several_lines_becomes_one() -> None:
     assert after.splitlines()[3:5] == ["ports = 465 # both", 'note = "a # is no comment"  # but this is']
 
 
+@pytest.mark.parametrize(
+    "last", ['"b.example",  # the old one', '"b.example"  # the "old", one', '"b#,.example"', '"b.example" ,']
+)
+def test_a_list_of_several_lines_grows_by_a_line_and_keeps_its_comments(last: str) -> None:
+    before = (
+        f'[senders]\ndomains = [\n    "a.example",  # the main one\n    # and\n    {last}\n    # no more\n]  # ours\n'
+    )
+    there = tomllib.loads(before)["senders"]["domains"]
+    after = put(before, ("senders", "domains"), [*there, "c.example"], file="settings.toml")
+    assert tomllib.loads(after)["senders"]["domains"] == [*there, "c.example"]
+    for comment in ("# the main one", "# and", "# no more", "# ours"):
+        assert comment in after
+    assert '    "c.example",\n]  # ours\n' in after
+    assert len(after.splitlines()) == len(before.splitlines()) + 1
+
+
 def test_a_new_key_goes_below_its_section_and_not_into_the_next() -> None:
     after = put(FILE, ("smtp", "username"), "dana", file="settings.toml")
     assert after.splitlines()[8] == 'username = "dana"'
