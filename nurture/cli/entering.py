@@ -13,7 +13,7 @@ from nurture.app.connecting import Answers
 from nurture.cli.output import warn
 from nurture.cli.questions import ask, ask_secret, choose, is_there_somebody
 from nurture.clock import SystemClock
-from nurture.contacts.addresses import read_address
+from nurture.contacts.addresses import get_address
 from nurture.errors import BadInput, NotAllowed
 from nurture.relays.oauth import Client, Token
 from nurture.relays.profiles import Profile, SignIn
@@ -60,15 +60,17 @@ def gather_answers(
     default = settings.senders.default
     known = next((one for one in settings.relays if one.name == name and one.provider in {profile.name, ""}), None)
     who = sender_name or ask("Your name, as readers see it", "--sender-name", default.name)
-    email = read_address(sender or ask("Your address, which mail comes from", "--sender", default.email)).email
+    email = get_address(sender or ask("Your address, which mail comes from", "--sender", default.email)).email
     server = profile.server
-    region = asked.region
+    region = asked.region.strip().lower()
     if server.regions and not region:
         at = next((one for one in server.regions if known and profile.host_in(one) == known.host), "")
         region = choose(server.region_question, "--region", server.regions, at)
     if server.host and asked.host:
         raise BadInput(f"--host: {profile.title} is at {server.host}; connect any other relay as own.")
-    host = profile.host_in(region) or asked.host or ask("Host of the relay", "--host", known.host if known else "")
+    host = profile.host_in(region) or _host_of(
+        asked.host or ask("Host of the relay", "--host", known.host if known else "")
+    )
     port, tls = _door(profile, known, host, asked.port)
     sign_in = _way_in(profile, asked.sign_in, known)
     username = asked.username
@@ -83,6 +85,16 @@ def gather_answers(
     return Answers(
         profile, name, who, email, host, port, tls, username, sign_in, password, client, refresh_token, given,
     )  # fmt: skip
+
+
+def _host_of(said: str) -> str:
+    """A host as somebody types it, and nothing that would be looked up as a name that nobody has."""
+    host = said.strip()
+    if "/" in host or (host.count(":") == 1 and not host.startswith("[")):
+        name = host.partition("://")[2] or host
+        name = name.partition("/")[0].partition(":")[0]
+        raise BadInput(f"--host: {host} is more than the name of a host; write {name}, and its port as --port.")
+    return host
 
 
 def _door(profile: Profile, known: RelaySettings | None, host: str, said: int) -> tuple[int, Encryption]:
@@ -166,7 +178,7 @@ def find_recipient(settings: Settings, answers: Answers, to: str) -> str:
     """Who gets the test: one of us."""
     if not to:
         return answers.sender_email
-    address = read_address(to)
+    address = get_address(to)
     people = {one.email.lower() for one in settings.operators} | {answers.sender_email.lower()}
     domains = {one.lower() for one in settings.senders.test_domains}
     if address.email.lower() not in people and address.domain not in domains:

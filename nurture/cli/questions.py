@@ -44,7 +44,7 @@ def choose(question: str, option: str, among: tuple[str, ...], proposed: str = "
 def ask_secret(question: str, option: str, file: Path | None) -> str:
     """A secret: from a file ("-": stdin), or typed without being shown."""
     if file is not None:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        text = _read_secret(option, file)
         if not text.strip():
             raise BadInput(f"{option}: {file} is empty.")
         # What an editor puts behind the last line is not meant.
@@ -54,3 +54,15 @@ def ask_secret(question: str, option: str, file: Path | None) -> str:
     while True:
         if answer := getpass.getpass(f"{question} (not shown): "):
             return answer
+
+
+def _read_secret(option: str, file: Path) -> str:
+    if str(file) == "-":
+        return sys.stdin.read()
+    try:
+        # The mark some editors put in front is not meant either.
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{option}: {file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{option}: {file} is no text in UTF-8.") from None

@@ -39,7 +39,10 @@ _RELAYS = {
 
 def is_own_relay(domain: str, host: str) -> bool:
     """Whether a relay belongs to the provider of a free-mail domain, who alone may send in its name."""
-    word = domain.lower().strip(".").partition(".")[0]
+    known, at = domain.lower().strip("."), host.lower().strip(".")
+    if at == known or at.endswith(f".{known}"):
+        return True
+    word = known.partition(".")[0]
     wanted = {word, _RELAYS.get(word, word)} | ({"outlook"} if _RELAYS.get(word) == "office365" else set())
-    labels = host.lower().strip(".").split(".")
+    labels = at.split(".")
     return len(labels) > 1 and labels[-2] in wanted

@@ -164,6 +164,7 @@ class Profile(_Part):
 
     name: str
     title: Line
+    also: tuple[str, ...] = Field((), description="What people call it too; `nurture connect` tells them its name.")
     about: str
     documentation: Https | Literal[""] = ""
     server: Server
@@ -264,7 +265,8 @@ def get_profile(name: str) -> Profile:
     """The relay of that name."""
     if found := find_profile(name):
         return found
-    near = did_you_mean(name, [one.name for one in list_profiles()])
+    called = next((one.name for one in list_profiles() if name.lower() in one.also), name)
+    near = did_you_mean(called, [one.name for one in list_profiles()])
     raise NotFound(f'there is no relay "{name}".{near} `nurture relays` lists them; any other one is "own".')
 
 

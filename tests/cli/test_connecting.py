@@ -109,6 +109,11 @@ def test_run_again_it_changes_the_same_relay_and_leaves_what_its_owner_changed(
     assert [one.password for one in read_settings(terminal.workspace, {}).relays] == ["a new one", PASSWORD]
 
 
+def test_the_mark_of_an_editor_is_no_part_of_a_password(terminal: Terminal, relay: ScriptedRelay) -> None:
+    terminal.type(*_own(relay), *_password(terminal, f"\ufeff{PASSWORD}"))
+    assert _signed_in_with(relay) == f"\0dana\0{PASSWORD}".encode()
+
+
 def test_run_again_it_goes_where_it_went_before(terminal: Terminal, relay: ScriptedRelay, oauth: TokenProvider) -> None:
     """Whoever is told to type it again types as little as that."""
     terminal.type(*_own(relay), *_password(terminal))
@@ -132,7 +137,7 @@ def test_run_again_it_goes_where_it_went_before(terminal: Terminal, relay: Scrip
 
 def test_run_again_it_stays_in_its_region(terminal: Terminal) -> None:
     words = ["connect", "ses", "--username", "key", "--no-test", *_password(terminal)]
-    terminal.type(*words, "--region", "eu-central-1")
+    terminal.type(*words, "--region", "EU-Central-1")
     assert terminal.json(*words)["host"] == "email-smtp.eu-central-1.amazonaws.com"
 
 
@@ -210,6 +215,13 @@ def test_regions_have_hosts_and_a_relay_in_the_way_is_named(terminal: Terminal) 
     ("words", "sentence"),
     [
         (["postmrk"], 'there is no relay "postmrk". Did you mean "postmark"? `nurture relays` lists them; any other one is "own".'),
+        (["own", "--sender", "dana"], "dana: the address has no @."),
+        (["gmail"], 'there is no relay "gmail". Did you mean "google-workspace"? `nurture relays` lists them; any other one is "own".'),
+        (["O365"], 'there is no relay "O365". Did you mean "microsoft-365"? `nurture relays` lists them; any other one is "own".'),
+        (["own", "--host", "smtps://mail.acme.example:465/"], "--host: smtps://mail.acme.example:465/ is more than the name of a host; write mail.acme.example, and its port as --port."),
+        (["own", "--host", "mail.acme.example:587"], "--host: mail.acme.example:587 is more than the name of a host; write mail.acme.example, and its port as --port."),
+        (["brevo", "--username", "a", "--password-file", "gone.txt"], "--password-file: gone.txt cannot be read: No such file or directory."),
+        (["brevo", "--username", "a", "--password-file", "/"], "--password-file: / cannot be read: Is a directory."),
         (["ses", "--region", "eu-west-9"], 'Amazon SES has no region "eu-west-9". Did you mean "eu-west-3"? `nurture relays show ses` lists them.'),
         (["ses", "--host", "mail.acme.example"], "--host: Amazon SES is at email-smtp.{region}.amazonaws.com; connect any other relay as own."),
         (["brevo"], "--username is missing, and there is nobody to ask for it: SMTP login, as the SMTP tab shows it."),

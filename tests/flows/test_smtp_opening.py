@@ -46,6 +46,10 @@ def test_421_and_a_lost_connection_at_the_door_are_told_as_they_are(stage: str, 
     assert because.endswith("421 4.3.2 too busy" if isinstance(answer, str) else "the relay closed the connection")
 
 
+def test_brackets_around_an_address_are_no_part_of_it() -> None:
+    assert hand_over(host="[127.0.0.1]").outcome.heard is Heard.ACCEPTED
+
+
 def test_a_port_where_nobody_listens_is_told_with_its_host() -> None:
     with pytest.raises(RelayDown, match=r"127\.0\.0\.1:1: Connect"):
         asyncio.run(SmtpMailer(Relay("127.0.0.1", 1)).connect())

@@ -47,13 +47,19 @@ async def open_conversation(relay: Relay) -> tuple[Conversation, Mapping[str, st
 async def _connect(relay: Relay) -> Conversation:
     loop = asyncio.get_running_loop()
     # What has one address needs no race of several, which takes tasks and turns of the loop.
-    delay = None if _is_address(relay.host) else _NEXT_ADDRESS_SECONDS
+    host = _bare(relay)
+    delay = None if _is_address(host) else _NEXT_ADDRESS_SECONDS
     _, conversation = await loop.create_connection(
-        lambda: Conversation(relay.timeout_seconds), relay.host, relay.port, happy_eyeballs_delay=delay
+        lambda: Conversation(relay.timeout_seconds), host, relay.port, happy_eyeballs_delay=delay
     )
     if relay.is_implicit:
         await _encrypt(conversation, relay)
     return conversation
+
+
+def _bare(relay: Relay) -> str:
+    """The host without the brackets in which people write an IPv6 address."""
+    return relay.host.strip("[]")
 
 
 def _is_address(host: str) -> bool:
@@ -83,7 +89,7 @@ async def _introduce(conversation: Conversation, relay: Relay) -> Mapping[str, s
 
 async def _encrypt(conversation: Conversation, relay: Relay) -> None:
     try:
-        await conversation.encrypt(relay.tls_context, relay.host.strip("[]"))
+        await conversation.encrypt(relay.tls_context, _bare(relay))
     except ssl.SSLError as error:
         raise _Unusable(str(error)) from None
     except ConnectionError:
