@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import idna
 from pydantic import AfterValidator
 
 
@@ -45,6 +46,17 @@ def _is_network(text: str) -> bool:
     return True
 
 
+def as_it_travels(text: str) -> str:
+    """An address or a domain as it stands in mails and in the name servers: with the A-label of its domain (RFC 5891)."""
+    if text.isascii():
+        return text
+    local, at, domain = text.rpartition("@")
+    try:
+        return f"{local}{at}{idna.encode(domain, uts46=True).decode('ascii')}"
+    except idna.IDNAError:
+        return text  # whoever reads it next says what is wrong
+
+
 # urlsplit drops line breaks and tabs without a word, so the text itself is looked at.
 _NOT_IN_ADDRESSES = re.compile(r"""[\s\x00-\x1f\x7f"'<>\\^`{|}]""")
 _DOMAIN = re.compile(
@@ -53,6 +65,8 @@ _DOMAIN = re.compile(
 
 #: A text that may become a header of a mail.
 Line = Annotated[str, _checked(_is_on_one_line, "has a line break or another control character; write it on one line")]
+#: An address, or the domain of addresses.
+Mailbox = Annotated[Line, AfterValidator(as_it_travels)]
 WebAddress = Annotated[
     str,
     _checked(

@@ -12,6 +12,7 @@ from nurture.errors import BadInput, BadSettings
 from nurture.relays.hosts import find_profile_of
 from nurture.rendering.utm import Utm
 from nurture.settings import Settings
+from nurture.spelling import as_it_travels
 from nurture.timing import DaySpan, parse_day_span, parse_length
 
 
@@ -21,7 +22,8 @@ def declared_of(settings: Settings) -> Declared:
     return Declared(
         default_sender=_sender(senders.default),
         senders={name: _sender(one) for name, one in senders.named.items()},
-        sender_domains=frozenset(domain.lower() for domain in senders.domains),
+        # In both spellings, for an owner may be declared in either.
+        sender_domains=frozenset(one.lower() for domain in senders.domains for one in (domain, as_it_travels(domain))),
         topics={one.name: Topic(one.name, one.label, one.description, one.tracking) for one in settings.topics},
         fields={name: one.model_dump(mode="json") for name, one in settings.fields.items()},
         operators=tuple(one.model_dump() for one in settings.operators),

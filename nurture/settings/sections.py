@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from nurture.spelling import Domain, HeaderLine, Line, Network, RelayName, WebAddress
+from nurture.spelling import Domain, HeaderLine, Line, Mailbox, Network, RelayName, WebAddress
 
 
 class _Section(BaseModel):
@@ -17,6 +17,10 @@ def _as_list(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+#: Addresses and domains of people and senders.
+Mailboxes = Annotated[tuple[Mailbox, ...], BeforeValidator(_as_list)]
 
 
 HeaderLines = Annotated[tuple[HeaderLine, ...], BeforeValidator(_as_list)]
@@ -72,10 +76,10 @@ class RelaySettings(_Section):
     weight: int = Field(
         1, ge=0, le=1000, description="Its share of the mail that several may carry; 0: only when the others are down."
     )
-    senders: Names = Field(
+    senders: Mailboxes = Field(
         (), description="Addresses and domains of senders whose mail it carries; empty: anybody's that no other names."
     )
-    domains: Names = Field(
+    domains: Mailboxes = Field(
         (), description="Domains of recipients whose mail it carries; empty: all that no other names."
     )
     per_second: float = Field(0, ge=0, description="Mails it takes in a second; 0: no limit.")
@@ -114,7 +118,7 @@ class WebSettings(_Section):
 
 class SenderSettings(_Section):
     name: Line = Field("", description="The name people see; a person's, not a department's.")
-    email: Line = Field("", description="The address mail comes from.")
+    email: Mailbox = Field("", description="The address mail comes from.")
     postal_address: str = Field("", description="Street, town, country: the law wants it in every mail.")
 
 
@@ -123,7 +127,7 @@ class SendersSettings(_Section):
     return_path_domain: Domain = Field(
         "", description="Mails come back to this domain, whose mail has to reach inbound. Empty: inbound.domain."
     )
-    test_domains: Names = Field((), description="Domains of our own that test mails may go to.")
+    test_domains: Mailboxes = Field((), description="Domains of our own that test mails may go to.")
     default: SenderSettings = Field(SenderSettings(), description="Who writes unless a file says otherwise.")
     named: dict[str, SenderSettings] = Field({}, description="Further senders: [senders.named.NAME].")
 
@@ -139,7 +143,7 @@ class DnsSettings(_Section):
 
 
 class SendingSettings(_Section):
-    only_to: Names = Field(
+    only_to: Mailboxes = Field(
         (), description='Domains that real mail may go to; empty: nobody, ["*"]: everybody. Loopback relays are exempt.'
     )
     per_second: float = Field(0, ge=0, description="Mails per second over all connections; 0: as fast as the relay.")
@@ -171,12 +175,12 @@ class SendingSettings(_Section):
 
 class LimitSettings(_Section):
     name: Line = Field(description="What held mails and reports call it.")
-    to: Names = Field(
+    to: Mailboxes = Field(
         (),
         description='Domains of recipients that it is for, together, or a provider by its name, such as "google"; "*": '
         "every other domain by itself; empty: all together.",
     )
-    senders: Names = Field(
+    senders: Mailboxes = Field(
         (), description='Addresses and domains of senders that it is for, together; "*": each domain; empty: all.'
     )
     at_once: int = Field(0, ge=0, description="Mails that workers may have in their hands at once; 0: no limit.")
@@ -186,7 +190,7 @@ class LimitSettings(_Section):
 
 
 class WarmUpSettings(_Section):
-    senders: Names = Field(
+    senders: Mailboxes = Field(
         (), description='Domains we write from that receivers do not know yet; "*": all of ours; empty: none.'
     )
     first_day: int = Field(50, ge=1, description="Mails of such a domain on its first day, and to a new provider.")
@@ -201,7 +205,7 @@ class WebhooksSettings(_Section):
 
 
 class CompanySettings(_Section):
-    domains: Names = Field(
+    domains: Mailboxes = Field(
         (), description="Where colleagues have their addresses: they get mail, and are never scored or counted."
     )
 

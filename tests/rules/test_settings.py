@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from nurture.app import open_app
+from nurture.app.declaring import declared_of
+from nurture.app.relaying import relays_of
+from nurture.contacts.addresses import read_address
 from nurture.errors import BadSettings, WrongKey
 from nurture.settings import SECRETS_FILE, Settings, ensure_secrets, read_settings
 
@@ -248,3 +251,36 @@ def test_mail_goes_to_nobody_real_until_somebody_says_to_whom(tmp_path: Path) ->
     assert read(tmp_path).sending.only_to == ()
     assert read(tmp_path, '[sending]\nonly_to = ["reader.example"]').sending.only_to == ("reader.example",)
     assert read(tmp_path, NURTURE_SENDING__ONLY_TO="*").sending.only_to == ("*",)
+
+
+def test_domains_with_other_letters_are_those_of_the_mails(tmp_path: Path) -> None:
+    """STANDARDS 11: a contact's domain is an A-label, and so has a route, a limit or a sender to be."""
+    text = """
+        [senders]
+        domains = ["Bücher.example"]
+        test_domains = ["bücher.example"]
+        [senders.default]
+        email = "dana@bücher.example"
+        [sending]
+        only_to = ["bücher.example", "*"]
+        [[relays]]
+        name = "own"
+        host = "127.0.0.1"
+        domains = ["bücher.example"]
+        senders = ["jürgen@bücher.example", "dana@acme.example"]
+        [[limits]]
+        name = "books"
+        to = ["bücher.example"]
+    """
+    settings = read(tmp_path, text)
+    book = read_address("ana@bücher.example").domain
+    assert settings.senders.default.email == f"dana@{book}"
+    assert (settings.senders.test_domains, settings.sending.only_to) == ((book,), (book, "*"))
+    assert settings.limits[0].to == (book,)
+    [relay] = relays_of(settings, tmp_path, lambda: 0.0)
+    assert relay.route.fit("dana@acme.example", book) > 0
+    assert relay.route.senders == {f"jürgen@{book}", "dana@acme.example"}
+    assert relay.hello == book
+    declared = declared_of(settings)
+    assert declared.default_sender.domain in declared.sender_domains
+    assert "bücher.example" in declared.sender_domains
