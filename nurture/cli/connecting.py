@@ -160,13 +160,14 @@ def _report(
         "offers": tried.offers if tried else "",
         "limits": {key: getattr(one, key) for key in ("connections", "per_second", "per_hour", "per_day")},
         "accepts": list(one.accepts), "headers": list(one.headers), "remarks": remarks,
-        "next": _next(profile, before, after),
+        "next": _next(profile, before, after, is_tested=tried is not None),
     }  # fmt: skip
 
 
-def _next(profile: "Profile", before: "Settings", after: "Settings") -> list[str]:
+def _next(profile: "Profile", before: "Settings", after: "Settings", *, is_tested: bool) -> list[str]:
     domain = after.senders.default.email.rpartition("@")[2]
-    steps = [f"Look at the source of the test mail: SPF, DKIM and DMARC should pass for {domain}."]
+    look = f"Look at the source of the test mail: SPF, DKIM and DMARC should pass for {domain}."
+    steps = [look] if is_tested else []
     if profile.names.spf:
         steps.append(f"SPF: include:{profile.names.spf}. {profile.names.spf_says}")
     steps.append(f"DKIM: {profile.names.dkim_says}")

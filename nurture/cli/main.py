@@ -128,7 +128,8 @@ def run() -> None:
     except typer.TyperException as error:
         sys.stderr.write(f"{sentence_of(error)}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
+        # Ctrl-C, or Ctrl-D where something was asked.
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has seen enough.

@@ -44,9 +44,13 @@ def _opened(house: "App", to: str, imap: str, user: str) -> "Iterator[tuple[Lett
             own.close()
         return
     address = get_address(to).email
-    password = os.environ.get(PASSWORD) or getpass.getpass(f"Password of {user or address} at {imap}: ")
     host, _, port = imap.partition(":")
-    mailbox = ImapMailbox(host, user or address, password, port=int(port) if port.isdigit() else 993)
+    if not host or not (port or "993").isdigit():
+        raise BadInput(
+            f"--imap: {imap} is no server; write its name, or its name and port, such as imap.example.com:993."
+        )
+    password = os.environ.get(PASSWORD) or getpass.getpass(f"Password of {user or address} at {imap}: ")
+    mailbox = ImapMailbox(host, user or address, password, port=int(port or "993"))
     try:
         yield mailbox, address
     finally:

@@ -138,7 +138,9 @@ def test_run_again_it_goes_where_it_went_before(terminal: Terminal, relay: Scrip
 def test_run_again_it_stays_in_its_region(terminal: Terminal) -> None:
     words = ["connect", "ses", "--username", "key", "--no-test", *_password(terminal)]
     terminal.type(*words, "--region", "EU-Central-1")
-    assert terminal.json(*words)["host"] == "email-smtp.eu-central-1.amazonaws.com"
+    again = terminal.json(*words)
+    assert again["host"] == "email-smtp.eu-central-1.amazonaws.com"
+    assert not any("the test mail" in step for step in again["next"]), "there was none"
 
 
 def test_at_port_465_it_speaks_tls_at_once(terminal: Terminal) -> None:
@@ -321,6 +323,17 @@ def test_ctrl_c_leaves_every_file_as_it_was(
         typist.see(moment)
         typist.press_ctrl_c()
         assert typist.end() == 130
+    assert _files(terminal.workspace) == before
+
+
+def test_ctrl_d_at_a_password_ends_it_without_a_word(terminal: Terminal, relay: ScriptedRelay) -> None:
+    before = _files(terminal.workspace)
+    words = _own(relay, "--sender", "new@acme.example", "--sender-name", "New")
+    with typing(terminal.workspace, *words) as typist:
+        typist.see("Password (not shown): ")
+        typist.press_ctrl_d()
+        assert typist.end() == 130
+    assert "Traceback" not in typist.seen
     assert _files(terminal.workspace) == before
 
 

@@ -149,4 +149,7 @@ def test_what_does_not_arrive_and_what_is_not_taken_is_said(there: Surroundings)
 
 def test_without_a_mailbox_it_says_how_to_have_one(house: Terminal) -> None:
     assert "set inbound.domain, or name a mailbox with --to and --imap" in house.refused("doctor", "--round-trip")
+    elsewhere = ("doctor", "--round-trip", "--to", "dana@acme.example", "--imap")
+    for server in ("imap.example:99x", "imaps://imap.example", ":993"):
+        assert f"--imap: {server} is no server" in house.refused(*elsewhere, server)
     assert "belong together" in house.refused("doctor", "--round-trip", "--to", "a@b.example")

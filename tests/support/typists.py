@@ -33,6 +33,9 @@ class Typist:
     def type(self, text: str) -> None:
         os.write(self.terminal, f"{text}\n".encode())
 
+    def press_ctrl_d(self) -> None:
+        os.write(self.terminal, b"\x04")
+
     def press_ctrl_c(self) -> None:
         os.killpg(self.process.pid, signal.SIGINT)
 
