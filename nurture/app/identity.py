@@ -41,7 +41,7 @@ def domains_of(house: "App") -> tuple[str, ...]:
 
 def doors_of(house: "App") -> list[Door]:
     """Where our mail is handed over."""
-    return [Door(one.host, one.port, "implicit" if one.is_implicit else "starttls") for one in house.relays]
+    return [Door(one.host.strip("[]"), one.port, "implicit" if one.is_implicit else "starttls") for one in house.relays]
 
 
 def _come_back_to_senders(house: "App") -> bool:

@@ -117,7 +117,16 @@ def _not_reached(check: str, where: str, error: Exception) -> Finding:
     if isinstance(error, ssl.SSLCertVerificationError):
         do = f"get a certificate for that name from an authority that everybody knows, such as {_FREE}"
         return Finding(check, False, f"{where}: {error.verify_message}", do)
-    words = str(error) or type(error).__name__
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        told = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        return Finding(
+            check,
+            False,
+            f"{where} answers {error.smtp_code} {' '.join(told.split())}",
+            "ask its owner why, or try again later",
+        )
+    words = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
     return Finding(check, False, f"{where} could not be reached: {words}", "let it answer, or name another one")
 
 

@@ -13,7 +13,8 @@ from aiosmtpd.smtp import SMTP
 from nurture.doctor.findings import Finding
 from nurture.doctor.servers import Door, examine_relay, examine_tracking
 from nurture.inbound.server import SmtpServer
-from tests.support.scripts import CERTIFICATE
+from tests.support.beside import scripted_beside
+from tests.support.scripts import CERTIFICATE, Script
 from tests.support.zones import Zone
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -100,6 +101,19 @@ def test_a_relay_with_a_strange_certificate_or_none_is_not_in_order() -> None:
         assert (bare.is_ok, "offers no STARTTLS" in bare.what) == (False, True)
     gone = looked_at(port)
     assert (gone.is_ok, "could not be reached" in gone.what) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ({"": "554-5.7.1 go away\n554 5.7.1 for good"}, "answers 554 5.7.1 go away 5.7.1 for good"),
+        ({"EHLO": "250-relay.example\n250 STARTTLS", "STARTTLS": "454 4.7.0 not now"}, "answers 454 4.7.0 not now"),
+    ],
+)
+def test_a_relay_that_says_no_is_told_in_its_own_words(script: Script, words: str) -> None:
+    with scripted_beside(script) as relay:
+        found = looked_at(relay.port)
+    assert (found.is_ok, found.what) == (False, f"127.0.0.1:{relay.port} {words}")
 
 
 def test_a_relay_that_begins_with_tls_is_looked_at_too(tls_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
