@@ -276,7 +276,13 @@ def _mail_host(resolver: Resolver, domain: str) -> Finding:
             f"change its MX record to the server that hands its mail to inbound.host: {domain}. MX 10 mail.{domain}.",
         )  # fmt: skip
     if hosts:
-        gone = [one for one in hosts if not resolver.addresses(one).values]
+        looked_up = {one: resolver.addresses(one) for one in hosts}
+        gone = [one for one, its in looked_up.items() if not its.values]
+        silent = next(
+            (f"{one} could not be looked up ({its.failed})" for one, its in looked_up.items() if its.failed), ""
+        )
+        if len(gone) == len(hosts) and silent:
+            return Finding(check, False, silent, _ASK_AGAIN)
         if len(gone) == len(hosts):
             return Finding(check, False, f"its server {gone[0]} has no address", f"add an A record for {gone[0]}")
         return Finding(check, True, f"goes to {', '.join(one.rstrip('.') for one in hosts)}")

@@ -57,8 +57,14 @@ def examine_relay_name(resolver: Resolver, host: str) -> Finding:
         what = f"could not be looked up ({found.failed})" if found.failed else "has no address"
         return Finding(check, False, f"{host} {what}", f"add an A record for {host}")
     for address in found.values:
-        names = resolver.names_of(address).values
-        if not any(address in resolver.addresses(name).values for name in names):
+        told = resolver.names_of(address)
+        names = told.values
+        back = [resolver.addresses(name) for name in names]
+        if not any(address in one.values for one in back):
+            silent = next((one.failed for one in (told, *back) if one.failed), "")
+            if silent:
+                what = f"the name of {address} could not be looked up ({silent})"
+                return Finding(check, False, what, "try again where DNS works")
             what = (
                 f"{address} is called {names[0]}, which does not lead back to it" if names else f"{address} has no name"
             )
