@@ -223,8 +223,9 @@ def _kinds(text: str) -> list[Any]:
 def _domain_of(house: "App", named: str) -> str:
     """The domain meant: one we write from, or one above it."""
     from nurture.errors import BadInput
+    from nurture.spelling import as_it_travels
 
-    domain = (named or house.declared.default_sender.domain).lower().rstrip(".")
+    domain = as_it_travels((named or house.declared.default_sender.domain).lower().rstrip("."))
     ours = {one.domain for one in (house.declared.default_sender, *house.declared.senders.values())}
     ours |= house.declared.sender_domains
     if not any(one == domain or one.endswith(f".{domain}") for one in ours if one) or "." not in domain:

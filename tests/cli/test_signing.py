@@ -49,6 +49,13 @@ def test_keys_are_made_for_their_owner_only_and_printed_as_the_dns_wants_them(ho
     assert "PRIVATE" not in out
 
 
+def test_a_key_for_a_domain_with_other_letters_is_for_the_domain_of_the_mails(house: Terminal) -> None:
+    """RFC 6376, 3.5: d= is an A-label."""
+    house.set(NURTURE_SENDERS__DOMAINS="acme.example,bücher.example")
+    [made] = house.json("dkim", "create", "--domain", "bücher.example", "--kind", "rsa")["keys"]
+    assert made["name"] == f"{made['selector']}._domainkey.xn--bcher-kva.example"
+
+
 def test_a_key_signs_only_once_the_name_servers_show_it(house: Terminal, zone: Zone) -> None:
     made = house.json("dkim", "create")["keys"]
     assert "do not show n" in house.refused("dkim", "use")
