@@ -1,6 +1,7 @@
 """Limits as the database keeps them: shared by workers, kept over restarts, given back; first waves; domains that rest."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Thread
 
@@ -21,19 +22,21 @@ from nurture.database.installation import settle_in
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Intention, queue_deliveries
 from nurture.delivery.claimed import Claimed
-from nurture.delivery.pacing.actions import give_back, grant, note
-from nurture.delivery.pacing.granting import PaceGrant
+from nurture.delivery.pacing.actions import give_back, grant, keep_back, note
+from nurture.delivery.pacing.granting import Memory, PaceGrant
 from nurture.delivery.pacing.lanes import Limit, Pacing, Rule
 from nurture.delivery.pacing.rules import Wait
 from nurture.delivery.pacing.warming import WarmUp
 from nurture.delivery.pausing.store import find_pause, go_on
-from nurture.delivery.resting.store import list_rests
+from nurture.delivery.resting.actions import rest_now
+from nurture.delivery.resting.store import let_go, list_rests
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
 from nurture.delivery.waves.rules import LOOK_EVERY
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.support.claims import claim_due
+from tests.support.databases import is_anybody_waiting
 from tests.support.people import add_contact
 
 HOUR, DAY, MINUTE = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
@@ -216,6 +219,54 @@ def test_a_domain_that_refuses_us_rests_and_comes_back_little_by_little(each_pos
     assert sum(each_post.held().values()) == 10
     steps = [len(each_post.ask(Pacing(), now=rest.until + n * MINUTE)[0]) for n in range(5)]
     assert steps == [1, 1, 2, 4, 2]
+
+
+def resting_google(post: Post) -> datetime:
+    """Google refuses us; when its rest is over."""
+    with post.house.writing() as session:
+        rest = rest_now(session, "google", "4.7.28", "slow down", NOW)
+    assert rest is not None
+    return rest.until
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_of_two_workers_who_come_back_at_the_same_moment_one_lets_a_mail_go(each_post: Post) -> None:
+    post, until = each_post, resting_google(each_post)
+    post.queue(people_at("gmail.com", 2), purpose=Purpose.SERVICE)  # which no look at a campaign keeps apart
+    worker = post.worker()
+    with ThreadPoolExecutor() as threads:
+        with post.house.writing() as session:
+            first = grant(session, worker, claim_due(session, worker, 1, until), until, 1000.0)
+            other = threads.submit(post.ask, Pacing(), until)
+            while not other.done() and not is_anybody_waiting(post.house):
+                pass
+        assert len(first.unused) == 1
+        went, _ = other.result()
+    assert went == []
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_rest_that_begins_while_another_worker_comes_back_is_not_forgotten(each_post: Post) -> None:
+    post, until = each_post, resting_google(each_post)
+    post.queue(people_at("gmail.com", 1))
+    with post.house.writing() as session:
+        before = list_rests(session, until)["google"]
+    with post.house.writing() as session:
+        again = rest_now(session, "google", "4.7.28", "slow down", until)
+    with post.house.writing() as session:
+        let_go(session, before, 1, until)
+        assert list_rests(session, until)["google"] == again
+
+
+def test_whoever_has_mails_in_hand_for_a_domain_that_rests_tries_no_more_of_them_after_a_refusal(post: Post) -> None:
+    """Whichever worker was refused first."""
+    resting_google(post)
+    post.queue(people_at("gmail.com", 9))
+    worker, memory = post.worker(), Memory()
+    with post.house.writing() as session:
+        mine = claim_due(session, worker, 9, NOW)
+        note(session, [Ended(mine[0], SLOW_DOWN)], NOW, memory)
+        assert set(keep_back(session, mine[1:], NOW, memory)) == {one.id for one in mine[1:]}
 
 
 def test_a_rest_is_told_of_once_and_a_mere_putting_off_never(post: Post) -> None:

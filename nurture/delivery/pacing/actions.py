@@ -128,9 +128,9 @@ def note(session: Session, ended: Iterable[Ended], now: datetime, memory: Memory
     Nothing is asked of the database when no try was put off or refused.
     """
     refused = [(one.delivery, one.outcome) for one in ended if one.outcome.heard in {Heard.DEFERRED, Heard.REJECTED}]
-    begun = resting.note(session, refused, now) if refused else {}
-    if begun and memory is not None:
-        memory.resting.update(begun)
+    found = resting.note(session, refused, now) if refused else {}
+    if found and memory is not None:
+        memory.resting.update(found)
         memory.knows_no_rest_until = None
 
 

@@ -40,7 +40,7 @@ class Memory:
 
     leases: dict[str, Lease] = field(default_factory=dict)
     looked_at: dict[str, datetime] = field(default_factory=dict)  # campaigns
-    resting: dict[str, Rest] = field(default_factory=dict)  # that began while mails for them were in hand
+    resting: dict[str, Rest] = field(default_factory=dict)  # that were heard of while mails for them were in hand
     knows_no_rest_until: tuple[datetime, float] | None = None  # when it asked, and an `elapsed()` second
 
     def let_go(self) -> None:

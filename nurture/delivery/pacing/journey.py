@@ -117,7 +117,7 @@ class Journey:
         for name, rest in self._resting.items():
             back = self._roads.get(f"rest:{name}")
             if back is not None and back.taken:
-                rests.save(session, rest.after(back.taken, self._now))
+                rests.let_go(session, rest, back.taken, self._now)
         return fresh
 
     def _places(self, lane: Lane) -> tuple[Place, ...]:

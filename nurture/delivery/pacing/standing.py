@@ -10,6 +10,7 @@ from nurture.delivery.pacing import store, warming
 from nurture.delivery.pacing.lanes import Pacing, Span
 from nurture.delivery.pacing.rules import Road, bucket, counted_after, free_at
 from nurture.delivery.resting.rules import Rest
+from nurture.delivery.resting.store import list_rests
 from nurture.delivery.rules import HeldBecause
 
 
@@ -32,9 +33,12 @@ def fill_roads(
     for span in (Span.HOUR, Span.DAY):
         _count(session, roads, span, now)
     _warm(session, pacing, roads, now)
-    for name, rest in resting.items():
-        back = roads.get(f"rest:{name}")
-        if back is not None:
+    backs = {name: back for name in resting if (back := roads.get(f"rest:{name}")) is not None}
+    # Anew, now that nobody else comes back to them: another worker may just have let one go, or been refused.
+    found = list_rests(session, now) if backs else {}
+    for name, back in backs.items():
+        rest = found.get(name)
+        if rest is not None and not rest.is_free(now):
             back.room, back.opens_at, back.because = rest.room(now), rest.opens_at(now), rest.because
             back.is_for_all = back.is_doubling = True
     if any(road.lane.limit.at_once for road in roads.values()):

@@ -17,7 +17,10 @@ _LOCK = "resting domains"
 
 
 def note(session: Session, tries: Iterable[tuple[Row, Outcome]], now: datetime) -> dict[str, Rest]:
-    """Let domains rest whose policy refused one of these mails; those that begin to, by name."""
+    """Let domains rest whose policy refused one of these mails; their rests as they are now, by name.
+
+    Also those that rest already: whoever else has mails for them in hand hears of it by a refusal of their own.
+    """
     refusals = {
         group_of(row.domain): (code, outcome.reply)
         for row, outcome in tries
@@ -31,12 +34,13 @@ def note(session: Session, tries: Iterable[tuple[Row, Outcome]], now: datetime) 
 
 
 def rest_now(session: Session, name: str, code: str, reply: str, now: datetime) -> Rest | None:
-    """One domain, or a provider by its name, refused us; None if it rests already."""
+    """One domain, or a provider by its name, refused us: the rest it has from here on, or had already."""
     # Two workers may hear the same at once: only the first begins a rest, and tells of it.
     wait_for_lock(session, _LOCK)
-    rest = refuse(store.list_rests(session, now).get(name), name, code, reply[:500], now)
+    known = store.list_rests(session, now).get(name)
+    rest = refuse(known, name, code, reply[:500], now)
     if rest is None:
-        return None
+        return known
     store.save(session, rest)
     tell_caretakers(
         session,

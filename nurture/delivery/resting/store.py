@@ -42,6 +42,15 @@ def list_rests(session: Session, now: datetime) -> dict[str, Rest]:
     return {row.name: Rest(*row) for row in rows}
 
 
+def let_go(session: Session, rest: Rest, count: int, now: datetime) -> None:
+    """So many more were let go since this rest was over; nothing happens if another one has begun meanwhile."""
+    # As `Rest.after` has it, on top of what others let go.
+    same = sa.update(RestingDomain).where(
+        col(RestingDomain.name) == rest.name, col(RestingDomain.began_at) == rest.began_at
+    )
+    session.execute(same.values(tried=col(RestingDomain.tried) + count, tried_at=now))
+
+
 def save(session: Session, rest: Rest) -> None:
     """Keep a rest; an older one of the same domain is over."""
     statement = insert(session, RestingDomain)
