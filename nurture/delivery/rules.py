@@ -157,14 +157,15 @@ def settle(
     outcome: Outcome,
     *,
     attempts: int,
-    queued_at: datetime,
+    put_off_since: datetime,
     now: datetime,
     give_up_after: timedelta,
     resend_uncertain: bool = False,
 ) -> Settling:
     """What the outcome of try number `attempts` (from 1) makes of a delivery that is `sending`.
 
-    A refusal that is the domain's policy about us says nothing about this mail: it is put off, as by a 4xx.
+    `put_off_since` is when it was put off for the first time, now if it never was: how long it had waited here before,
+    for its wave or the end of a pause, is nothing that a relay said. A refusal that is the domain's policy about us says nothing about this mail: it is put off, as by a 4xx.
     """
     is_put_off = outcome.heard is Heard.DEFERRED or (
         outcome.heard is Heard.REJECTED and bool(policy_code(outcome.reply))
@@ -178,7 +179,7 @@ def settle(
             return Settling(Status.UNCERTAIN)
     delay = timedelta(minutes=_RETRY_MINUTES[min(attempts, len(_RETRY_MINUTES)) - 1])
     # RFC 5321, 4.5.4.1: give up after at least four to five days, and only on answers, not on lost connections.
-    if is_put_off and now + delay > queued_at + give_up_after:
+    if is_put_off and now + delay > put_off_since + give_up_after:
         return Settling(Status.FAILED)
     return Settling(Status.QUEUED, now + delay)
 

@@ -64,7 +64,7 @@ def test_what_may_have_arrived_is_never_claimed_again_by_itself() -> None:
     ],
 )
 def test_each_answer_has_its_consequence(heard: Heard, status: Status) -> None:
-    settling = settle(Outcome(heard), attempts=1, queued_at=NOW, now=NOW, give_up_after=GIVE_UP)
+    settling = settle(Outcome(heard), attempts=1, put_off_since=NOW, now=NOW, give_up_after=GIVE_UP)
     assert settling.status is status
     assert status in ARROWS[Status.SENDING]
 
@@ -72,14 +72,16 @@ def test_each_answer_has_its_consequence(heard: Heard, status: Status) -> None:
 @given(st.integers(1, 30), st.integers(0, 200))
 def test_a_mail_put_off_is_tried_again_later_and_later_and_given_up_in_the_end(attempts: int, hours: int) -> None:
     now = NOW + timedelta(hours=hours)
-    settling = settle(Outcome(Heard.DEFERRED, 451), attempts=attempts, queued_at=NOW, now=now, give_up_after=GIVE_UP)
+    settling = settle(
+        Outcome(Heard.DEFERRED, 451), attempts=attempts, put_off_since=NOW, now=now, give_up_after=GIVE_UP
+    )
     if settling.due_at is None:
         assert settling.status is Status.FAILED
         assert now + timedelta(hours=8) > NOW + GIVE_UP
     else:
         assert now < settling.due_at <= NOW + GIVE_UP
         following = settle(
-            Outcome(Heard.DEFERRED, 451), attempts=attempts + 1, queued_at=NOW, now=now, give_up_after=GIVE_UP
+            Outcome(Heard.DEFERRED, 451), attempts=attempts + 1, put_off_since=NOW, now=now, give_up_after=GIVE_UP
         )
         assert following.due_at is None or following.due_at >= settling.due_at
 
@@ -87,13 +89,13 @@ def test_a_mail_put_off_is_tried_again_later_and_later_and_given_up_in_the_end(a
 @given(st.integers(1, 100))
 def test_an_outage_of_the_relay_never_makes_a_mail_fail(attempts: int) -> None:
     long_after = NOW + timedelta(days=30)
-    settling = settle(Outcome(Heard.LOST), attempts=attempts, queued_at=NOW, now=long_after, give_up_after=GIVE_UP)
+    settling = settle(Outcome(Heard.LOST), attempts=attempts, put_off_since=NOW, now=long_after, give_up_after=GIVE_UP)
     assert settling.status is Status.QUEUED
 
 
 def test_an_unanswered_mail_is_sent_again_only_if_that_was_asked_for() -> None:
     settling = settle(
-        Outcome(Heard.UNANSWERED), attempts=1, queued_at=NOW, now=NOW, give_up_after=GIVE_UP, resend_uncertain=True
+        Outcome(Heard.UNANSWERED), attempts=1, put_off_since=NOW, now=NOW, give_up_after=GIVE_UP, resend_uncertain=True
     )
     assert settling.status is Status.QUEUED
 

@@ -77,7 +77,7 @@ def test_any_reply_has_one_code_or_none(reply: str) -> None:
 
 
 def settled(outcome: Outcome, now: datetime = NOW) -> Status:
-    return settle(outcome, attempts=1, queued_at=NOW, now=now, give_up_after=timedelta(days=4)).status
+    return settle(outcome, attempts=1, put_off_since=NOW, now=now, give_up_after=timedelta(days=4)).status
 
 
 def test_a_refusal_by_policy_puts_the_mail_off_and_one_of_the_address_fails_it() -> None:

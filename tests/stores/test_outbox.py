@@ -353,6 +353,27 @@ def test_a_4xx_is_tried_again_later_and_every_try_is_kept(house: Database, hashe
         assert [one.reply for one in list_attempts(session, ana.id)] == ["451 later", "451 later"]
 
 
+def test_a_mail_that_waited_here_for_long_is_given_up_no_sooner_than_any_other(
+    house: Database, hasher: AddressHasher
+) -> None:
+    """A wave, a warm-up or a pause had kept it for a month, and its relay was away: nobody had refused it yet."""
+    late = NOW + timedelta(days=30)
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        worker = register_worker(session)
+        for heard, at, status in (
+            (Heard.LOST, NOW, Status.QUEUED),
+            (Heard.DEFERRED, late, Status.QUEUED),
+            (Heard.DEFERRED, late + timedelta(days=3), Status.QUEUED),
+            (Heard.DEFERRED, late + timedelta(days=4), Status.FAILED),
+        ):
+            [claimed] = claim_due(session, worker, 10, at)
+            exchange(session, worker, [], [claimed], LIMITS, at)
+            exchange(session, worker, [Ended(claimed, Outcome(heard, 450, "450 greylisted"))], [], LIMITS, at)
+            session.expire_all()
+            assert status_of(session, ana.id)[0] == status
+
+
 def test_a_5xx_fails_for_good_and_keeps_the_reply(house: Database, hasher: AddressHasher) -> None:
     with house.writing() as session:
         ana = queue(session, hasher)

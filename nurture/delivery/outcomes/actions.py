@@ -54,7 +54,7 @@ def _settle(session: Session, worker: int, ended: Ended, limits: Limits, now: da
     settling = settle(
         outcome,
         attempts=delivery.attempts + 1,
-        queued_at=delivery.queued_at,
+        put_off_since=store.put_off_since(session, delivery.id) or now,
         now=now,
         give_up_after=limits.give_up_after,
         resend_uncertain=limits.resend_uncertain,

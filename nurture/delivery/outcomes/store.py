@@ -12,7 +12,7 @@ from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
 from nurture.database.prepared import Filled, Prepared, is_among, not_by_index, rows_given
 from nurture.database.statements import changed_rows
-from nurture.delivery.rules import ARROWS, SETTLED, HeldBecause, Status
+from nurture.delivery.rules import ARROWS, SETTLED, Heard, HeldBecause, Status
 from nurture.delivery.store import Delivery
 
 _NOW = sa.bindparam("now", type_=Instant)
@@ -113,6 +113,14 @@ def put_back_unsaid(session: Session, worker: int, ids: Sequence[int]) -> None:
 def list_attempts(session: Session, delivery_id: int) -> list[Attempt]:
     statement = sa.select(Attempt).where(col(Attempt.delivery_id) == delivery_id).order_by(col(Attempt.number))
     return list(session.scalars(statement))
+
+
+def put_off_since(session: Session, delivery_id: int) -> datetime | None:
+    """When a relay answered to the first try of it that was not the last; None if none has yet."""
+    answered = sa.select(sa.func.min(col(Attempt.ended_at))).where(
+        col(Attempt.delivery_id) == delivery_id, col(Attempt.heard).in_((Heard.DEFERRED, Heard.REJECTED))
+    )
+    return session.scalar(answered)
 
 
 def _look_again_at_asks(*, is_sqlite: bool) -> Any:

@@ -77,6 +77,7 @@ class Letter:
     due_at: datetime
     closes_at: datetime | None = None
     attempts: int = 0
+    put_off_since: datetime | None = None
     held_until: datetime | None = None
     waits_for: str = ""
     is_rechecked: bool = False  # it stands still until `advance` has looked
@@ -165,10 +166,12 @@ class Postbox:
         settling = settle(
             outcome,
             attempts=letter.attempts,
-            queued_at=letter.queued_at,
+            put_off_since=letter.put_off_since or now,
             now=now,
             give_up_after=self.limits.give_up_after,
         )
+        if outcome.heard is Heard.DEFERRED and letter.put_off_since is None:
+            letter.put_off_since = now
         if settling.due_at is not None:
             letter.due_at, letter.closes_at = letter.hours.opening_from(settling.due_at)
             letter.waits_for = "is put off by the relay"
