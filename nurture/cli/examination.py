@@ -220,7 +220,8 @@ def _campaigns(house: "App") -> Finding:
     what = "; ".join(
         f"{one.campaign} is paused since {one.paused_at:%Y-%m-%d %H:%M} UTC: {one.because}" for one in paused
     )
-    return Finding("campaigns", False, what, "type `nurture resume CAMPAIGN`, or `nurture cancel CAMPAIGN`")
+    do = "type `nurture resume CAMPAIGN`, with --because if it stopped by itself, or `nurture cancel CAMPAIGN`"
+    return Finding("campaigns", False, what, do)
 
 
 def _complaints(house: "App") -> Finding:

@@ -108,6 +108,7 @@ def _say_why(house: "App", campaign: str, because: str) -> None:
 def _resume_all(house: "App", *, here: bool, as_json: bool) -> None:
     from nurture.database import installation
     from nurture.delivery.pausing.store import list_paused
+    from nurture.delivery.waves.actions import BY_ITSELF
     from nurture.engines.catching_up import catch_up
 
     caught_up = catch_up(house.database, house.clock.now())
@@ -115,7 +116,7 @@ def _resume_all(house: "App", *, here: bool, as_json: bool) -> None:
     with house.database.writing(durable=True) as session:
         was_paused = installation.get_pause(session) is not None
         installation.resume(session, home=house.home, here=here)
-        still = [one.campaign for one in list_paused(session)]
+        still = [(one.campaign, ' --because "…"' * (one.paused_by == BY_ITSELF)) for one in list_paused(session)]
     if as_json:
         emit(
             {
@@ -126,8 +127,8 @@ def _resume_all(house: "App", *, here: bool, as_json: bool) -> None:
         )
     else:
         say("Sending goes on." if was_paused else "Sending was not paused.")
-    for one in still:
-        warn(f"{one} stays paused; `nurture resume {one}` goes on with it.")
+    for one, why in still:
+        warn(f"{one} stays paused; `nurture resume {one}{why}` goes on with it.")
     if caught_up:
         warn(str(caught_up))
     if here and not has_journal:

@@ -18,6 +18,7 @@ from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.delivery.rules import Status
 from nurture.delivery.store import Delivery, move
+from nurture.delivery.waves import actions as waves
 
 #: Reports that are no complaint (RFC 5965, 7.3, and RFC 6591): somebody took theirs back, or a check of ours failed.
 _NO_COMPLAINT = frozenset({"not-spam", "auth-failure"})
@@ -61,7 +62,10 @@ def take_complaint(session: Session, delivery: Delivery, now: datetime) -> None:
             delivery_id=delivery.id,
         )
     _settle_doubt(session, delivery, now)
-    move(session, [delivery.id], Status.COMPLAINED, now=now, because="a complaint")
+    if move(session, [delivery.id], Status.COMPLAINED, now=now, because="a complaint") and (
+        delivery.purpose == Purpose.CAMPAIGN
+    ):
+        waves.take_complaint(session, delivery.campaign, now)
 
 
 def _reader_of(session: Session, delivery: Delivery) -> str | None:

@@ -66,6 +66,7 @@ def test_a_campaign_that_stopped_by_itself_goes_on_only_for_a_reason(house: Term
         pause(session, "sequence:evaluators", "2 readers complained", BY_ITSELF, SystemClock().now())
     sentence = house.refused("resume", "evaluators")
     assert sentence.startswith("sequence:evaluators stopped by itself, because 2 readers complained; say why")
+    assert '`nurture resume sequence:evaluators --because "…"` goes on' in " ".join(house.type("resume"))
     house.type("resume", "evaluators", "--because", "both were tests of ours")
     with writing(house) as session:
         assert find_pause(session, "sequence:evaluators") is None

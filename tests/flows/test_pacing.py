@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nurture.database.engine import Database
+from nurture.delivery.notices import tell_caretakers
 from tests.flows.test_newsletter import FILES, MONDAY
 from tests.support.stories import Story, running_story
 
@@ -73,6 +74,16 @@ def test_a_receiver_that_refuses_us_for_an_hour_gets_few_tries_and_in_the_end_ev
         "google refuses our mail: it rests until 2026-03-09 08:15 UTC",
         "google refuses our mail: it rests until 2026-03-09 09:15 UTC",
     ]
+
+
+def test_whoever_is_told_that_a_campaign_stopped_reads_which_command_lets_it_go_on(story: Story) -> None:
+    """The prompt wants a reason for going on with a campaign that stopped by itself."""
+    with story.database.writing() as session:
+        facts = {"campaign": "newsletter:weekly", "because": "2 readers complained", "is_stopped": True}
+        tell_caretakers(session, "stopped", key="stopped", facts=facts, now=story.now)
+    story.settle()
+    [letter] = story.letters_to(DANA)
+    assert 'nurture resume newsletter:weekly --because "…"' in letter.text
 
 
 def test_a_receiver_that_says_for_good_that_it_does_not_want_us_loses_no_mail(story: Story) -> None:

@@ -176,6 +176,18 @@ def test_whoever_calls_a_mail_spam_gets_no_other_one(story: Story, feedback: str
     assert len(story.letters_to(ANA)) == (1 if is_one else 2)
 
 
+def test_a_first_complaint_is_told_at_once_and_once(story: Story) -> None:
+    """Nothing of the campaign is due for hours, and nobody looks at it until then."""
+    letters = [bring(story), bring(story, "ben@reader.example")]
+    for number, letter in enumerate(letters):
+        address = str(letter.arrived.message["CFBL-Address"]).partition(";")[0]
+        story.hand_in(address, f"Message-ID: <{number}@mx>\r\n".encode() + complaint("abuse"))
+        story.settle()
+        assert [one.subject for one in story.letters_to("dana@acme.example")] == [
+            "sequence:evaluators got its first complaint"
+        ]
+
+
 def test_a_complaint_about_a_test_or_a_forged_one_concerns_nobody(story: Story) -> None:
     bring(story)
     [delivery] = story.deliveries_to(ANA)

@@ -27,12 +27,12 @@ from nurture.delivery.pacing.granting import Memory, PaceGrant
 from nurture.delivery.pacing.lanes import Limit, Pacing, Rule
 from nurture.delivery.pacing.rules import Wait
 from nurture.delivery.pacing.warming import WarmUp
-from nurture.delivery.pausing.store import find_pause, go_on
+from nurture.delivery.pausing.store import find_pause, go_on, pause
 from nurture.delivery.resting.actions import rest_now
 from nurture.delivery.resting.store import let_go, list_rests
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
-from nurture.delivery.waves.rules import LOOK_EVERY
+from nurture.delivery.waves.rules import LOOK_AFTER, LOOK_EVERY
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.support.claims import claim_due
@@ -340,6 +340,51 @@ def test_a_campaign_whose_readers_leave_stops(each_post: Post) -> None:
         paused = find_pause(session, "sequence:s")
     assert paused is not None
     assert paused.because == "10 readers of its first 50 mails left (20.0 %)"
+
+
+def test_what_comes_back_while_a_campaign_is_paused_by_hand_stops_it_when_it_goes_on(post: Post) -> None:
+    post.queue(people_at("one.example", 50))
+    went, _ = post.ask(Pacing())
+    post.send(went)
+    with post.house.writing() as session:
+        pause(session, "sequence:s", "wrong price", "dana", NOW)
+    post.send(went[:3], Status.BOUNCED)
+    for minute, is_gone_on in ((1, False), (2, True)):
+        post.queue(people_at(f"{minute}.example", 1), now=NOW + minute * MINUTE)
+        post.ask(Pacing(), now=NOW + minute * MINUTE)  # what was queued already may be claimed once more
+        with post.house.writing() as session:
+            paused = find_pause(session, "sequence:s")
+            assert paused is not None
+            assert paused.paused_by == ("nurture" if is_gone_on else "dana")
+            assert is_gone_on or go_on(session, "sequence:s")
+
+
+def test_the_first_thousand_mails_are_looked_at_though_they_leave_within_a_minute(post: Post) -> None:
+    post.queue(people_at("one.example", 800))
+    worker, memory, sent = post.worker(), Memory(), 0
+    while True:
+        with post.house.writing() as session:
+            claimed = claim_due(session, worker, 50, NOW)
+            grant(session, worker, claimed, NOW, 1000.0, memory=memory)
+            if find_pause(session, "sequence:s") is not None:
+                break
+        post.send(claimed)
+        post.send(claimed[:5], Status.FAILED, reply="550 5.1.1 no such user")
+        sent += len(claimed)
+        assert claimed
+    assert sent <= 2 * LOOK_AFTER
+
+
+def test_a_campaign_that_has_sent_thousands_is_looked_at_once_a_minute(post: Post) -> None:
+    post.queue(people_at("one.example", 1001))
+    post.send(post.ask(Pacing(), limit=2000)[0])
+    post.queue(people_at("two.example", 300))
+    worker, memory = post.worker(), Memory()
+    later = NOW + LOOK_EVERY
+    with post.house.writing() as session:
+        for _ in range(6):
+            grant(session, worker, claim_due(session, worker, 50, later), later, 1000.0, memory=memory)
+    assert not memory.young
 
 
 def test_without_limits_everything_may_leave_at_once(post: Post) -> None:

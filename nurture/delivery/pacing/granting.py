@@ -5,6 +5,7 @@ was granted and not used is given back. A mail that is not to leave now is not i
 or put it back into the queue, in the transaction that claimed it.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,8 +41,17 @@ class Memory:
 
     leases: dict[str, Lease] = field(default_factory=dict)
     looked_at: dict[str, datetime] = field(default_factory=dict)  # campaigns
+    young: Counter[str] = field(default_factory=Counter)  # of these, how many mails were claimed since
     resting: dict[str, Rest] = field(default_factory=dict)  # that were heard of while mails for them were in hand
     knows_no_rest_until: tuple[datetime, float] | None = None  # when it asked, and an `elapsed()` second
+
+    def note_look(self, campaign: str, now: datetime, *, is_young: bool | None) -> None:
+        """A campaign was looked at; `is_young` None: by another sender, who alone knows."""
+        if is_young or (is_young is None and campaign not in self.looked_at):
+            self.young[campaign] = 0
+        elif is_young is False:
+            self.young.pop(campaign, None)
+        self.looked_at[campaign] = now
 
     def let_go(self) -> None:
         """What was in stock was given back: nobody claims for now."""

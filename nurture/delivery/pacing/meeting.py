@@ -1,5 +1,6 @@
 """People of a claim who never had a mail from here: which campaigns meet them, and in which wave."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,8 +14,8 @@ from nurture.delivery.pacing.lanes import Lane, Limit
 from nurture.delivery.pacing.rules import Road, Wait
 from nurture.delivery.rules import HeldBecause
 from nurture.delivery.waves import store
-from nurture.delivery.waves.actions import look_at_all
-from nurture.delivery.waves.rules import LOOK_EVERY, Wave, place_of
+from nurture.delivery.waves.actions import look
+from nurture.delivery.waves.rules import LOOK_AFTER, LOOK_EVERY, Wave, place_of
 
 #: Whose mails line up before the first wave, so that those go first who were most recently in touch. A newsletter's
 #: announcement has a line of its own, and its issues go to whoever had that.
@@ -62,13 +63,12 @@ def meet(session: Session, claimed: Sequence[Row], first: int, now: datetime, me
     """Look at the campaigns of a claim, and find the first mails in it; `first` 0: nobody waits for a wave."""
     mails = [one for one in claimed if one.purpose == Purpose.CAMPAIGN]
     fresh = _first_mails(session, mails) if first else []
-    wanted = {one.campaign for one in fresh} | _not_looked_at({one.campaign for one in mails}, memory, now)
+    passed = _passed(mails, memory)
+    wanted = {one.campaign for one in fresh} | passed | _not_looked_at({one.campaign for one in mails}, memory, now)
     if not wanted:
         return Meeting()
     as_read = store.lock_waves(session, sorted(wanted))
-    meeting = Meeting(look_at_all(session, as_read.values(), now), as_read=as_read)
-    if memory is not None:
-        memory.looked_at.update(dict.fromkeys(wanted, now))
+    meeting = Meeting(_look_at_all(session, as_read, passed, memory, now), as_read=as_read)
     if not fresh:
         meeting.keep(session)
         return meeting
@@ -77,6 +77,29 @@ def meet(session: Session, claimed: Sequence[Row], first: int, now: datetime, me
         meeting.turns[one.id] = turn_of(signs.get(one.contact_id or 0), now.date())
         _find_place(session, meeting, one, first, now)
     return meeting
+
+
+def _look_at_all(
+    session: Session, waves: Mapping[str, Wave], passed: set[str], memory: Memory | None, now: datetime
+) -> dict[str, Wave]:
+    """Judge those that have not been looked at for a minute, or for many mails; all of them as they stand then."""
+    found = dict(waves)
+    for name, wave in waves.items():
+        is_young = None
+        if name in passed or wave.is_to_be_looked_at(now):
+            found[name], is_young = look(session, wave, now)
+        if memory is not None:
+            memory.note_look(name, now, is_young=is_young)
+    return found
+
+
+def _passed(mails: Sequence[Row], memory: Memory | None) -> set[str]:
+    """The campaigns whose first mails are on their way, and of which this sender took many since it looked at them."""
+    if memory is None or not memory.young:
+        return set()
+    young = memory.young
+    young.update(Counter([one.campaign for one in mails if one.campaign in young]))
+    return {name for name, count in young.items() if count >= LOOK_AFTER}
 
 
 def _not_looked_at(campaigns: set[str], memory: Memory | None, now: datetime) -> set[str]:

@@ -1,44 +1,59 @@
 """Looks at a campaign while it sends: stops it when its first readers do not want it, warns at a first complaint."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from nurture.database.engine import Session
 from nurture.delivery.notices import tell_caretakers
 from nurture.delivery.pausing import store as pausing
 from nurture.delivery.waves import store
-from nurture.delivery.waves.rules import Record, Wave, find_stop
+from nurture.delivery.waves.rules import FIRST, Wave, find_stop
 
 #: Who stops a campaign when nobody does.
 BY_ITSELF = "nurture"
 
 
-def look(session: Session, wave: Wave, now: datetime) -> Wave:
-    """Judge a campaign by what became of its mails so far. Its row is locked; the wave as it is to be kept."""
+class Look(NamedTuple):
+    """A campaign after somebody looked at it: its wave as it is to be kept, and whether its next mails decide much."""
+
+    wave: Wave
+    is_young: bool
+
+
+def look(session: Session, wave: Wave, now: datetime) -> Look:
+    """Judge a campaign by what became of its mails so far. Its row is locked."""
     record = store.record_of(session, wave)
+    is_young = record.mailed <= FIRST
     wave = replace(wave, looked_at=now)
     because = find_stop(record)
     if because is not None:
-        if pausing.pause(session, wave.campaign, because, BY_ITSELF, now):
-            _tell(session, wave.campaign, because, now, is_stopped=True)
-        return replace(wave, judged_from=now, mailed_before=store.count_mailed(session, wave.campaign))
+        if not pausing.pause(session, wave.campaign, because, BY_ITSELF, now):
+            # It stands still for another reason. Whoever lets it go on knows of that one only: it is judged anew then.
+            return Look(wave, is_young)
+        _tell(session, wave.campaign, because, now, key=f"stopped:{wave.campaign}:{now:%Y%m%d%H%M%S}", is_stopped=True)
+        return Look(replace(wave, judged_from=now, mailed_before=store.count_mailed(session, wave.campaign)), True)
     if record.complained and wave.warned_at is None:
-        _tell(session, wave.campaign, _first_complaint(record), now, is_stopped=False)
-        return replace(wave, warned_at=now)
-    return wave
+        _warn(session, wave.campaign, _first_complaint(record.complained), now)
+        wave = replace(wave, warned_at=now)
+    return Look(wave, is_young)
 
 
-def look_at_all(session: Session, waves: Iterable[Wave], now: datetime) -> dict[str, Wave]:
-    """Judge those that have not been looked at for a minute; all of them as they stand then."""
-    return {one.campaign: look(session, one, now) if one.is_to_be_looked_at(now) else one for one in waves}
+def take_complaint(session: Session, campaign: str, now: datetime) -> None:
+    """A reader complained: that is told at once the first time, though nothing more of the campaign may be due for days."""
+    # Whoever looks at the campaign later tells of it by the same key, which makes one mail of both.
+    if not store.was_warned_of(session, campaign):
+        _warn(session, campaign, _first_complaint(1), now)
 
 
-def _first_complaint(record: Record) -> str:
-    return "a reader called its mail spam" if record.complained == 1 else f"{record.complained:,} readers complained"
+def _first_complaint(complained: int) -> str:
+    return "a reader called its mail spam" if complained == 1 else f"{complained:,} readers complained"
 
 
-def _tell(session: Session, campaign: str, because: str, now: datetime, *, is_stopped: bool) -> None:
+def _warn(session: Session, campaign: str, because: str, now: datetime) -> None:
+    _tell(session, campaign, because, now, key=f"complaint:{campaign}", is_stopped=False)
+
+
+def _tell(session: Session, campaign: str, because: str, now: datetime, *, key: str, is_stopped: bool) -> None:
     facts = {"campaign": campaign, "because": because, "is_stopped": is_stopped}
-    key = f"{'stopped' if is_stopped else 'complaint'}:{campaign}:{now:%Y%m%d%H%M%S}"
     tell_caretakers(session, "stopped", key=key, facts=facts, now=now)

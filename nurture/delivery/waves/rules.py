@@ -23,8 +23,10 @@ WAVE_WAITS = timedelta(days=1)
 LINE_UP_WITHIN = timedelta(minutes=15)
 #: How often a campaign that sends is looked at.
 LOOK_EVERY = timedelta(minutes=1)
-#: So many mails are looked at closely.
+#: So many mails are looked at closely,
 FIRST = 1000
+#: and that is after so many of them at the latest: a fast sender is through with all of them in less than a minute.
+LOOK_AFTER = 100
 
 
 @dataclass(frozen=True)

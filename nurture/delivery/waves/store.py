@@ -67,6 +67,12 @@ def list_waves(session: Session) -> list[Wave]:
     return [Wave(*row) for row in session.execute(statement)]
 
 
+def was_warned_of(session: Session, campaign: str) -> bool:
+    """Whether a look at the campaign has told of a complaint."""
+    warned = sa.select(col(CampaignWave.warned_at)).where(col(CampaignWave.campaign) == campaign)
+    return session.scalar(warned) is not None
+
+
 _TABLE: Any = CampaignWave.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
 _NAMES = [name for name in Wave.__dataclass_fields__ if name != "campaign"]
 _SAVE = (
