@@ -182,4 +182,7 @@ class Road:
         relay = self.mailer.choose(sender, one.domain, one.delivery.id) or one.relay
         if one.delivery.purpose == Purpose.CAMPAIGN and self.boundary.find_terms(relay, one.basis) is not None:
             return one.relay
+        if relay != one.relay and self.transactions.limits_relay(relay):
+            # It was granted no place of that one: whoever takes it has it claimed again.
+            one.pace = one.pace.ended()
         return relay

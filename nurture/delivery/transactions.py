@@ -248,6 +248,11 @@ class Transactions:
                 self._spare_place(one)
         return answers
 
+    def limits_relay(self, relay: str) -> bool:
+        """Whether this relay takes only so much."""
+        limit = self._pacing.relays.get(relay)
+        return limit is not None and limit.is_any
+
     @property
     def must_settle(self) -> bool:
         """Whether an exchange is not yet on the disk when it returns."""

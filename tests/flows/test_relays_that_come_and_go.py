@@ -275,3 +275,16 @@ def test_a_relay_that_gives_few_connections_is_not_asked_for_more_whenever_it_gi
             assert drain(house) == ({"sent": 40}, "")
     assert closed >= 19
     assert refused < closed
+
+
+def test_a_relay_that_takes_over_keeps_to_its_own_limits(sqlite: Database, tmp_path: Path) -> None:
+    """What was claimed for the relay that is down was granted no place of the one that takes over."""
+    people = [f"ana{n}@reader.example" for n in range(6)]
+    with running_counter() as sink:
+        spare = relay_settings("spare", sink.port) + "weight = 0\nper_hour = 2\n"
+        with enrolled_house(sqlite, tmp_path, FREELY + relay_settings("away", DOWN) + spare, people) as house:
+            decide(house)
+            for _ in range(3):
+                drain(house)
+            assert statuses(house) == {"sent": 2, "held": 4}
+        assert len(sink.counts) == 2

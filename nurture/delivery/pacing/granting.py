@@ -7,7 +7,7 @@ or put it back into the queue, in the transaction that claimed it.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -94,6 +94,10 @@ class PaceGrant:
         leases = [self.leases[key] for key in lanes.keys if key in self.leases]
         places = [place for lease in leases for place in lease.places]
         return [*places, self.waves[delivery]] if delivery in self.waves else places
+
+    def ended(self) -> "PaceGrant":
+        """The same for a mail that may not begin by it any more."""
+        return replace(self, good_until=float("-inf"))
 
     def take_effect(self, memory: Memory) -> None:
         """The transaction of the claim was committed: what was counted in it may be given out."""
