@@ -9,6 +9,8 @@ import pytest
 
 from nurture.database.engine import Database
 from nurture.delivery.notices import tell_caretakers
+from nurture.delivery.pacing import store
+from nurture.delivery.pacing.lanes import Span
 from tests.flows.test_newsletter import FILES, MONDAY
 from tests.support.stories import Story, running_story
 
@@ -74,6 +76,13 @@ def test_a_receiver_that_refuses_us_for_an_hour_gets_few_tries_and_in_the_end_ev
         "google refuses our mail: it rests until 2026-03-09 08:15 UTC",
         "google refuses our mail: it rests until 2026-03-09 09:15 UTC",
     ]
+
+
+def test_what_was_counted_days_ago_is_let_go_of_within_a_day(story: Story) -> None:
+    with story.database.writing() as session:
+        store.add(session, {("limit:company one.example", Span.HOUR, MONDAY - timedelta(days=3)): 5})
+    story.live(days=1)
+    assert story.rows("pace_count") == []
 
 
 def test_whoever_is_told_that_a_campaign_stopped_reads_which_command_lets_it_go_on(story: Story) -> None:

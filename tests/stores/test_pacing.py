@@ -22,10 +22,11 @@ from nurture.database.installation import settle_in
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Intention, queue_deliveries
 from nurture.delivery.claimed import Claimed
-from nurture.delivery.pacing.actions import give_back, grant, keep_back, note
+from nurture.delivery.pacing import store
+from nurture.delivery.pacing.actions import forget_some, give_back, grant, keep_back, note
 from nurture.delivery.pacing.granting import Memory, PaceGrant
-from nurture.delivery.pacing.lanes import Limit, Pacing, Rule
-from nurture.delivery.pacing.rules import Wait
+from nurture.delivery.pacing.lanes import Limit, Pacing, Rule, Span
+from nurture.delivery.pacing.rules import Wait, bucket
 from nurture.delivery.pacing.warming import WarmUp
 from nurture.delivery.pausing.store import find_pause, go_on, pause
 from nurture.delivery.resting.actions import rest_now
@@ -153,6 +154,17 @@ def test_a_worker_that_dies_takes_what_it_was_granted_with_it_until_the_hour_is_
     post.queue(people_at("one.example", 5, first=50))
     assert post.ask(HOURLY, now=NOW + 50 * MINUTE)[0] == []
     assert [len(post.ask(HOURLY, now=NOW + n * MINUTE)[0]) for n in (63, 69, 75, 81, 87)] == [1, 1, 1, 1, 1]
+
+
+def test_what_no_longer_counts_is_forgotten_and_what_warms_up_is_not(each_post: Post) -> None:
+    """A limit for every company by itself counts in thousands of lanes, each minute anew."""
+    lanes = [f"limit:company {n}.example" for n in range(1500)]
+    with each_post.house.writing() as session:
+        for span, at in ((Span.HOUR, NOW - 3 * DAY), (Span.DAY, NOW - DAY), (Span.DATE, NOW - 300 * DAY)):
+            store.add(session, {(lane, span, bucket(span, at)): 1 for lane in lanes})
+        assert [forget_some(session, NOW) for _ in range(3)] == [1000, 500, 0]
+        assert store.lanes_with_dates(session) == sorted(lanes)
+        assert len(store.counted(session, lanes, Span.DAY, NOW - 2 * DAY, NOW)) == len(lanes)
 
 
 def test_two_workers_share_the_places_of_a_second(post: Post) -> None:

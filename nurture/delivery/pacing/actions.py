@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from nurture.consent.rules import Purpose
@@ -24,6 +24,9 @@ from nurture.delivery.rules import Heard
 from nurture.delivery.waves import store as waves
 
 _ASK_FOR_RESTS_EVERY_SECONDS = 1.0
+#: Longer than any bucket of an hour or of 24 hours counts, whatever the clocks of the workers say.
+_COUNTED_AT_MOST = timedelta(days=2)
+_FORGOTTEN_AT_ONCE = 1000
 _ANY_RELAY: Mapping[int, str] = MappingProxyType({})
 
 
@@ -132,6 +135,11 @@ def note(session: Session, ended: Iterable[Ended], now: datetime, memory: Memory
     if found and memory is not None:
         memory.resting.update(found)
         memory.knows_no_rest_until = None
+
+
+def forget_some(session: Session, now: datetime) -> int:
+    """Let go of some of what counts in no lane any more; how much. Called once a day, until nothing is left."""
+    return store.forget_some(session, now - _COUNTED_AT_MOST, _FORGOTTEN_AT_ONCE)
 
 
 def keep_back(session: Session, rows: Iterable[Row], now: datetime, memory: Memory) -> dict[int, Wait]:

@@ -246,7 +246,10 @@ _HOLD = (
 _PUT_BACK = sa.update(_DELIVERY).where(_MINE).values(status=Status.QUEUED, worker_id=None)
 
 
-def forget(session: Session, before: Mapping[Span, datetime]) -> None:
-    """Let go of what counts no more."""
-    for span, at in before.items():
-        session.execute(sa.delete(PaceCount).where(col(PaceCount.span) == span, col(PaceCount.begins_at) < at))
+def forget_some(session: Session, before: datetime, limit: int) -> int:
+    """Let go of some buckets of hours and of 24 hours that began before; how many. Days of the calendar are kept."""
+    key = sa.tuple_(col(PaceCount.lane), col(PaceCount.span), col(PaceCount.begins_at))
+    old = sa.select(col(PaceCount.lane), col(PaceCount.span), col(PaceCount.begins_at)).where(
+        col(PaceCount.span).in_((Span.HOUR, Span.DAY)), col(PaceCount.begins_at) < before
+    )
+    return changed_rows(session, sa.delete(PaceCount).where(key.in_(old.limit(limit))))

@@ -9,6 +9,7 @@ from datetime import datetime
 from nurture.database.claiming import get_mark, hold_lock, set_mark
 from nurture.database.engine import Session
 from nurture.database.journal import Journal
+from nurture.delivery.pacing import actions as pacing
 from nurture.privacy.retention import store
 from nurture.privacy.retention.rules import Retention, Term, terms_of
 
@@ -26,7 +27,7 @@ def _is_done_for(session: Session, now: datetime) -> bool:
 
 
 def let_go_of_some(session: Session, retention: Retention | None, journal: Journal | None, now: datetime) -> int:
-    """One page of the first term that is not done for today, the journal last; 0 when all are."""
+    """One page of the first term that is not done for today, what paced mail and the journal last; 0 when all are."""
     if retention is None or _is_done_for(session, now):
         return 0
     today = f"{now:%Y-%m-%d}"
@@ -40,6 +41,8 @@ def let_go_of_some(session: Session, retention: Retention | None, journal: Journ
         if after.endswith("…"):
             set_mark(session, job, f"{today}:{_page(session, term, int(after[:-1]), now)}")
             return 1
+    if pacing.forget_some(session, now):
+        return 1
     if journal is not None and retention.journal:
         journal.forget(now - retention.journal)
     set_mark(session, _JOB, today)
