@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.delivery.resting.codes import enhanced_code, is_hard_bounce, policy_code
+from nurture.delivery.resting.codes import enhanced_code, is_hard_bounce, may_be_hard, policy_code
 from nurture.delivery.resting.rules import FORGOTTEN_AFTER, PAUSES, STEP, Rest, refuse
 from nurture.delivery.rules import Heard, Outcome, Status, settle
 from tests.conftest import NOW
@@ -68,6 +68,26 @@ def test_everything_else_is_about_one_mail(reply: str) -> None:
 )
 def test_a_hard_bounce_is_an_address_that_nobody_has(reply: str, is_gone: bool) -> None:
     assert is_hard_bounce(reply) is is_gone
+
+
+@pytest.mark.parametrize(
+    ("status", "may_be"),
+    [
+        ("5.1.1", True),
+        ("5.4.4", True),  # there is no such domain
+        ("5.5.0", True),  # so Microsoft says of a mailbox that nobody has
+        ("5.0.0", True),
+        ("no status", True),
+        ("", True),
+        ("5.2.2", False),
+        ("5.7.1", False),
+        ("5.3.4", False),
+        ("5.4.7", False),
+        ("4.4.7", False),
+    ],
+)
+def test_a_mail_that_came_back_counts_unless_it_surely_says_something_else(status: str, may_be: bool) -> None:
+    assert may_be_hard(status) is may_be
 
 
 @given(st.text(max_size=60))

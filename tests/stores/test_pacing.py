@@ -34,6 +34,7 @@ from nurture.delivery.resting.store import let_go, list_rests
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
 from nurture.delivery.waves.rules import LOOK_AFTER, LOOK_EVERY
+from nurture.inbound.returned import note_bounce
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.support.claims import claim_due
@@ -336,6 +337,22 @@ def test_a_campaign_whose_addresses_nobody_has_stops_and_says_why(post: Post) ->
     post.ask(Pacing(), now=NOW + HOUR)
     with post.house.reading() as session:
         assert find_pause(session, "sequence:s") is None
+
+
+@pytest.mark.parametrize(("status", "stops"), [("5.1.1", True), ("5.2.2", False), ("5.7.1", False)])
+def test_full_mailboxes_and_refusals_by_policy_are_no_addresses_that_nobody_has(
+    post: Post, status: str, stops: bool
+) -> None:
+    post.queue(people_at("one.example", 50))
+    went, _ = post.ask(Pacing())
+    post.send(went)
+    with post.house.writing() as session:
+        for one in went[:3]:
+            note_bounce(session, session.get_one(Delivery, one.id), status, NOW)
+    post.queue(people_at("two.example", 1), now=NOW + LOOK_EVERY)
+    post.ask(Pacing(), now=NOW + LOOK_EVERY)
+    with post.house.reading() as session:
+        assert (find_pause(session, "sequence:s") is not None) is stops
 
 
 def test_a_campaign_whose_readers_leave_stops(each_post: Post) -> None:

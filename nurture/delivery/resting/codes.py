@@ -23,6 +23,11 @@ _ONE_MAILBOX = frozenset({2, 15, 16, 17, 18, 124, 133, 134, 135, 136})
 #: The address does not exist, takes no mail any more, or never did (RFC 3463, 7505).
 _GONE = frozenset({(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)})
 
+#: The system of the receiver, what the message is made of, and policy about us.
+_NEVER_THE_ADDRESS = frozenset({3, 6, 7})
+#: The mailbox is there: it is full, takes no message of that size, or is a list.
+_IN_USE = frozenset({(2, 2), (2, 3), (2, 4)})
+
 
 def enhanced_code(reply: str) -> str:
     """The enhanced status code of a reply, such as 4.7.28; empty if it has none."""
@@ -42,3 +47,16 @@ def is_hard_bounce(reply: str) -> bool:
     code = enhanced_code(reply)
     kind, subject, detail = code.split(".") if code else ("", "0", "0")
     return kind == "5" and (int(subject), int(detail)) in _GONE
+
+
+def may_be_hard(status: str) -> bool:
+    """Whether a mail that came back with this status (RFC 3464) may have gone to an address that nobody has.
+
+    Servers that send reports often give a vague status, or none: only what is surely about something else is not counted.
+    """
+    code = enhanced_code(status)
+    if not code:
+        return True
+    kind, subject, detail = (int(part) for part in code.split("."))
+    is_elsewhere = subject in _NEVER_THE_ADDRESS or (subject, detail) in _IN_USE or (subject == 4 and detail != 4)
+    return kind == 5 and not is_elsewhere

@@ -13,7 +13,7 @@ from nurture.consent.store import ConsentEvent
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
 from nurture.database.statements import in_list_of, insert
-from nurture.delivery.resting.codes import is_hard_bounce
+from nurture.delivery.resting.codes import is_hard_bounce, may_be_hard
 from nurture.delivery.rules import MAY_HAVE_ARRIVED
 from nurture.delivery.store import Delivery
 from nurture.delivery.waves.rules import FIRST, Record, Wave
@@ -144,7 +144,7 @@ def _is(status: str) -> Any:
 
 
 _COMPLAINED = sa.select(sa.func.count()).where(_OF_CAMPAIGN, _is("complained"), _SINCE)
-_BOUNCED = sa.select(sa.func.count()).where(_OF_CAMPAIGN, _is("bounced"), _SINCE)
+_BOUNCED = sa.select(col(Delivery.because)).where(_OF_CAMPAIGN, _is("bounced"), _SINCE).limit(FIRST)
 _REFUSALS = sa.select(col(Delivery.reply)).where(_OF_CAMPAIGN, _is("failed"), _SINCE).limit(FIRST)
 _LEFT = (
     sa.select(sa.func.count(sa.distinct(col(ConsentEvent.address_hash))))
@@ -173,9 +173,10 @@ def record_of(session: Session, wave: Wave) -> Record:
     if mailed > FIRST:
         return Record(mailed, complained=complained)
     refused = sum(is_hard_bounce(reply) for reply in session.scalars(_REFUSALS, given))
+    returned = sum(may_be_hard(why.removeprefix("bounced: ")) for why in session.scalars(_BOUNCED, given))
     return Record(
         mailed,
-        bounced=(session.scalar(_BOUNCED, given) or 0) + refused,
+        bounced=refused + returned,
         opted_out=session.scalar(_LEFT, given) or 0,
         complained=complained,
     )
