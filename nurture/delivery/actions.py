@@ -31,6 +31,7 @@ from nurture.delivery.rules import (
     find_stop,
 )
 from nurture.delivery.store import Delivery
+from nurture.delivery.waves import store as waves
 from nurture.errors import BadInput, NotFound
 from nurture.timing import DaySpan, Window
 
@@ -204,6 +205,7 @@ def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False
     """Settle what dead workers left behind: the unsaid goes back into the queue, the rest is uncertain."""
     bury_dead_workers(session)
     guard.take_off_unused(session)
+    waves.take_off_unused(session)
     freed = store.take_back_unsent(session)
     in_doubt = store.take_back_in_doubt(session, now)
     if resend_uncertain:

@@ -148,7 +148,7 @@ class Transactions:
         if self._spare:
             # In a transaction of its own: who counts while they hold lanes, waits for nobody who holds them.
             with self._claim_desk.writing() as session:
-                pacing.give_back(session, spare=self._spare)
+                pacing.give_back(session, spare=self._spare, worker=self._worker)
             self._spare.clear()
         with self._claim_desk.writing() as session:
             paced = self._pace(session, ready, now)
@@ -303,7 +303,7 @@ class Transactions:
                 if beat(session, self._worker):
                     release(session, self._worker)
                     give_back(session, self._worker, self._granted)
-                pacing.give_back(session, self._paced, self._spare, self._memory)
+                pacing.give_back(session, self._paced, self._spare, self._memory, worker=self._worker)
             self._granted, self._paced = None, []
             self._spare.clear()
             self._memory.let_go()

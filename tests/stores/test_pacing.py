@@ -15,13 +15,14 @@ from nurture.consent.rules import Purpose
 from nurture.consent.silence.store import save_signs
 from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.store import Contact
-from nurture.database.claiming import register_worker
+from nurture.database.claiming import end_worker, register_worker
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
 from nurture.database.installation import settle_in
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Intention, queue_deliveries
 from nurture.delivery.claimed import Claimed
+from nurture.delivery.claiming.store import keep_facts
 from nurture.delivery.pacing import store
 from nurture.delivery.pacing.actions import forget_some, give_back, grant, keep_back, note
 from nurture.delivery.pacing.granting import Memory, PaceGrant
@@ -33,7 +34,7 @@ from nurture.delivery.resting.actions import rest_now
 from nurture.delivery.resting.store import let_go, list_rests
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Priority, Status
 from nurture.delivery.store import Delivery
-from nurture.delivery.waves.rules import LOOK_AFTER, LOOK_EVERY
+from nurture.delivery.waves.rules import LINE_UP_WITHIN, LOOK_AFTER, LOOK_EVERY
 from nurture.inbound.returned import note_bounce
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
@@ -310,6 +311,27 @@ def test_people_never_mailed_before_are_met_in_waves_the_most_recently_in_touch_
             met += [one.contact_id for one in went]
         assert set(met) == set(waiting[:people])
         waiting = waiting[people:]
+
+
+def test_a_worker_that_dies_with_a_wave_in_hand_makes_neither_this_one_smaller_nor_the_next_bigger(
+    each_post: Post,
+) -> None:
+    each_post.queue(people_at("one.example", 20))
+    lined_up, _ = each_post.ask(WAVES)
+    at = NOW + LINE_UP_WITHIN
+    went, granted = each_post.ask(WAVES, now=at)
+    assert (len(lined_up), len(went)) == (0, 2)
+    with each_post.house.writing() as session:
+        keep_facts(session, [(one.id, "{}", f"<{one.id}@acme.example>") for one in went])
+        worker = session.get_one(Delivery, went[0].id).worker_id
+        assert worker is not None
+        end_worker(session, worker)
+        assert actions.take_back(session, at) == 2
+        give_back(session, [granted], worker=worker)  # should it live after all
+    again, _ = each_post.ask(WAVES, now=at)
+    assert {one.id for one in again} == {one.id for one in went}
+    each_post.send(again, now=at)
+    assert len(each_post.ask(WAVES, now=at + DAY + LINE_UP_WITHIN)[0]) == 4
 
 
 def test_whoever_had_a_mail_from_here_waits_for_no_wave(post: Post) -> None:

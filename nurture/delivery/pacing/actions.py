@@ -96,9 +96,16 @@ def _rests(session: Session, memory: Memory | None, now: datetime, elapsed: floa
 
 
 def give_back(
-    session: Session, grants: Iterable[PaceGrant] = (), spare: Iterable[Place] = (), memory: Memory | None = None
+    session: Session,
+    grants: Iterable[PaceGrant] = (),
+    spare: Iterable[Place] = (),
+    memory: Memory | None = None,
+    *,
+    worker: int | None = None,
 ) -> None:
     """Take off the counts again what was granted and never began, single places, and what is in stock.
+
+    Whoever declared this `worker` dead has given back its places in waves already.
 
     Only once that is committed may the grants be forgotten, and the memory `let_go` of its stock.
     """
@@ -108,10 +115,10 @@ def give_back(
             counts.update(granted.places_of(delivery, lanes))
     for lease in memory.leases.values() if memory is not None else ():
         counts.update(dict.fromkeys(lease.places, lease.left))
-    _give_back(session, counts)
+    _give_back(session, counts, worker)
 
 
-def _give_back(session: Session, counts: Counter[Place]) -> None:
+def _give_back(session: Session, counts: Counter[Place], worker: int | None) -> None:
     store.add(
         session,
         {
@@ -122,7 +129,7 @@ def _give_back(session: Session, counts: Counter[Place]) -> None:
     )
     for place, people in counts.items():
         if place.span is None:
-            waves.give_back(session, place.lane, place.begins_at, people)
+            waves.give_back(session, place.lane, place.begins_at, people, worker)
 
 
 def note(session: Session, ended: Iterable[Ended], now: datetime, memory: Memory | None = None) -> None:

@@ -1,5 +1,6 @@
 """Where each campaign is with its first waves, what became of its mails, and all SQL about that."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -8,14 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
+from nurture.consent.rules import Purpose
 from nurture.consent.silence.store import ContactPast
 from nurture.consent.store import ConsentEvent
+from nurture.database.claiming import dead_workers, is_alive
 from nurture.database.columns import KEY_IS_THE_ROW, Instant, instant_column
 from nurture.database.engine import Session
 from nurture.database.statements import in_list_of, insert
 from nurture.delivery.resting.codes import is_hard_bounce, may_be_hard
-from nurture.delivery.rules import MAY_HAVE_ARRIVED
-from nurture.delivery.store import Delivery
+from nurture.delivery.rules import MAY_HAVE_ARRIVED, Status
+from nurture.delivery.store import IN_HAND, Delivery
 from nurture.delivery.waves.rules import FIRST, Record, Wave
 
 
@@ -92,10 +95,36 @@ def save(session: Session, waves: Iterable[Wave]) -> None:
         session.connection().execute(_SAVE, rows)
 
 
-def give_back(session: Session, campaign: str, began_at: datetime, people: int) -> None:
-    """These had no mail after all; a wave that is over keeps its count."""
+def give_back(session: Session, campaign: str, began_at: datetime, people: int, worker: int | None = None) -> None:
+    """These had no mail after all; a wave that is over keeps its count, and so does one of a worker taken for dead."""
     mine = sa.update(_TABLE).where(_TABLE.c.campaign == campaign, _TABLE.c.began_at == began_at)
+    if worker is not None:
+        mine = mine.where(is_alive(worker))  # else whoever declared it dead has taken them off already
     session.connection().execute(mine.values(people=_TABLE.c.people - people))
+
+
+def take_off_unused(session: Session) -> None:
+    """Take off their waves whom dead workers were to meet and had not begun to; before their rows are taken back.
+
+    A wave that nobody got would count as one that was needed, and the next would be twice as big.
+    """
+    # A Message-ID is kept once a place was granted.
+    unused = sa.select(col(Delivery.campaign), col(Delivery.contact_id)).where(
+        IN_HAND,
+        col(Delivery.status) == Status.CLAIMED,
+        col(Delivery.worker_id).in_(dead_workers()),
+        col(Delivery.purpose) == Purpose.CAMPAIGN,
+        col(Delivery.attempts) == 0,
+        col(Delivery.issue_id).is_(None),
+        col(Delivery.contact_id).is_not(None),
+        col(Delivery.message_id).is_not(None),
+    )
+    found = session.execute(unused.with_for_update(skip_locked=True)).all()
+    known = mailed_before(session, [contact for _, contact in found]) if found else set()
+    people = Counter(campaign for campaign, contact in found if contact not in known)
+    for campaign, count in sorted(people.items()):
+        left = sa.case((_TABLE.c.people > count, _TABLE.c.people - count), else_=0)
+        session.connection().execute(sa.update(_TABLE).where(_TABLE.c.campaign == campaign).values(people=left))
 
 
 _MAILED = (
