@@ -69,6 +69,7 @@ def enter(
     from nurture.delivery.complaints.rules import Figure
     from nurture.delivery.complaints.store import enter as keep
     from nurture.delivery.complaints.store import provider_meant
+    from nurture.delivery.pacing.providers import SILENT_ABOUT_COMPLAINTS
     from nurture.errors import BadInput
 
     try:
@@ -76,6 +77,11 @@ def enter(
     except ValueError:
         raise BadInput(f'--on "{on}" is no day; write it such as 2026-03-09.') from None
     figure = Figure(provider_meant(domain), percent, day)
+    if figure.provider not in SILENT_ABOUT_COMPLAINTS:
+        raise BadInput(
+            f'"{domain}" is not {" or ".join(sorted(SILENT_ABOUT_COMPLAINTS))}: everybody else sends a report for each '
+            "complaint, and their rate is counted here."
+        )
     with opened() as house, house.database.writing() as session:
         keep(session, figure, getpass.getuser(), house.clock.now())
     if as_json:
