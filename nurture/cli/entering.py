@@ -11,7 +11,7 @@ from nurture.adapters.oauth import Landing, Provider, wait_for_consent
 from nurture.adapters.smtp.relay import Encryption, tls_at
 from nurture.app.connecting import Answers
 from nurture.cli.output import warn
-from nurture.cli.questions import ask, ask_secret, choose, is_there_somebody
+from nurture.cli.questions import ask, ask_for, ask_secret, choose, is_there_somebody
 from nurture.clock import SystemClock
 from nurture.contacts.addresses import get_address
 from nurture.errors import BadInput, NotAllowed
@@ -60,7 +60,7 @@ def gather_answers(
     default = settings.senders.default
     known = next((one for one in settings.relays if one.name == name and one.provider in {profile.name, ""}), None)
     who = sender_name or ask("Your name, as readers see it", "--sender-name", default.name)
-    email = get_address(sender or ask("Your address, which mail comes from", "--sender", default.email)).email
+    email = ask_for(get_address, "Your address, which mail comes from", "--sender", default.email, said=sender).email
     server = profile.server
     region = asked.region.strip().lower()
     if server.regions and not region:
@@ -68,8 +68,8 @@ def gather_answers(
         region = choose(server.region_question, "--region", server.regions, at)
     if server.host and asked.host:
         raise BadInput(f"--host: {profile.title} is at {server.host}; connect any other relay as own.")
-    host = profile.host_in(region) or _host_of(
-        asked.host or ask("Host of the relay", "--host", known.host if known else "")
+    host = profile.host_in(region) or ask_for(
+        _host_of, "Host of the relay", "--host", known.host if known else "", said=asked.host
     )
     port, tls = _door(profile, known, host, asked.port)
     sign_in = _way_in(profile, asked.sign_in, known)

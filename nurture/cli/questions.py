@@ -2,9 +2,13 @@
 
 import getpass
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from nurture.errors import BadInput, did_you_mean
+
+Answer = TypeVar("Answer")
 
 
 def is_there_somebody() -> bool:
@@ -27,6 +31,19 @@ def ask(question: str, option: str, proposed: str = "", *, may_be_empty: bool = 
         answer = line.strip() or proposed
         if answer or may_be_empty:
             return answer
+
+
+def ask_for(read: Callable[[str], Answer], question: str, option: str, proposed: str = "", *, said: str = "") -> Answer:
+    """What the option `said`, or what somebody types, once it can be read: whoever mistypes is told why, and asked again."""
+    if said:
+        return read(said)
+    while True:
+        try:
+            return read(ask(question, option, proposed))
+        except BadInput as error:
+            if not is_there_somebody():
+                raise
+            sys.stderr.write(f"{error}\n")
 
 
 def choose(question: str, option: str, among: tuple[str, ...], proposed: str = "") -> str:

@@ -299,7 +299,10 @@ def test_at_a_terminal_everything_is_asked_and_the_password_is_not_shown(
     with typing(terminal.workspace, "connect", "own", "--port", str(relay.port)) as typist:
         for question, answer in (
             ("Your name, as readers see it [Dana Reed]: ", ""),
+            ("Your address, which mail comes from [dana@acme.example]: ", "dana at acme.example"),
             ("Your address, which mail comes from [dana@acme.example]: ", ""),
+            ("Host of the relay: ", "smtp://127.0.0.1"),
+            ("write 127.0.0.1, and its port as --port.", ""),
             ("Host of the relay: ", "127.0.0.1"),
             ("User name (empty: it asks for none): ", "dana"),
             ("Password (not shown): ", PASSWORD),
