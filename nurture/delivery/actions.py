@@ -172,33 +172,28 @@ def row_of(one: Intention, permission: Permission, now: datetime) -> dict[str, A
 
 def fail_unsendable(session: Session, delivery: Row, because: str, now: datetime) -> None:
     """A mail that cannot be made: it fails alone and says why, and nothing behind it waits."""
-    store.move(session, [delivery.id], Status.FAILED, now=now, because=because)
-    if delivery.contact_id:
+    has_failed = store.put_down(session, delivery.id, Status.FAILED, now=now, because=because)
+    if has_failed and delivery.contact_id:
         mark_changed(session, [delivery.contact_id], now)
 
 
 def hold_at_boundary(session: Session, delivery: Row, because: str, now: datetime) -> None:
     """Real mail is not switched on for this recipient; look again in an hour."""
-    store.move(
-        session,
-        [delivery.id],
-        Status.HELD,
-        now=now,
-        because=f"{HeldBecause.BOUNDARY}: {because}",
-        held_until=now + timedelta(hours=1),
-    )
+    until = now + timedelta(hours=1)
+    because = f"{HeldBecause.BOUNDARY}: {because}"
+    store.put_down(session, delivery.id, Status.HELD, now=now, because=because, held_until=until)
 
 
 def hold_until_asked(session: Session, delivery: Row, domain: str, now: datetime) -> None:
     """Keep a campaign's mail until the name servers were asked about its domain."""
     meet_domains(session, {domain}, now)
     until = now + _ASKED_WITHIN
-    store.move(session, [delivery.id], Status.HELD, now=now, because=HeldBecause.DOMAIN, held_until=until)
+    store.put_down(session, delivery.id, Status.HELD, now=now, because=HeldBecause.DOMAIN, held_until=until)
 
 
 def let_pass(session: Session, delivery: Row, due_at: datetime, now: datetime) -> None:
     """Its relay has plenty, or is down: it goes back behind what is due before that, so that others leave meanwhile."""
-    store.move(session, [delivery.id], Status.QUEUED, now=now, due_at=due_at)
+    store.put_down(session, delivery.id, Status.QUEUED, now=now, due_at=due_at)
 
 
 def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:

@@ -55,7 +55,7 @@ def name_for(session: Session, delivery: Row, content: Mapping[str, Any], owner:
 def hold_for_yes(session: Session, delivery: Row, now: datetime) -> None:
     """Keep a mail until its owner agrees; look again in an hour."""
     because = "the owner has not said yes to these mails"
-    store.move(session, [delivery.id], Status.HELD, now=now, because=because, held_until=now + _LOOK_AGAIN)
+    store.put_down(session, delivery.id, Status.HELD, now=now, because=because, held_until=now + _LOOK_AGAIN)
 
 
 def list_missing(session: Session) -> list[MissingYes]:

@@ -199,6 +199,18 @@ def move(session: Session, ids: Iterable[int], to: Status, *, now: datetime, **v
     return list(session.scalars(moved))
 
 
+def put_down(session: Session, delivery_id: int, to: Status, *, now: datetime, **values: Any) -> bool:
+    """Move a mail that a worker has in its hands; False if somebody else has moved it since.
+
+    The worker may have stood still for so long that another one sends it by now, and what came in meanwhile may have held
+    it for a recheck: neither is undone.
+    """
+    if to in SETTLED:
+        values["settled_at"] = now
+    claimed = sa.update(Delivery).where(col(Delivery.id) == delivery_id, col(Delivery.status) == Status.CLAIMED)
+    return changed_rows(session, claimed.values(status=to, worker_id=None, **values)) == 1
+
+
 def take_back_unsent(session: Session) -> int:
     """Claimed rows of dead workers go back into the queue: nothing was said about them."""
     orphaned = sa.update(Delivery).where(

@@ -85,8 +85,8 @@ def move_from_sending(
     session: Session, worker: int, delivery_id: int, to: Status, now: datetime, **values: Any
 ) -> bool:
     """Record how one try of this worker ended, whichever way."""
-    if to in SETTLED:
-        values["settled_at"] = now
+    # It may have been uncertain meanwhile: what was said of it then holds no more.
+    values = {"because": "", "settled_at": now if to in SETTLED else None, **values}
     moved = sa.update(_DELIVERY).where(_DELIVERY.c.id == delivery_id, _may_end(to))
     moved = moved.values(status=to, worker_id=None, **values)
     return changed_rows(session, moved, {"worker": worker}) == 1
