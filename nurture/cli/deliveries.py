@@ -80,7 +80,9 @@ def show_deliveries(
             )
             for one, email in shown
         ],
-        empty="No mail yet. Publish a newsletter or a sequence, then `nurture run`.",
+        empty="No mail is like that."
+        if wanted != Wanted()
+        else "No mail yet. Publish a newsletter or a sequence, then `nurture run`.",
     )  # fmt: skip
     if counts is not None:
         warn(f"{of}: {counts}.")
@@ -240,9 +242,12 @@ def resolve(
     if not verdict:
         raise BadInput("--as: say what became of it: sent, failed or resend.")
     if not delivery:
+        actions.check_verdict(verdict)
         with opened() as house:
-            _tell(_all(house, campaign, verdict, is_sure=is_sure), as_json=as_json)
+            _tell(_all(house, campaign, verdict, is_sure=is_sure, as_json=as_json), as_json=as_json)
         return
+    if campaign:
+        raise BadInput("--campaign: one delivery is named; leave its ID or --campaign out.")
     number = read_id(delivery, "delivery", "nurture deliveries")
     with opened() as house, house.database.writing(durable=True) as session:
         settled = actions.resolve(session, number, verdict, house.clock.now())
@@ -252,18 +257,20 @@ def resolve(
         say(f"Delivery {settled.id} is {settled.status} now.")
 
 
-def _all(house: "App", campaign: str, verdict: str, *, is_sure: bool) -> "Resolved":
+def _all(house: "App", campaign: str, verdict: str, *, is_sure: bool, as_json: bool) -> "Resolved":
     from nurture.campaigns.naming import find_named
     from nurture.delivery.doubts import store
     from nurture.delivery.doubts.actions import resolve_all
+    from nurture.errors import BadInput
 
     with house.database.reading() as session:
         of = find_named(session, campaign) if campaign else ""
         count = store.count_uncertain(session, of)
     if count and not is_sure:
-        typer.confirm(
-            f"Settle {count:,} uncertain mails{f' of {of}' if of else ''} as {verdict}?", abort=True, err=True
-        )
+        mails = f"{count:,} uncertain mails{f' of {of}' if of else ''}"
+        if as_json:
+            raise BadInput(f"--yes: {mails} would be settled as {verdict}; say that you mean it.")
+        typer.confirm(f"Settle {mails} as {verdict}?", abort=True, err=True)
     return resolve_all(house.database, of, verdict, house.clock.now())
 
 
@@ -271,9 +278,12 @@ def _by_log(house: "App", log: Path) -> "Resolved":
     import sys
 
     from nurture.delivery.doubts.actions import resolve_by_log
+    from nurture.errors import NotFound
 
     if str(log) == "-":
         return resolve_by_log(house.database, sys.stdin, house.clock.now())
+    if log.is_dir() or not log.exists():
+        raise NotFound(f"--log: there is no file {log}; name the log that the relay writes, or - for what is piped in.")
     with log.open(encoding="utf-8", errors="replace") as lines:
         return resolve_by_log(house.database, lines, house.clock.now())
 

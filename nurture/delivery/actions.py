@@ -228,18 +228,24 @@ def _reopened(delivery: Delivery, at: datetime) -> dict[str, Any]:
     return {"due_at": due_at, "closes_at": closes_at}
 
 
+def check_verdict(verdict: str) -> Status:
+    """What a mail becomes of which a person says this; an error if nobody can say so."""
+    targets = {"sent": Status.SENT, "failed": Status.FAILED, "resend": Status.QUEUED}
+    if verdict not in targets:
+        raise BadInput(f'"{verdict}" is no verdict; say sent, failed or resend.')
+    return targets[verdict]
+
+
 def resolve(session: Session, delivery_id: int, verdict: str, now: datetime) -> Delivery:
     """What a person found out about an uncertain delivery: `sent`, `failed`, or to be sent again.
 
     A mail that failed before any relay heard of it, since it could not be rendered, may be sent again too: as it is
     published now.
     """
-    targets = {"sent": Status.SENT, "failed": Status.FAILED, "resend": Status.QUEUED}
     delivery = store.find_delivery(session, delivery_id)
     if delivery is None:
         raise NotFound(f"there is no delivery {delivery_id}; `nurture deliveries` lists them.")
-    if verdict not in targets:
-        raise BadInput(f'"{verdict}" is no verdict; say sent, failed or resend.')
+    target = check_verdict(verdict)
     was_never_tried = delivery.status == Status.FAILED and not delivery.attempts and delivery.enrollment_id is None
     if delivery.status != Status.UNCERTAIN and not (was_never_tried and verdict == "resend"):
         raise BadInput(
@@ -253,7 +259,7 @@ def resolve(session: Session, delivery_id: int, verdict: str, now: datetime) -> 
         # What a note to an operator says was given when it was queued; everything else is taken anew.
         given = {"mail": (delivery.facts or {}).get("mail", {})} if delivery.purpose == Purpose.INTERNAL else None
         values |= {"version_id": campaigns.version_of_now(session, delivery.version_id), "facts": given}
-    store.move(session, [delivery_id], targets[verdict], now=now, **values)
+    store.move(session, [delivery_id], target, now=now, **values)
     session.refresh(delivery)
     if delivery.contact_id:
         mark_changed(session, [delivery.contact_id], now)

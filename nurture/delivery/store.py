@@ -189,7 +189,7 @@ def move(session: Session, ids: Iterable[int], to: Status, *, now: datetime, **v
     """Move deliveries along an arrow of the chart; those that stand elsewhere by now stay. Returns who moved."""
     sources = [status for status, targets in ARROWS.items() if to in targets]
     if to in SETTLED:
-        values.setdefault("settled_at", now)
+        values = {"settled_at": now, "held_until": None, **values}
     moved = (
         sa.update(Delivery)
         .where(col(Delivery.id).in_(list(ids)), col(Delivery.status).in_(sources))
@@ -289,7 +289,7 @@ def stop_enrollments(session: Session, enrollment_ids: Sequence[int], because: s
         col(Delivery.enrollment_id).in_(enrollment_ids),
         col(Delivery.status).in_(STOPPABLE),
     )
-    stopped = waiting.values(status=Status.CANCELLED, because=because, settled_at=now, worker_id=None)
+    stopped = waiting.values(status=Status.CANCELLED, because=because, settled_at=now, held_until=None, worker_id=None)
     return changed_rows(session, stopped)
 
 

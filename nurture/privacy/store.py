@@ -97,7 +97,7 @@ def _theirs(trace: Trace, contact_id: int, address_hash: str) -> sa.ColumnElemen
 def cancel_mails(session: Session, contact_id: int, now: datetime) -> int:
     """What waits for them in the outbox is not sent."""
     waiting = sa.update(Delivery).where(col(Delivery.contact_id) == contact_id, col(Delivery.status).in_(STOPPABLE))
-    values = {"status": Status.CANCELLED, "because": "erased", "settled_at": now, "worker_id": None}
+    values = {"status": Status.CANCELLED, "because": "erased", "settled_at": now, "held_until": None, "worker_id": None}
     return changed_rows(session, waiting.values(values))
 
 

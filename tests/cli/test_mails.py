@@ -116,6 +116,11 @@ def test_before_the_first_mail_it_is_said_what_would_make_one(terminal: Terminal
     assert terminal.json("deliveries") == []
 
 
+def test_a_list_of_some_mails_that_is_empty_does_not_say_that_there_is_no_mail(house: Terminal) -> None:
+    for words in (("--contact", "ben@reader.example"), ("--status", "bounced"), ("--campaign", "weekly")):
+        assert house.type("deliveries", *words)[0] == "No mail is like that.\n"
+
+
 def test_a_newsletter_shows_its_readers_and_its_next_slot(house: Terminal) -> None:
     shown = house.json("newsletter", "show", "weekly")
     assert (shown["newsletter"], shown["readers"]) == ("weekly", 0)

@@ -66,6 +66,11 @@ def test_what_waits_of_a_campaign_is_cancelled_for_good_and_nothing_follows_unse
         (["run", "--once", "--workers", "2"], "--workers: with --once this process sends, and ends;"),
         (["deliveries", "resolve"], "--as: say what became of it: sent, failed or resend."),
         (["deliveries", "resolve", str(NUMBER), "--log", "-"], "--log: the log itself says which and how;"),
+        (["deliveries", "resolve", "--log", "no.log"], "--log: there is no file no.log; name the log that the relay"),
+        (["deliveries", "resolve", "--log", "."], "--log: there is no file .; name the log that the relay writes"),
+        (["deliveries", "resolve", "--campaign", "weekly", "--as", "Sent"], '"Sent" is no verdict; say sent, failed'),
+        (["deliveries", "resolve", str(NUMBER), "--campaign", "weekly", "--as", "sent"], "--campaign: one delivery is"),
+        (["deliveries", "resolve", "--as", "failed", "--json"], "--yes: 1 uncertain mails would be settled as failed;"),
     ],
 )
 def test_what_cannot_be_paused_cancelled_or_resolved_ends_with_one_sentence(

@@ -14,6 +14,8 @@ from nurture.delivery.actions import Ended
 from nurture.delivery.claimed import Claimed
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Status
+from nurture.delivery.store import Delivery
+from nurture.privacy.store import cancel_mails
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.stores.test_outbox import LIMITS, house, queue, status_of
@@ -79,3 +81,24 @@ def test_a_late_no_for_now_forgets_that_the_mail_was_in_doubt(house: Database, h
         exchange(session, worker, [Ended(claimed, Outcome(Heard.DEFERRED, 450, "450 later"))], [], LIMITS, NOW)
         assert status_of(session, ana.id) == (Status.QUEUED, "")
         assert store.get_delivery(session, ana.id).settled_at is None
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        lambda session, one: store.stop_enrollments(session, [7], "replied", NOW),
+        lambda session, one: store.cancel_by_keys(session, [one.key], "not needed", NOW),
+        lambda session, one: cancel_mails(session, one.contact_id, NOW),
+    ],
+    ids=["its sequence ended", "nobody needs it", "its reader is erased"],
+)
+def test_what_is_cancelled_while_it_is_held_is_not_held_until_anything_any_more(
+    house: Database, hasher: AddressHasher, stop: Callable[[Session, Delivery], object]
+) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher, enrollment_id=7)
+        store.move(session, [ana.id], Status.HELD, now=NOW, because=HeldBecause.CAP, held_until=NOW + HOUR)
+        stop(session, ana)
+        session.expire_all()
+        found = store.get_delivery(session, ana.id)
+        assert (found.status, found.held_until) == (Status.CANCELLED, None)
