@@ -242,11 +242,18 @@ def take_back_in_doubt(session: Session, now: datetime) -> dict[int, int | None]
 
 
 def list_releasable(session: Session, now: datetime, limit: int) -> list[Delivery]:
-    """Held deliveries whose reason may have passed."""
+    """Held deliveries whose reason may have passed, locked: what comes in may hold one for a recheck at this very moment.
+
+    Those that somebody else has locked come with the next look.
+    """
     # Two questions, each with an index of its own, rather than one with an "or" that has none.
     passed = sa.select(Delivery).where(_HELD, col(Delivery.held_until) <= now).limit(limit)
     resumed = sa.select(Delivery).where(_HELD, _WAS_PAUSED, is_running()).limit(limit)
-    found = {one.id: one for statement in (passed, resumed) for one in session.scalars(statement)}
+    found = {
+        one.id: one
+        for statement in (passed, resumed)
+        for one in session.scalars(statement.with_for_update(skip_locked=True))
+    }
     return list(found.values())[:limit]
 
 

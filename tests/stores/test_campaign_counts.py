@@ -265,3 +265,25 @@ def test_who_lets_a_campaign_go_on_waits_for_what_is_being_set_aside(house: Data
             while not going_on.done() and not is_anybody_waiting(house):
                 pass
         assert going_on.result().moved == 1
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_who_cancels_and_a_sender_that_asks_about_the_same_mails_do_not_wait_for_each_other(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        mails = [queue(session, hasher, f"r{number}@reader.example").id for number in range(3)]
+        worker = register_worker(session)
+        first, second, third = claim_due(session, worker, 10, NOW)
+    with ThreadPoolExecutor() as threads:
+        with house.writing() as sender:
+            # One statement for each sort of mail, in no order that anybody else could know.
+            assert exchange(sender, worker, [], [second], LIMITS, NOW)[second.id] is None
+            cancelling = threads.submit(pausing.cancel, house, CAMPAIGN, by="dana", now=NOW)
+            while not cancelling.done() and not is_anybody_waiting(house):
+                pass
+            assert list(exchange(sender, worker, [], [first], LIMITS, NOW).values()) != [None]
+        assert cancelling.result().moved == 2
+    with house.reading() as session:
+        found = {store.get_delivery(session, mail).id: store.get_delivery(session, mail).status for mail in mails}
+    assert found == {first.id: Status.CANCELLED, second.id: Status.SENDING, third.id: Status.CANCELLED}

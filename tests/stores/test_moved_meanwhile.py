@@ -1,6 +1,7 @@
 """What a worker does about mails that it only believes to have in its hands: nothing."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from nurture.tokens import AddressHasher
 from tests.conftest import NOW
 from tests.stores.test_outbox import LIMITS, house, queue, status_of
 from tests.support.claims import claim_due
+from tests.support.databases import is_anybody_waiting
 
 __all__ = ["house"]
 
@@ -102,3 +104,27 @@ def test_what_is_cancelled_while_it_is_held_is_not_held_until_anything_any_more(
         session.expire_all()
         found = store.get_delivery(session, ana.id)
         assert (found.status, found.held_until) == (Status.CANCELLED, None)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_what_is_held_for_a_recheck_while_the_house_releases_it_waits_for_that(
+    house: Database, hasher: AddressHasher
+) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher, enrollment_id=7)
+        store.move(session, [ana.id], Status.HELD, now=NOW, because=HeldBecause.CAP, held_until=NOW)
+        assert ana.contact_id is not None
+
+    def release() -> int:
+        with house.writing() as session:
+            return actions.release_held(session, NOW)
+
+    with ThreadPoolExecutor() as threads:
+        with house.writing() as session:
+            assert store.hold_for_recheck(session, ana.contact_id) == 1
+            releasing = threads.submit(release)
+            while not releasing.done() and not is_anybody_waiting(house):
+                pass
+        assert releasing.result() == 0
+    with house.reading() as session:
+        assert status_of(session, ana.id) == (Status.HELD, HeldBecause.RECHECK)

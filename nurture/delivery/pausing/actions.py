@@ -86,5 +86,5 @@ def _in_chunks(database: Database, work: Callable[[Session], int]) -> int:
         with database.writing() as session:
             count = work(session)
         total += count
-        if count < _CHUNK:
+        if not count:
             return total

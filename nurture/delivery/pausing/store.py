@@ -112,9 +112,9 @@ def to_release_at() -> ColumnElement[Any]:
 
 
 def list_to_release(session: Session, limit: int) -> list[Delivery]:
-    """Mails that stand still though their campaign goes on: they were held while somebody let it."""
+    """Mails that stand still though their campaign goes on: they were held while somebody let it. They are locked."""
     left = sa.select(Delivery).where(_HELD, _STANDS_STILL, col(Delivery.campaign).in_(_resumed()))
-    return list(session.scalars(left.limit(limit)))
+    return list(session.scalars(left.limit(limit).with_for_update(skip_locked=True)))
 
 
 def _resumed() -> Any:
@@ -128,14 +128,12 @@ def _resumed() -> Any:
 
 
 def cancel_some(session: Session, campaign: str, because: str, now: datetime, limit: int) -> list[int | None]:
-    """Cancel mails of it that have not begun to leave; the contacts they were for, one each."""
-    waiting = (
-        sa.select(col(Delivery.id))
-        .where(_OF_CAMPAIGN, col(Delivery.status).in_(STOPPABLE))
-        .limit(limit)
-        .with_for_update()
-    )
-    ids: Sequence[int] = list(session.scalars(waiting, {"of_campaign": campaign}))
+    """Cancel mails of it that have not begun to leave; the contacts they were for, one each. None: nothing is left."""
+    waiting = sa.select(col(Delivery.id)).where(_OF_CAMPAIGN, col(Delivery.status).in_(STOPPABLE))
+    # What a sender asks about right now is waited for with no other mail locked: each would wait for the other.
+    free = waiting.limit(limit).with_for_update(skip_locked=True)
+    ids: Sequence[int] = list(session.scalars(free, {"of_campaign": campaign}))
+    ids = ids or list(session.scalars(waiting.limit(1).with_for_update(), {"of_campaign": campaign}))
     if not ids:
         return []
     cancelled = (
