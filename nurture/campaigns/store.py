@@ -122,6 +122,14 @@ def list_campaigns(session: Session, kind: str | None = None) -> list[Campaign]:
     return list(found)
 
 
+def list_retired(session: Session, kind: str) -> list[Campaign]:
+    """Campaigns of this kind that were published once and are not any more, by name."""
+    retired = sa.select(Campaign).where(
+        col(Campaign.kind) == kind, col(Campaign.version_id).is_not(None), col(Campaign.retired_at).is_not(None)
+    )
+    return list(session.scalars(retired.order_by(col(Campaign.name))))
+
+
 def get_campaign(session: Session, kind: str, name: str) -> Campaign:
     """The published campaign of that name."""
     found = find_campaign(session, kind, name)

@@ -22,6 +22,7 @@ from nurture.contacts.questions.actions import take_over_abilities
 from nurture.contacts.segments import Language
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
+from nurture.delivery.rules import MAY_HAVE_ARRIVED, SETTLED
 from nurture.delivery.store import hold_for_recheck, stop_enrollments
 from nurture.errors import BadInput, NotAllowed
 from nurture.merging import store
@@ -208,14 +209,17 @@ def _pass(session: Session, done: Merged, row: EnrollmentRow, others: list[Enrol
 
 def _mails(session: Session, keep: Contact, other: Contact, now: datetime) -> None:
     """Every mail is the one contact's; an issue or announcement that both were to get leaves once."""
-    taken = {key for _, key, _ in store.keys_of_mails(session, keep.id)}
-    for number, key, is_settled in store.keys_of_mails(session, other.id):
-        values: dict[str, Any] = {} if is_settled else {"domain": keep.domain}
+    taken = {key: (number, status) for number, key, status in store.keys_of_mails(session, keep.id)}
+    for number, key, status in store.keys_of_mails(session, other.id):
+        values: dict[str, Any] = {} if status in SETTLED else {"domain": keep.domain}
         new_key = renamed(key, other.id, keep.id)
-        if new_key is not None and new_key not in taken:
+        twin = taken.get(new_key) if new_key is not None else None
+        if new_key is not None and twin is None:
             values["key"] = new_key
-        elif new_key is not None and not is_settled:
+        elif twin is not None and status not in SETTLED:
             values = store.cancelled(now)
+        elif twin is not None and status in MAY_HAVE_ARRIVED and twin[1] not in SETTLED:
+            store.move_mail(session, twin[0], keep, **store.cancelled(now))
         store.move_mail(session, number, keep, **values)
 
 

@@ -15,7 +15,7 @@ from nurture.consent.store import Consent
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, insert
-from nurture.delivery.rules import MAY_HAVE_ARRIVED, SETTLED, Status
+from nurture.delivery.rules import MAY_HAVE_ARRIVED, Status
 from nurture.delivery.store import Delivery
 from nurture.handoff.store import WAITING, HandOff
 from nurture.merging.rules import Word
@@ -145,12 +145,12 @@ def is_being_mailed(session: Session, contact_ids: Sequence[int]) -> bool:
     return session.scalar(in_hand.limit(1)) is not None
 
 
-def keys_of_mails(session: Session, contact_id: int) -> list[tuple[int, str, bool]]:
-    """The mails to a contact: identifier, key, and whether it is settled."""
+def keys_of_mails(session: Session, contact_id: int) -> list[tuple[int, str, Status]]:
+    """The mails to a contact: identifier, key, and how it stands."""
     statement = sa.select(col(Delivery.id), col(Delivery.key), col(Delivery.status)).where(
         col(Delivery.contact_id) == contact_id
     )
-    return [(i, key, status in SETTLED) for i, key, status in session.execute(statement)]
+    return [(i, key, Status(status)) for i, key, status in session.execute(statement)]
 
 
 def move_mail(session: Session, delivery_id: int, keep: Contact, **values: Any) -> None:
@@ -160,7 +160,12 @@ def move_mail(session: Session, delivery_id: int, keep: Contact, **values: Any) 
 
 
 def cancelled(now: datetime) -> dict[str, Any]:
-    return {"status": Status.CANCELLED, "because": "merged: they have this mail already", "settled_at": now}
+    return {
+        "status": Status.CANCELLED,
+        "because": "merged: they have this mail already",
+        "settled_at": now,
+        "held_until": None,
+    }
 
 
 def enrollments_of(session: Session, contact_id: int) -> list[EnrollmentRow]:

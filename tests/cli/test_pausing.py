@@ -79,6 +79,20 @@ def test_what_cannot_be_paused_cancelled_or_resolved_ends_with_one_sentence(
     assert house.refused(*words).startswith(sentence)
 
 
+def test_a_campaign_that_is_retired_is_still_paused_resumed_cancelled_and_counted(house: Terminal) -> None:
+    house.type("pause", "evaluators")
+    (house.workspace / "campaigns/sequences/evaluators.yaml").unlink()
+    house.type("publish", "--retire", "evaluators", "--in-flight", "evaluators=end")
+    _, err = house.type("resume")
+    assert err == "sequence:evaluators stays paused; `nurture resume sequence:evaluators` goes on with it.\n"
+    assert house.type("resume", "sequence:evaluators")[0].startswith("sequence:evaluators goes on. 2 mails: ")
+    assert counts(house)["audience"] == 2
+    assert house.type("cancel", "evaluators", "--yes")[0].startswith(
+        "sequence:evaluators is paused, and 0 of its mails"
+    )
+    assert house.refused("pause", "evaluator").startswith('no campaign is called "evaluator". ')
+
+
 def test_mails_in_doubt_are_listed_with_their_age_and_settled_together(house: Terminal) -> None:
     [one] = house.json("deliveries", "uncertain")
     assert (one["id"], one["message_id"]) == (str(NUMBER), f"<{NUMBER}@acme.example>")

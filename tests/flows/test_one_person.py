@@ -1,6 +1,7 @@
 """Two contacts who are one person, a new address, and what colleagues do outside the mails."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from nurture.contacts.history.rules import Author
 from nurture.contacts.history.store import list_changes
 from nurture.contacts.store import Contact
 from nurture.database.engine import Database
+from nurture.delivery.actions import queue_deliveries
+from nurture.delivery.rules import Priority, Status
+from nurture.delivery.store import count_by_status, delivery_of_key
 from nurture.errors import BadInput, NotAllowed, NotFound
 from nurture.handoff import store as tasks
 from nurture.handoff.accounts import actions as accounts
@@ -26,6 +30,7 @@ from nurture.handoff.accounts.gathering import gather, list_accounts
 from nurture.merging.actions import Merged, merge
 from nurture.tracking.touches.actions import record_touch
 from nurture.tracking.touches.rules import TouchKind
+from tests.stores.test_outbox import intention
 from tests.support.stories import Letter, Story, running_story
 from tests.support.workspaces import SETTINGS
 
@@ -127,6 +132,26 @@ def test_what_either_did_got_and_was_told_is_one_persons_and_no_step_is_mailed_t
         assert contacts.find_contact(session, ANNA) is None
         newest = list_changes(session, merged.id)
     assert ("merged", ANNA, None, "command line") in [(one.field, one.before, one.after, one.by) for one in newest]
+
+
+@pytest.mark.parametrize("got_by", [ANA, ANNA])
+@pytest.mark.parametrize("arrived_as", [Status.SENT, Status.UNCERTAIN])
+def test_an_issue_that_one_of_both_got_does_not_leave_to_the_other(
+    lite: Story, got_by: str, arrived_as: Status
+) -> None:
+    people = {email: bring(lite, email).id for email in (ANA, ANNA)}
+    with lite.database.writing() as session:
+        for email, contact in people.items():
+            key = f"issue:weekly:1:{contact}"
+            issue = intention(session, contact, key, priority=Priority.NEWSLETTER, campaign="newsletter:weekly")
+            queue_deliveries(session, [replace(issue, due_at=lite.now + timedelta(hours=1))], lite.now)
+            if email == got_by:
+                got = delivery_of_key(session, key)
+                assert got is not None
+                got.status = arrived_as
+    make_one(lite)
+    with lite.database.reading() as session:
+        assert count_by_status(session, campaign="newsletter:weekly") == {arrived_as: 1, Status.CANCELLED: 1}
 
 
 def test_who_is_on_nothing_goes_on_with_what_the_other_contact_was_on(lite: Story) -> None:
