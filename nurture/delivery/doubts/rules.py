@@ -2,7 +2,8 @@
 
 A Message-ID in a log is no proof yet: Postfix writes it down while the mail is still coming in, and drops the mail if the
 connection breaks before the final dot. Proof is what only happens afterwards: Postfix queued it (`queue active`) or handed
-it on (`status=`), Exim took it (`<=` with its id), any other relay names the Message-ID beside such a word itself.
+it on (`status=`), Exim took it (`<=` with its id), any other relay names the Message-ID beside such a word itself,
+and beside no word that denies it.
 """
 
 import re
@@ -15,6 +16,10 @@ _TAKEN = re.compile(r"\(queue active\)|\bstatus=(?:sent|bounced|deferred|expired
 _EXIM = re.compile(r" <= .* id=(\S+)")
 _ELSEWHERE = re.compile(r"<[^<>\s]+@[^<>\s]+>")
 _SAID_SO = re.compile(r"\b(?:delivered|accepted|queued|sent|250 2\.0\.0)\b", re.IGNORECASE)
+#: A line that says so and denies it: "not accepted", "could not be delivered". When in doubt the mail stays in doubt.
+_DENIED = re.compile(
+    r"\b(?:not|never|cannot|false|denied|discarded|dropped|reject\w*|refus\w*|fail\w*)\b|n't\b", re.IGNORECASE
+)
 
 
 def find_taken(lines: Iterable[str], message_ids: Collection[str]) -> dict[str, str]:
@@ -33,7 +38,7 @@ def find_taken(lines: Iterable[str], message_ids: Collection[str]) -> dict[str, 
         elif exim := _EXIM.search(text):
             if (written := f"<{exim[1].strip('<>')}>") in wanted:
                 found.setdefault(written, text)
-        elif _SAID_SO.search(text):
+        elif _SAID_SO.search(text) and not _DENIED.search(text):
             for written in wanted.intersection(_ELSEWHERE.findall(text)):
                 found.setdefault(written, text)
     return found
