@@ -246,6 +246,7 @@ def resolve(session: Session, delivery_id: int, verdict: str, now: datetime) -> 
     if delivery is None:
         raise NotFound(f"there is no delivery {delivery_id}; `nurture deliveries` lists them.")
     target = check_verdict(verdict)
+    session.refresh(delivery, with_for_update=True)  # a late answer of the relay may be settling it right now
     was_never_tried = delivery.status == Status.FAILED and not delivery.attempts and delivery.enrollment_id is None
     if delivery.status != Status.UNCERTAIN and not (was_never_tried and verdict == "resend"):
         raise BadInput(

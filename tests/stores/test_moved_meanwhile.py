@@ -13,9 +13,11 @@ from nurture.database.engine import Database, Session
 from nurture.delivery import actions, owners, store
 from nurture.delivery.actions import Ended
 from nurture.delivery.claimed import Claimed
+from nurture.delivery.doubts.actions import Resolved, resolve_all
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.rules import Heard, HeldBecause, Outcome, Status
 from nurture.delivery.store import Delivery
+from nurture.errors import BadInput
 from nurture.privacy.store import cancel_mails
 from nurture.tokens import AddressHasher
 from tests.conftest import NOW
@@ -128,3 +130,34 @@ def test_what_is_held_for_a_recheck_while_the_house_releases_it_waits_for_that(
         assert releasing.result() == 0
     with house.reading() as session:
         assert status_of(session, ana.id) == (Status.HELD, HeldBecause.RECHECK)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("is_alone", [True, False], ids=["one", "all"])
+def test_what_a_person_says_of_a_mail_does_not_undo_an_answer_that_comes_at_that_moment(
+    house: Database, hasher: AddressHasher, *, is_alone: bool
+) -> None:
+    with house.writing() as session:
+        ana = queue(session, hasher)
+        worker = register_worker(session)
+        [claimed] = claim_due(session, worker, 10, NOW)
+        exchange(session, worker, [], [claimed], LIMITS, NOW)
+        session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(ended_at=1.0))
+        actions.take_back(session, NOW)
+
+    def send_again() -> None:
+        if is_alone:
+            with house.writing() as session, pytest.raises(BadInput, match="is failed; only an uncertain one"):
+                actions.resolve(session, ana.id, "resend", NOW)
+        else:
+            assert resolve_all(house, "", "resend", NOW) == Resolved(0, 0)
+
+    with ThreadPoolExecutor() as threads:
+        with house.writing() as session:
+            exchange(session, worker, [Ended(claimed, Outcome(Heard.REJECTED, 550, "550 no"))], [], LIMITS, NOW)
+            sending = threads.submit(send_again)
+            while not sending.done() and not is_anybody_waiting(house):
+                pass
+        sending.result()
+    with house.reading() as session:
+        assert status_of(session, ana.id) == (Status.FAILED, "the relay refused it")

@@ -39,7 +39,7 @@ def resolve_all(database: Database, campaign: str, verdict: str, now: datetime) 
     settled, after = 0, 0
     while True:
         with database.writing(durable=True) as session:
-            found = store.list_uncertain(session, campaign, after, _CHUNK)
+            found = store.list_uncertain(session, campaign, after, _CHUNK, is_locked=True)
             for one in found:
                 after = one.id
                 actions.resolve(session, one.id, verdict, now)

@@ -14,11 +14,15 @@ from nurture.delivery.store import Delivery
 _UNCERTAIN = col(Delivery.status) == sa.literal_column("'uncertain'")
 
 
-def list_uncertain(session: Session, campaign: str = "", after: int = 0, limit: int = 500) -> list[Delivery]:
-    """Mails in doubt, of one campaign if it is named, by their numbers."""
+def list_uncertain(
+    session: Session, campaign: str = "", after: int = 0, limit: int = 500, *, is_locked: bool = False
+) -> list[Delivery]:
+    """Mails in doubt, of one campaign if it is named, by their numbers; `is_locked`: for whoever settles them."""
     statement = sa.select(Delivery).where(_UNCERTAIN, col(Delivery.id) > after)
     if campaign:
         statement = statement.where(col(Delivery.campaign) == campaign)
+    if is_locked:
+        statement = statement.with_for_update()
     return list(session.scalars(statement.order_by(col(Delivery.id)).limit(limit)))
 
 
