@@ -14,6 +14,8 @@ from nurture.rendering.linting import MAX_DEPTH
 from nurture.rendering.scanning import Kind, Masked
 from nurture.rendering.source import Findings
 
+_IS_PLAIN = re.compile(r"[ !#-\[\]-~]*").fullmatch  # printable ASCII but for `"` and `\`
+_ADDRESSES = frozenset({"href", "src", "background"})
 _POSITION = re.compile(r" at position (\d+):\d+")
 
 
@@ -68,6 +70,8 @@ def _parts(masked: Masked, language: str, title: str) -> Parts:
 
 
 def _with_language(document: str, language: str) -> str:
+    root = re.search(r"""<mjml\b[^>]*?\slang\s*=\s*["']([\w-]+)""", document)
+    language = root[1] if root else language  # whoever wrote the mail knows it better
     right_to_left = language.split("-", maxsplit=1)[0].lower() in {"ar", "fa", "he", "ur", "yi", "ps", "sd", "ug"}
     for name, value in (("dir", "rtl" if right_to_left else "ltr"), ("lang", language)):
         tag = re.match(r"<mjml\b[^>]*", document)
@@ -88,7 +92,7 @@ def _with_spaces(document: str) -> str:
     written: list[str] = []
     holder, pre_depth = "", 0  # the MJML tag whose HTML we are in
     for piece in markup.pieces(document):
-        text = piece.text
+        text = _with_plain_attributes(piece) if piece.kind is markup.Kind.OPEN else piece.text
         if piece.kind is markup.Kind.OPEN and not piece.is_empty:
             if not holder and piece.name.startswith("mj") and piece.name not in components.CHILDREN:
                 holder = piece.name
@@ -102,6 +106,27 @@ def _with_spaces(document: str) -> str:
             text = re.sub(r"\s*\n\s*", " ", text)
         written.append(text)
     return "".join(written)
+
+
+def _with_plain_attributes(piece: markup.Piece) -> str:
+    r"""A tag whose attributes hold nothing but what the compiler leaves as it is.
+
+    It writes a line end as `\n`, a quote as `\"` and half of "❤️" as `\u{fe0f}`, and all of it would be read.
+    """
+    tag = piece.text
+    for attribute in reversed(piece.attributes):
+        if not _IS_PLAIN(attribute.value):
+            start, end = attribute.start - piece.start, attribute.end - piece.start
+            tag = tag[:start] + _plain_value(attribute) + tag[end:]
+    return tag
+
+
+def _plain_value(attribute: markup.Attribute) -> str:
+    # Browsers leave line ends out of an address; anywhere else they part words.
+    one_line = re.sub(r"[\t\n\r]", "" if attribute.name.lower() in _ADDRESSES else " ", attribute.value)
+    return "".join(
+        character if _IS_PLAIN(character) or character.isalpha() else f"&#{ord(character)};" for character in one_line
+    )
 
 
 def _depth(document: str) -> int:

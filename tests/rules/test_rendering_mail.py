@@ -146,6 +146,32 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize(
+    ("written", "direction"), [('lang="ar"', "rtl"), ('lang="he-IL" dir="ltr"', "ltr"), ('lang="fr"', "ltr")]
+)
+def test_a_page_runs_the_way_its_own_language_does(written: str, direction: str) -> None:
+    body = in_body("<mj-text>a</mj-text>").replace("<mjml", f"<mjml {written}", 1)
+    page = Page(compile_mail(MailSource("a", "Hello", "", body)).render(CONTEXT, urls()).html)
+    assert next(attributes for name, attributes in page.tags if name == "html")["dir"] == direction
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<img src="x" alt="{value}" />',
+        '<a href="https://a.example" title="{value}">a</a>',
+        '<p style="{value}">a</p>',
+    ],
+)
+@pytest.mark.parametrize(
+    "value", ["I ❤️ 👩\u200d💻", "20\u00a0%", "a\\b", "color:red;\n  font-size:3px", "क्षि", "tab\tbed"]
+)
+def test_whatever_an_attribute_holds_is_read_as_it_was_written(tag: str, value: str) -> None:
+    page = render_column(f"<mj-text>{tag.format(value=value)}</mj-text>", is_tracked=False).html
+    read = [held for _, attributes in Page(page).tags for held in attributes.values()]
+    assert value.replace("\n", " ").replace("\t", " ") in read
+
+
+@pytest.mark.parametrize(
     ("layout", "language", "direction"),
     [("letter", "en", "ltr"), ("newsletter", "de", "ltr"), ("service", "ar", "rtl")],
 )
