@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from nurture.rendering import rules
 from nurture.rendering.bounds import EmptyValue, Fields, Sayings
 from nurture.rendering.environment import html_environment, run, text_environment
-from nurture.rendering.links import Clicks, Href, Link, Tag, Written, as_authored, is_web, number_links
+from nurture.rendering.links import Clicks, Href, Link, Tag, Written, as_authored, followed, is_web, number_links
 from nurture.rendering.mjml import compile_mjml
 from nurture.rendering.notes import without_notes
 from nurture.rendering.scanning import Kind, Masked, Original, Place, Token, mask, numbered_word, restore, scan
@@ -114,7 +114,7 @@ def compile_tokens(
         Link(
             number,
             restore(href.label, masked.word, tags.text),
-            restore(html.unescape(href.value), masked.word, tags.text),
+            restore(followed(href.value), masked.word, tags.text),
             bool(masked.word.search(href.value)),
         )
         for number, href in numbered
@@ -159,7 +159,7 @@ class _Tags:
 
     def add_link(self, number: int, href: Href) -> str:
         """The word for an href of the masked HTML."""
-        destination = html.unescape(href.value)
+        destination = followed(href.value)
         if self.masked.word.search(href.value):
             opening = f"{{% filter _link({number}, is_vml={href.is_vml}) %}}"
             in_html = restore(href.value, self.masked.word, self.html)

@@ -4,7 +4,6 @@ Each pays for what it is given, so that a loop around it ends. `fallback` and `d
 everything else passes it on, and printing it is an error.
 """
 
-import html
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -20,6 +19,7 @@ from jinja2.runtime import Context, markup_join, str_join
 from jinja2.utils import _PassArg
 from markupsafe import Markup, escape
 
+from nurture.rendering import markup
 from nurture.rendering.bounds import MAX_VALUE, STEP, EmptyValue, Fields, budget_of, check_size, size_of
 from nurture.rendering.links import Clicks
 
@@ -129,7 +129,7 @@ def _link(context: Context, value: str, number: int, *, is_vml: bool) -> str:
     """An href that depends on the contact, led through our own address when it is tracked."""
     clicks: Clicks = context.parent["_clicks"]
     is_html = context.eval_ctx.autoescape
-    led = clicks.lead(number, html.unescape(value) if is_html else str(value), is_vml=is_vml)
+    led = clicks.lead(number, markup.decoded(str(value)) if is_html else str(value), is_vml=is_vml)
     if led is None:
         return value
     return escape(led) if is_html else led

@@ -21,6 +21,8 @@ OWN_ADDRESSES = frozenset(
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)\s*:")
 # Browsers ignore control characters and spaces in front of and inside a scheme, so they are no way around the check.
 _IGNORED_IN_SCHEME = re.compile(r"[\x00-\x20\x7f-\x9f\u200b-\u200f\u2028\u2029\ufeff]+")
+_AROUND = "".join(map(chr, range(0x21)))  # what browsers take away (WHATWG URL, 4.4)
+_INSIDE = re.compile("[\\t\\n\\r ]")
 _HARMLESS = frozenset({"http", "https", "mailto", "tel", "sms", "webcal", "geo"})
 _VML_HREF = re.compile(r"""<(?:v:\w+|a|area)\b[^>]*?\shref\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 
@@ -85,6 +87,21 @@ def is_harmless(destination: str) -> bool:
     return scheme(destination) in _HARMLESS | {""}
 
 
+def spelled(address: str) -> str:
+    """An address as browsers follow it: no space around it, no line end inside, and a space inside is `%20`."""
+    stripped = address.strip(_AROUND)
+    return _INSIDE.sub(_written, stripped)
+
+
+def followed(value: str) -> str:
+    """The same of an href as it stands in HTML."""
+    return spelled(markup.decoded(value))
+
+
+def _written(blank: re.Match[str]) -> str:
+    return "%20" if blank[0] == " " else ""
+
+
 def find_hrefs(document: str) -> list[Href]:
     """Every href of a link, in document order, those for Outlook included."""
     found: list[Href] = []
@@ -121,7 +138,7 @@ def number_links(
 
     `is_counted` is asked with the decoded value of an href; `authored` gives a masked value back as it was written.
     """
-    counted = [href for href in find_hrefs(document) if is_counted(html.unescape(href.value))]
+    counted = [href for href in find_hrefs(document) if is_counted(markup.decoded(href.value))]
     numbers = _numbers([(authored(href.value), href.is_vml) for href in counted])
     spliced: list[str] = []
     position = 0
@@ -188,10 +205,10 @@ class Clicks:
         numbered = number + turn * self.total
         if not is_harmless(address):
             return "#"
-        if not is_web(address) or address in self.own():
+        if not is_web(address) or (followed_to := spelled(address)) in self.own():
             return None
-        self.destinations[numbered] = address
+        self.destinations[numbered] = followed_to
         if self.click:
             return self.click(numbered)
-        tagged = self.tag(numbered, address)
+        tagged = self.tag(numbered, followed_to)
         return tagged if tagged != address else None

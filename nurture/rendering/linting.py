@@ -113,10 +113,17 @@ class _Linter:
                 message = f"<{piece.name}> has no attribute {attribute.name}"
                 self._found(attribute.at, "NT303", message, f"MJML drops it.{near}", "warning")
         href = piece.attribute("href")
-        if href is not None and not is_harmless(href.value):
-            self._found(href.at, "NT407", f"no mail program follows {href.value[:40]}", "write an https:// address")
+        if href is not None and not is_harmless(self._begun(href.value)):
+            shown = self.masked.word.sub(lambda word: self.masked.tags[word[0]].text, href.value)[:40]
+            self._found(href.at, "NT407", f"no mail program follows {shown}", "write an https:// address")
         if piece.name in {"img", "mj-image", "mj-carousel-image"} and not in_defaults:
             self._check_alt(piece)
+
+    def _begun(self, destination: str) -> str:
+        """What an address begins with, behind any `{% if %}`; nothing where only a reader's value says it."""
+        while (found := self.masked.word.match(destination)) and self.masked.tags[found[0]].kind is Kind.STATEMENT:
+            destination = destination[found.end() :].lstrip()
+        return "" if self.masked.word.match(destination) else destination
 
     def _check_alt(self, piece: Piece) -> None:
         alt = piece.attribute("alt")

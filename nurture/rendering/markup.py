@@ -4,11 +4,13 @@ A tree parser would move, close and re-order things, and templates hold loops th
 rendered. So the linter, the link numbering and the text part all read this stream and leave every other byte alone.
 """
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from html.entities import html5
 
 # HTML tags that are never closed.
 VOID = frozenset({
@@ -71,6 +73,20 @@ _PIECE = re.compile(
 _ATTRIBUTE = re.compile(r"""([^\s"'=<>/]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'<>]++))?""")
 _TAG_NAME = re.compile(r"<[A-Za-z][\w:.-]*+")
 _RAW_TEXT = frozenset({"style", "script", "mj-style"})
+
+
+_REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9A-Fa-f]+|[A-Za-z][A-Za-z0-9]*)[;=]?")
+
+
+def decoded(value: str) -> str:
+    """The value of an attribute as mail programs read it: `&reg` is a sign in text, but `?a=1&region=EU` holds none."""
+    return _REFERENCE.sub(_referred_to, value)
+
+
+def _referred_to(found: re.Match[str]) -> str:
+    reference = found[0]
+    is_one = reference.startswith("&#") or (not reference.endswith("=") and reference[1:] in html5)
+    return html.unescape(reference) if is_one else reference
 
 
 def pieces(document: str) -> Sequence[Piece]:

@@ -28,7 +28,10 @@ _BLOCKS = frozenset({
 _SILENT = frozenset({"head", "style", "script", "title", "template", "object", "select"})
 _UNDERLINES = {"h1": "=", "h2": "-"}
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u034f\u200b\u2028\u2029\u2060-\u2064\ufeff]")
+# A joiner between two characters says how they are written ("👩‍💻", Persian), a mark beside one which way; among blanks
+# they only fill up space.
+_FILLING = re.compile(r"(?<!\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\S)|(?<!\S)[\u061c\u200c-\u200f\u202a-\u202e]+(?!\S)")
 _SPACE = re.compile(r"[ \t\r\n\f\u00a0\u2000-\u200a\u202f\u3000]+")
 _BETWEEN_LINKS = re.compile(r"[\s·•|/,–—-]*")
 
@@ -43,7 +46,7 @@ class Element:
 
     def attribute(self, name: str) -> str | None:
         found = self.opening.attribute(name) if self.opening else None
-        return html.unescape(found.value).strip() if found else None
+        return markup.decoded(found.value).strip() if found else None
 
 
 Node: TypeAlias = Element | str
@@ -210,7 +213,7 @@ class _Writer:
                 parts.append(" ")
             previous = node
             if isinstance(node, str):
-                parts.append(_INVISIBLE.sub("", _SPACE.sub(" ", node)))
+                parts.append(_FILLING.sub("", _INVISIBLE.sub("", _SPACE.sub(" ", node))))
             elif _is_hidden(node):
                 parts.append(self._silent_tags(node))
             elif node.name == "br":
@@ -326,7 +329,7 @@ def _read_link(label: str, href: str, destination: str) -> _Link:
         return _Link(label, "")
     shown = re.sub(r"^(mailto:|tel:|sms:)", "", destination)
     if shown != destination:  # a label that is the address itself needs no second one
-        shown = shown.split("?")[0]
+        shown = shown.split("?")[0].replace("%20", " ")
         return _Link(label, "" if label.replace(" ", "") == shown.replace(" ", "") else shown)
     said = label.rstrip("/")
     is_said = said in {destination.rstrip("/"), re.sub(r"^https?://", "", destination).rstrip("/")}

@@ -54,6 +54,43 @@ def test_a_destination_is_decoded_once() -> None:
     assert mail.destination(0, CONTEXT) == "https://a.example/?q=a&amp;b"
 
 
+@pytest.mark.parametrize(
+    ("href", "destination"),
+    [
+        ("https://a.example/?a=1&region=EU&copy=2&lt=3", "https://a.example/?a=1&region=EU&copy=2&lt=3"),
+        ("https://a.example/?a=1&currency=EUR&amp;b=2", "https://a.example/?a=1&currency=EUR&b=2"),
+        ("https://a.example/&copy;&#33;", "https://a.example/©!"),
+        ("\n    https://a.example/x\n", "https://a.example/x"),
+        (" https://a.example/my file.pdf ", "https://a.example/my%20file.pdf"),
+        ("https://a.example/\n  ?a=1", "https://a.example/%20%20?a=1"),
+        ("https://a.example/a\\b", "https://a.example/a\\b"),
+    ],
+)
+def test_a_link_leads_where_a_browser_would_follow_it(href: str, destination: str) -> None:
+    mail = compile_column(f'<mj-text><a href="{href}">x</a></mj-text>')
+    assert mail.destination(0, CONTEXT) == destination
+    plain = mail.render(CONTEXT, urls(is_tracked=False))
+    assert plain.text == f"x: {destination}\n"
+
+
+def test_the_fields_of_a_contact_stand_in_a_link_as_a_browser_would_follow_it() -> None:
+    mail = compile_column('<mj-text><a href="{{ contact.site }}&region={{ contact.part }}">x</a></mj-text>')
+    context = {"contact": {"site": " https://a.example/my file?b=1&copy=2", "part": "EU"}}
+    assert mail.destination(0, context) == "https://a.example/my%20file?b=1&copy=2&region=EU"
+    assert mail.render(context, urls(is_tracked=False)).text == (
+        "x: https://a.example/my%20file?b=1&copy=2&region=EU\n"
+    )
+
+
+def test_a_link_may_lead_elsewhere_on_a_condition() -> None:
+    mail = compile_column(
+        '<mj-text><a href="{% if contact.is_german %}https://a.example/de{% else %}https://a.example/en{% endif %}">x</a>'
+        "</mj-text>"
+    )
+    for is_german, path in ((True, "de"), (False, "en")):
+        assert mail.destination(0, {"contact": {"is_german": is_german}}) == f"https://a.example/{path}"
+
+
 def test_a_link_that_depends_on_the_contact_leads_where_it_led_that_contact() -> None:
     mail = compile_column(
         '<mj-text><a href="https://{{ contact.domain }}/?n={{ contact.name | urlencode }}&amp;x=1">y</a></mj-text>'

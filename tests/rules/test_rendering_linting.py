@@ -107,6 +107,10 @@ IN_MJML = [
         "2:12 NT407 no mail program follows javascript:alert(1); write an https:// address",
     ),
     (
+        '<mj-button href="javascript:{{ mail.title }}">a</mj-button>',
+        "2:12 NT407 no mail program follows javascript:{{ mail.title }}; write an https:// address",
+    ),
+    (
         '<mj-social><mj-social-element name="github" href="https://x.example">a</mj-social-element></mj-social>',
         (
             "1:1 NT406 MJML makes this mail load https://www.mailjet.com/images/theme/v1/icons/ico-social/github.png from "

@@ -24,6 +24,8 @@ def text_of(html: str) -> str:
         ("<blockquote><p>q</p><p>r</p></blockquote><p>s</p>", "> q\n>\n> r\n\ns\n"),
         ("<pre>a\n  b</pre><p>c</p>", "    a\n      b\n\nc\n"),
         ("a<hr />b", "a\n\n--------------------\n\nb\n"),
+        ("👩\u200d💻 می\u200cخواهم &zwnj;&nbsp;&zwnj; שלום!\u200f, a", "👩\u200d💻 می\u200cخواهم שלום!\u200f, a\n"),
+        ('<a href="tel:+44 1234">Call</a>', "Call: +44 1234\n"),
         ("x &amp; y &lt;z&gt; &hellip; a&nbsp;b a\u200bb", "x & y <z> … a b ab\n"),
         ("&#123;&#123; 7 &#125;&#125; &#123;% if %&#125;", "{{ 7 }} {% if %}\n"),
         ('see <a href="https://a.example">our report</a>, please', "see our report <https://a.example>, please\n"),
