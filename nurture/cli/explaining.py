@@ -22,7 +22,9 @@ def show_shares(house: "App", name: str, *, as_json: bool) -> None:
     for path, reading in _readings(house, name):
         if reading.compiled is None:
             unread += 1
-            warn(f"{path}: left out. {reading.problems[0] if reading.problems else ''}")
+            # A warning may stand in front of it, and would not have kept the mail out.
+            why = next((problem for problem in reading.problems if problem.severity == "error"), "")
+            warn(f"{path}: left out. {why}")
         else:
             shares.append(explain(reading.compiled))
     if not shares:
