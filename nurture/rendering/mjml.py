@@ -122,8 +122,9 @@ def _with_plain_attributes(piece: markup.Piece) -> str:
 
 
 def _plain_value(attribute: markup.Attribute) -> str:
-    # Browsers leave line ends out of an address; anywhere else they part words.
-    one_line = re.sub(r"[\t\n\r]", "" if attribute.name.lower() in _ADDRESSES else " ", attribute.value)
+    # Browsers leave line ends out of an address; anywhere else they part words. A reference to any other control
+    # character would be read as something else: &#133; is "…".
+    one_line = re.sub(r"[\x00-\x1f\x7f-\x9f]", "" if attribute.name.lower() in _ADDRESSES else " ", attribute.value)
     return "".join(
         character if _IS_PLAIN(character) or character.isalpha() else f"&#{ord(character)};" for character in one_line
     )
