@@ -1,11 +1,14 @@
 """`nurture allow`: yes, this campaign is meant to mail so many people."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nurture.cli.output import emit, say
 from nurture.cli.workspace import opened
+
+if TYPE_CHECKING:
+    from nurture.delivery.guard.actions import Yes
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -39,5 +42,15 @@ def allow(
     if as_json:
         emit({"campaign": yes.campaign, "people": yes.people, "until": yes.until, "released": yes.released})
         return
-    waited = f" {yes.released:,} mails that waited leave with the next `nurture run`." if yes.released else ""
-    say(f"{yes.campaign} may mail {yes.people:,} people a day until {yes.until:%Y-%m-%d %H:%M} UTC.{waited}")
+    say(f"{yes.campaign} may mail {yes.people:,} people a day until {yes.until:%Y-%m-%d %H:%M} UTC.{_waited(yes)}")
+
+
+def _waited(yes: "Yes") -> str:
+    if not yes.released:
+        return ""
+    if yes.released <= yes.people:
+        return f" {yes.released:,} mails that waited leave with the next `nurture run`."
+    return (
+        f" Of {yes.released:,} mails that waited, those it has room for leave with the next `nurture run`; the others "
+        "wait for another yes, so say as many as you mean."
+    )

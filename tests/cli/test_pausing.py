@@ -1,7 +1,11 @@
 """`nurture pause`, `resume` and `cancel` of one campaign, and the numbers that go with it."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
+from nurture.delivery.guard.rules import because
 from tests.cli.conftest import NUMBER
 from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
@@ -38,6 +42,26 @@ def test_resuming_everything_says_which_campaign_stays_paused(working: Terminal)
     assert out == "Sending goes on.\n"
     assert err == "newsletter:weekly stays paused; `nurture resume newsletter:weekly` goes on with it.\n"
     assert working.type("resume", "weekly")[0] == "newsletter:weekly goes on. No mails yet.\n"
+
+
+def test_a_yes_to_fewer_than_wait_says_what_becomes_of_the_others(working: Terminal) -> None:
+    working.type("pause")
+    working.type("run", "--once")  # queues Ben's mail
+    why = because("sequence:evaluators")
+    with closing(sqlite3.connect(working.workspace / ".nurture" / "nurture.db")) as connection, connection:
+        connection.execute("CREATE TEMP TABLE one AS SELECT * FROM delivery WHERE campaign = 'sequence:evaluators'")
+        for number in (1, 2):  # and two more like it
+            connection.execute("UPDATE one SET id = id + 1, key = key || ?", (number,))
+            connection.execute("INSERT INTO delivery SELECT * FROM one LIMIT 1")
+        held = (
+            "UPDATE delivery SET status = 'held', because = ?, held_until = NULL WHERE campaign = 'sequence:evaluators'"
+        )
+        waiting = connection.execute(held, (why,)).rowcount
+    out, _ = working.type("allow", "evaluators", "--people", "1")
+    assert out.startswith("sequence:evaluators may mail 1 people a day until ")
+    assert (
+        f" Of {waiting} mails that waited, those it has room for leave with the next `nurture run`; the others " in out
+    )
 
 
 def test_what_waits_of_a_campaign_is_cancelled_for_good_and_nothing_follows_unseen(
