@@ -260,4 +260,6 @@ def _names_own_address(output: str) -> bool:
         tree = html_environment().parse(output)
     except TemplateSyntaxError:
         return False
-    return any(name.name in OWN_ADDRESSES for name in tree.find_all(nodes.Name))
+    # Where a field has a say too, only its value tells: an address that runs code has to lead nowhere.
+    names = {name.name for name in tree.find_all(nodes.Name)}
+    return bool(names) and names <= OWN_ADDRESSES

@@ -139,6 +139,22 @@ def test_an_address_from_a_contact_that_runs_code_leads_nowhere(value: str, is_t
     assert mail.destination(0, {"contact": {"site": value}}) is None
 
 
+@pytest.mark.parametrize("is_tracked", [True, False])
+def test_an_address_from_a_contact_is_no_own_one_because_another_stands_in_for_it(is_tracked: bool) -> None:
+    mail = compile_column('<mj-text><a href="{{ contact.site or view_url }}">x</a></mj-text>')
+
+    def led(site: str) -> list[str]:
+        return re.findall(
+            r'href="([^"]*)"', mail.render({**CONTEXT, "contact": {"site": site}}, urls(is_tracked=is_tracked)).html
+        )
+
+    assert led("javascript:alert(1)") == ["#"]
+    assert led("https://lee.example/") == ["https://n.example/c/T/0" if is_tracked else "https://lee.example/"]
+    [own] = led("")
+    assert own.startswith("https://n.example/")
+    assert "/c/" not in own
+
+
 def test_an_own_address_stays_untouched_however_it_got_into_the_link() -> None:
     mail = compile_column(
         '<mj-text>{% set x = leave_url %}{% set w = wish_url("need") %}<a href="{{ x }}">l</a>'
