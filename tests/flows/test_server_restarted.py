@@ -26,9 +26,9 @@ WAIT_SECONDS = 60
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[OwnServer]:
+def server() -> Iterator[OwnServer]:
     # It writes to its disk later than it says: without a word from us it would forget the last seconds.
-    with own_server(tmp_path / "server", synchronous_commit="off", wal_writer_delay="10s") as running:
+    with own_server(synchronous_commit="off", wal_writer_delay="10s") as running:
         yield running
 
 

