@@ -291,8 +291,8 @@ class Lane:
         road = self._road
         road.pass_by(self.relay)
         await self._store()  # as above
-        while road.is_at_work:
-            if not road.may_try(self.relay):
+        while road.is_under_way:
+            if not road.is_at_work or not road.may_try(self.relay):
                 await road.wait_for_others()
             elif await self._connect() is not None:
                 return self._take_another

@@ -5,8 +5,9 @@ the others work: of those that rest for one relay one tries for all, and when it
 that has no more to give is not asked by all of them whenever it takes one. A relay is *down*
 when one of its places got no connection and no other has one or is about to; then they all rest, and what waits for it
 goes another way, where somebody else may carry it. One that has nothing to do is *idle* and looks now and then what has
-fallen due since: a relay may take ten minutes over a mail, and nobody else's waits for that. When all who are left rest
-or are idle, the run is over. Asked by the lanes and the sender, on its event loop.
+fallen due since: a relay may take ten minutes over a mail, or one over its greeting, and nobody else's waits for that.
+When all who are left rest or are idle nobody begins a try any more, and with the last that was begun the run is over.
+Asked by the lanes and the sender, on its event loop.
 """
 
 import asyncio
@@ -83,6 +84,13 @@ class Road:
             return False
         return any(place not in self.down and place not in self.idle for place in self.working)
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether somebody is at work or, of those who rest, tries to be: the run lasts until the relay has answered."""
+        if self.is_at_work:
+            return True
+        return not (self.is_stopping or self.over.is_set()) and any(rest.try_now for rest in self.rests.values())
+
     def begin(self) -> None:
         """All places are at work."""
         self.working.update(self.places)
@@ -94,26 +102,26 @@ class Road:
         self._look_round()
 
     async def wait_for_others(self) -> None:
-        """For a moment, or until nobody is at work any more."""
+        """For a moment, or until the run is over."""
         self._look_round()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_UP_SECONDS):
                 await self.over.wait()
 
     async def is_worth_waiting(self, place: Place) -> bool:
-        """Nothing is due: whether others were still at work a moment later, so that it is time to look once more."""
+        """Nothing is due: whether the run went on a moment later, so that it is time to look once more."""
         self.idle.add(place)
         try:
             await self.wait_for_others()
         finally:
             self.idle.discard(place)
-        if self.is_at_work:
+        if self.is_under_way:
             self.supply.look_again()
-        return self.is_at_work
+        return self.is_under_way
 
     def _look_round(self) -> None:
-        """Tell those who wait that nobody is at work any more; those of them that wake up first are not, either."""
-        if not self.is_at_work:
+        """Tell those who wait that the run is over; those of them that wake up first are not at work, either."""
+        if not self.is_under_way:
             self.over.set()
 
     def may_try(self, relay: str) -> bool:

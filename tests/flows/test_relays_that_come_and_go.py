@@ -1,6 +1,7 @@
 """Relays that refuse a connection now and then, are away for long, or slow: nobody else waits for them in vain."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -248,6 +249,39 @@ def test_what_falls_due_while_a_relay_takes_its_time_over_a_mail_leaves_meanwhil
                 session.execute(sa.text("UPDATE delivery SET status = 'cancelled' WHERE domain = 'else.example'"))
             assert drain(house) == ({"sent": 2}, "")
     assert sink.counts == {"ana@reader.example": 1, "ben@else.example": 1}
+
+
+def test_what_falls_due_while_a_relay_does_not_greet_leaves_over_the_others(sqlite: Database, tmp_path: Path) -> None:
+    """It was refused once, and tries for the second time while nothing else is due."""
+    people = ["ana@reader.example", "ben@later.example", "eve@else.example"]
+    has_left = threading.Event()
+
+    def note_second(_: Taken) -> None:
+        if len(up.taken) == 2:
+            has_left.set()
+
+    def postpone_ben(length: timedelta) -> None:
+        later = sa.update(Delivery).where(sa.column("domain") == "later.example")
+        with house.database.writing() as session:
+            session.execute(later.values(due_at=house.clock.now() + length))
+
+    def ben_in_a_moment() -> None:
+        """Everybody else has looked by then and found nothing."""
+        postpone_ben(timedelta(seconds=0.4))
+        up.speak()
+        has_left.wait(SECONDS)
+
+    with running_counter(is_silent=True, on_read=note_second) as up, running_counter() as mute:
+        opened = Opened({1, 2}, 2, ben_in_a_moment)
+        mute.act = opened.act
+        text = FREELY + relay_settings("mute", mute.port, domain="else.example") + relay_settings("up", up.port)
+        with enrolled_house(sqlite, tmp_path, text, people) as house:
+            decide(house)
+            postpone_ben(timedelta(days=1))
+            counts, relay_down = drain(house)
+            assert counts == {"sent": 2}
+            assert "4.3.2 not now" in relay_down
+    assert opened.count == 2
 
 
 def test_a_relay_that_gives_few_connections_is_not_asked_for_more_whenever_it_gives_one(
