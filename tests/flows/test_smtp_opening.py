@@ -55,6 +55,13 @@ def test_a_port_where_nobody_listens_is_told_with_its_host() -> None:
         asyncio.run(SmtpMailer(Relay("127.0.0.1", 1)).connect())
 
 
+@pytest.mark.parametrize("host", ["smtp..relay.example", f"{'s' * 64}.relay.example", "smtp.relay.example..", "smtp\0"])
+def test_a_relay_with_a_name_that_no_host_can_have_cannot_be_reached(host: str) -> None:
+    """As any other that is down: it must not end the run in which others carry their mail."""
+    with pytest.raises(RelayDown, match="this is not the name of a host"):
+        asyncio.run(SmtpMailer(Relay(host, 587)).connect())
+
+
 #: The same machine under a name that nobody takes for loopback.
 ELSEWHERE = "0.0.0.0"
 

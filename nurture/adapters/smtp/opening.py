@@ -49,9 +49,13 @@ async def _connect(relay: Relay) -> Conversation:
     # What has one address needs no race of several, which takes tasks and turns of the loop.
     host = _bare(relay)
     delay = None if _is_address(host) else _NEXT_ADDRESS_SECONDS
-    _, conversation = await loop.create_connection(
-        lambda: Conversation(relay.timeout_seconds), host, relay.port, happy_eyeballs_delay=delay
-    )
+    try:
+        _, conversation = await loop.create_connection(
+            lambda: Conversation(relay.timeout_seconds), host, relay.port, happy_eyeballs_delay=delay
+        )
+    except ValueError as error:
+        # Python does not even ask for a name with an empty label, or one that is too long.
+        raise _Unusable(f"this is not the name of a host: {error}") from None
     if relay.is_implicit:
         await _encrypt(conversation, relay)
     return conversation
