@@ -55,11 +55,16 @@ def instant_in_utc(value: datetime | None) -> datetime | None:
     return value.astimezone(UTC)
 
 
-@lru_cache(maxsize=64)  # most that is written at once is written at one instant
 def instant_text(value: datetime | None) -> str | None:
     """An instant as `Instant` writes it on SQLite, for statements that SQLAlchemy does not fill."""
     there = instant_in_utc(value)
-    return there.replace(tzinfo=None).isoformat(" ", "microseconds") if there is not None else None
+    return _spelled(there) if there is not None else None
+
+
+@lru_cache(maxsize=64)  # most that is written at once is written at one instant
+def _spelled(utc: datetime) -> str:
+    # Only in UTC are two that are equal one instant: elsewhere an hour of the autumn comes twice.
+    return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 #: On SQLite only INTEGER PRIMARY KEY is the row's own number; a BIGINT one would be a second index beside it.
