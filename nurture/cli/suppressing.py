@@ -119,6 +119,7 @@ def import_list(
     Example: nurture suppression import do-not-mail.txt --because "list of the old mail system"
     """
     from nurture.consent.suppressions.lists import RefusedLine, because_of, read_lines
+    from nurture.contacts.sheets import find_encoding
     from nurture.database import audit
     from nurture.errors import NotFound
 
@@ -128,7 +129,7 @@ def import_list(
     counts: dict[str, int] = {}
     refused: list[RefusedLine] = []
     with opened() as house:
-        with file.open(encoding="utf-8", errors="replace") as stream:
+        with file.open(encoding=find_encoding(file), errors="replace") as stream:
             chunk: list[Entry] = []
             for one in read_lines(stream, house.hasher.fingerprint):
                 if isinstance(one, RefusedLine):

@@ -110,6 +110,16 @@ def open_sheet(path: Path, makes_sense: Callable[[Sequence[str]], int], encoding
     return max(attempts, key=lambda sheet: (makes_sense(sheet.headers), len(sheet.headers)))
 
 
+def find_encoding(path: Path) -> str:
+    """In which characters a plain list is written; raises `BadInput` for what is no text."""
+    start = _first_bytes(path)
+    if start.startswith((_ZIP, _OLD_WORKBOOK)):
+        raise BadInput(
+            f"{path.name}: this is a workbook or an archive; save the list as CSV, with the addresses first."
+        )
+    return _encoding(path, start)
+
+
 def with_headers(sheet: SheetT) -> SheetT:
     """The sheet with its first row that has something in it."""
     line, cells = next(((line, cells) for line, cells in sheet.rows() if any(cells)), (sheet.header_line + 1, []))

@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+import pytest
+
 from tests.support.terminals import Terminal
 
 
@@ -44,6 +46,20 @@ def test_a_foreign_list_is_taken_in_line_by_line(house: Terminal) -> None:
     }  # fmt: skip
     assert not house.json("contacts", "show", "ben@reader.example")["mailable"]
     assert "suppression list" in house.refused("contacts", "add", "xaver@reader.example", "--consent", "opt-in")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_a_list_is_read_in_the_characters_it_was_written_in(house: Terminal, encoding: str) -> None:
+    house.type("contacts", "add", "jörg@müller.example", "--consent", "double-opt-in", "--country", "US")
+    (house.here / "list.csv").write_bytes("E-Mail;Grund\r\njörg@müller.example;gekündigt\r\n".encode(encoding))
+    told = house.json("suppression", "import", "list.csv")
+    assert (told["new"], told["refused"]) == (1, [])
+    assert not house.json("contacts", "show", "jörg@müller.example")["mailable"]
+
+
+def test_a_workbook_is_no_list_of_lines(house: Terminal) -> None:
+    (house.here / "list.xlsx").write_bytes(b"PK\x03\x04reader.example\n")
+    assert "save the list as CSV" in house.refused("suppression", "import", "list.xlsx")
 
 
 def test_a_list_that_went_out_comes_back_with_its_reasons(house: Terminal) -> None:

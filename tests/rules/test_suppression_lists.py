@@ -6,6 +6,7 @@ import pytest
 
 from nurture.consent.suppressions.lists import HEADER, Entry, RefusedLine, because_of, checksums_of, read_lines
 from nurture.consent.suppressions.rules import SuppressionReason, domains_above
+from nurture.contacts.addresses import read_address
 from nurture.errors import BadInput
 
 KEY = "f59e06f0d4896aa8"
@@ -26,6 +27,8 @@ def read(text: str) -> list[Entry | RefusedLine]:
         ("@Reader.Example", Entry(1, domain="reader.example")),
         ("*.reader.example", Entry(1, domain="reader.example")),
         ("müller.example", Entry(1, domain="xn--mller-kva.example")),
+        ("Straße.example", Entry(1, domain="xn--strae-oqa.example")),
+        ("Ana Ruiz <ana@reader.example>", Entry(1, address_key="ana@reader.example")),
         (OURS, Entry(1, checksum=OURS)),
         ("A" * 64, Entry(1, checksum="a" * 64)),
     ],
@@ -34,7 +37,11 @@ def test_a_line_names_an_address_a_domain_or_a_sum(line: str, entry: Entry) -> N
     assert read(line) == [entry]
 
 
-@pytest.mark.parametrize("line", ["ana at reader", "example", "ana@", "not;a;thing", "a" * 33])
+@pytest.mark.parametrize(
+    "line",
+    ["ana at reader", "example", "ana@", "not;a;thing", "a" * 33, "j\ufffdrg@reader.example", ";ana@reader.example",
+     "Dr.Meier;ana@reader.example"],
+)  # fmt: skip
 def test_a_line_that_names_nobody_is_refused_with_its_number(line: str) -> None:
     (found,) = read(f"\n{line}")
     assert isinstance(found, RefusedLine)
@@ -76,3 +83,14 @@ def test_an_entry_is_about_its_domain_and_everything_below_it() -> None:
 def test_a_reason_is_given_and_names_no_address(text: str) -> None:
     with pytest.raises(BadInput):
         because_of(text)
+
+
+@pytest.mark.parametrize(
+    "domain", ["straße.example", "FAẞ.example", "βόλος.example", "müller.example", "reader。example"]
+)
+def test_a_domain_is_the_one_that_addresses_there_have(domain: str) -> None:
+    assert read(domain) == [Entry(1, domain=read_address(f"ana@{domain}").domain)]
+
+
+def test_a_line_of_nothing_but_separators_is_blank() -> None:
+    assert read(";;;\n,,\nana@reader.example\n") == [Entry(3, address_key="ana@reader.example")]

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nurture.consent.suppressions.rules import SuppressionReason
-from nurture.contacts.addresses import read_address
+from nurture.contacts.addresses import read_plain_address
+from nurture.contacts.reading import read_cell_address
 from nurture.errors import BadInput
+from nurture.spelling import as_it_travels
 
 HEADER = "nurture suppression list, key"
 COLUMNS = ("address_hash", "reason", "since")
@@ -67,11 +69,8 @@ def because_of(text: str) -> str:
 
 def read_domain(text: str) -> str | None:
     """The domain that `example.com` or `@example.com` names, as addresses have it; None if it is none."""
-    given = text.strip().lower().removeprefix("@").removeprefix("*.").rstrip(".")
-    try:
-        domain = given.encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
+    # Python's own "idna" is that of 2003, where straße.de is strasse.de, which is somebody else.
+    domain = as_it_travels(text.strip().lower().removeprefix("@").removeprefix("*.").rstrip("."))
     return domain if _DOMAIN.fullmatch(domain) else None
 
 
@@ -89,7 +88,9 @@ def read_lines(lines: Iterable[str], fingerprint: str) -> Iterator[Entry | Refus
                 )
             continue
         first, *others = [cell.strip().strip("\"'") for cell in re.split(r"[;,\t]", text)]
-        if not first or first.startswith("#") or (number <= 2 and first.lower() in {*_HEADERS, *COLUMNS}):
+        if not any((first, *others)) or first.startswith("#"):
+            continue
+        if number <= 2 and first.lower() in {*_HEADERS, *COLUMNS}:
             continue
         yield _entry(number, first, others, is_ours=is_ours)
 
@@ -100,11 +101,16 @@ def _entry(line: int, text: str, others: list[str], *, is_ours: bool) -> Entry |
         return Entry(line, address_hash=text, reason=SuppressionReason(known))
     if re.fullmatch(r"[0-9a-fA-F]+", text) and len(text) in _LENGTHS:
         return Entry(line, checksum=text.lower())
+    if "\ufffd" in text:
+        return RefusedLine(line, "has a character that cannot be read; save the list as UTF-8")
     if "@" in text[1:]:
         try:
-            return Entry(line, address_key=read_address(text).key)
+            return Entry(line, address_key=read_cell_address(text).key)
         except BadInput as error:
             return RefusedLine(line, str(error))
+    if any(map(read_plain_address, others)):
+        # A name such as "Dr.Meier" would be taken for a domain, and whoever the line is about go on being mailed.
+        return RefusedLine(line, "has an address, but not in its first column; put that column first")
     domain = read_domain(text)
     return Entry(line, domain=domain) if domain else RefusedLine(line, "names neither an address, a domain nor a hash")
 
