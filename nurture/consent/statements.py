@@ -6,6 +6,7 @@ says nothing does `--consent` apply. Where several rows speak of one person, a n
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -82,6 +83,9 @@ _ENDS = {
     "complained": SuppressionReason.COMPLAINT,
     "blocked": SuppressionReason.MANUAL,
 }
+
+#: What MySQL writes where there is no day: such a person has not left.
+_NO_DAY = re.compile(r"(?:0000[-/.]00[-/.]00|00[-/.]00[-/.]0000)(?:[T ].*)?")
 
 #: How the reasons of a bounce begin that may be over tomorrow.
 _FOR_NOW = ("soft", "temporar", "transient")
@@ -203,6 +207,8 @@ class _Reading:
             self._status(column, text)
 
     def _way_out(self, column: str, text: str) -> None:
+        if _NO_DAY.fullmatch(text):
+            return
         answer = read_yes_or_no(text)
         # A column such as "unsubscribed at" has a date for those who left, one such as "bounces" how often.
         if answer is True or (answer is None and (read_date(text) or text[:4].isdigit() or _is_count(column, text))):

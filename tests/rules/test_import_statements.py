@@ -255,3 +255,12 @@ def test_a_yes_with_anything_before_it_is_none(word: str, column: str, before: s
     """listmonk#2008, and keila's /active/i: "inactive" is not "active"."""
     for spelled in (f"{before}{word}", f"{before}{word}".upper(), f"{before.upper()}{word}"):
         assert not said({column: spelled}).bases
+
+
+@pytest.mark.parametrize("day", ["0000-00-00", "0000-00-00 00:00:00", "00.00.0000"])
+@pytest.mark.parametrize("column", ["opted_out", "bounced", "complained", "blocked"])
+def test_a_day_that_is_none_is_nobodys_way_out(column: str, day: str) -> None:
+    """MySQL writes it where there is no day."""
+    assert not said({column: day}).suppressions
+    assert bases(said({column: day, "opted_in": "yes"})) == [Basis.OPT_IN]
+    assert said({"opted_in": day}).is_silent is False, "never confirmed is no silence"
