@@ -299,9 +299,12 @@ def _suppress(session: Session, people: Sequence[_Person], terms: Terms, now: da
 
 
 def _withdraw(session: Session, people: Sequence[_Person], terms: Terms, now: datetime) -> None:
-    """Take a no about the topic, said for an address somebody had before, for theirs."""
+    """Take a no about the topic from whoever is left alone otherwise: suppressed, or under an address they had before.
+
+    A suppression may be lifted one day, and the no is still one then.
+    """
     for one in people:
-        if one.is_earlier and one.contact and one.statement.is_no:
+        if one.is_left_alone and one.contact and one.statement.is_no:
             proof = terms.proof(one.row.line, one.statement)
             one.has_news |= choose_topic(session, one.contact, terms.topic, wanted=False, how=proof, now=now)
 

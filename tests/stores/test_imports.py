@@ -11,7 +11,7 @@ from nurture.consent.definition import table_of
 from nurture.consent.ledger.store import list_events
 from nurture.consent.rules import Basis, Pile, Purpose, may_send
 from nurture.consent.summaries import Summary
-from nurture.consent.suppressions.actions import opt_out, suppress, undo_opt_out
+from nurture.consent.suppressions.actions import lift, opt_out, suppress, undo_opt_out
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.contacts import store as contacts
 from nurture.contacts.actions import change_address, change_contact, mirror_operators
@@ -352,6 +352,21 @@ def test_a_suppression_that_was_lifted_comes_back_only_with_a_no(importer: Impor
         undo_opt_out(session, ana.address_hash, how="a page", now=importer.now)
     assert importer.take("email,status\nana@reader.example,subscribed\n").opted_out == 0
     assert importer.take("email,status\nana@reader.example,unsubscribed\n").opted_out == 1
+
+
+def test_a_no_to_the_topic_beside_a_suppression_outlasts_it(importer: Importer) -> None:
+    importer.take("email,opted_in\nana@reader.example,yes\nbea@reader.example,yes\n")
+    ana, bea = known(importer, "ana@reader.example"), known(importer, "bea@reader.example")
+    with importer.database.writing() as session:
+        suppress(session, ana.address_hash, SuppressionReason.HARD_BOUNCE, how="a test", now=importer.now)
+    no = "email,opted_in,status\nana@reader.example,no,\nbea@reader.example,no,bounced\n"
+    assert counts(importer.take(no)) == (0, 2, 0, 0, 0)
+    assert counts(importer.take(no)) == (0, 0, 2, 0, 0)
+    with importer.database.writing() as session:
+        for one in (ana, bea):
+            lift(session, one.address_hash, {SuppressionReason.HARD_BOUNCE}, how="a new mailbox", now=importer.now)
+    assert not is_mailable(importer, "ana@reader.example")
+    assert not is_mailable(importer, "bea@reader.example")
 
 
 def test_the_flag_speaks_for_rows_that_state_no_basis_and_a_column_wins(importer: Importer) -> None:
