@@ -22,7 +22,7 @@ from nurture.delivery.urls import CameBack, Complaint, OwnBox, OwnCheck, WayOut,
 from nurture.inbound import store
 from nurture.inbound.absence import find_return
 from nurture.inbound.replies import NOTHING_SAID, Reply, read_reply
-from nurture.inbound.returned import failed_with, is_complaint, note_bounce, take_complaint
+from nurture.inbound.returned import failed_with, is_complaint, note_bounce, reader_of, take_complaint
 from nurture.inbound.store import InboundMail
 from nurture.inbound.touching import take_own_mail
 from nurture.timing import local_instant
@@ -162,10 +162,10 @@ def _take_off(session: Session, matched: Matched, reply: Reply, now: datetime) -
     if not reply.wants_out or reply.is_automatic:
         return
     for delivery in matched.deliveries:
-        contact = session.get(Contact, delivery.contact_id)
         # What went to an operator names the contact it is about, who did not write this.
-        if contact is not None and delivery.operator_id is None and delivery.purpose != Purpose.TEST:
-            opt_out(session, contact.address_hash, how="a reply", now=now, delivery_id=delivery.id)
+        address_hash = reader_of(session, delivery)
+        if address_hash is not None:
+            opt_out(session, address_hash, how="a reply", now=now, delivery_id=delivery.id)
 
 
 def _name_of(message: EmailMessage) -> str:

@@ -51,7 +51,7 @@ def note_bounce(session: Session, delivery: Delivery, status: str, now: datetime
 
 def take_complaint(session: Session, delivery: Delivery, now: datetime) -> None:
     """Whoever calls a mail spam gets no other one, under any of their addresses."""
-    address_hash = _reader_of(session, delivery)
+    address_hash = reader_of(session, delivery)
     if address_hash is not None:
         suppress(
             session,
@@ -68,7 +68,7 @@ def take_complaint(session: Session, delivery: Delivery, now: datetime) -> None:
         waves.take_complaint(session, delivery.campaign, now)
 
 
-def _reader_of(session: Session, delivery: Delivery) -> str | None:
+def reader_of(session: Session, delivery: Delivery) -> str | None:
     """The hash of whom the mail went to; nobody for a test, and for what went to one of us."""
     if delivery.purpose == Purpose.TEST or delivery.operator_id is not None:
         return None

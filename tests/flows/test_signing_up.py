@@ -12,7 +12,7 @@ import pytest
 from nurture.consent.suppressions.actions import suppress
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.database.engine import Database
-from tests.support.stories import Story, running_story
+from tests.support.stories import REPLY_DOMAIN, Story, running_story
 
 START = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 FORMS = """\
@@ -87,3 +87,16 @@ def test_a_complaint_stops_the_mail_that_asks_to_the_last_moment(story: Story, *
     assert [(row["status"], row["because"].partition(" on ")[0]) for row in story.rows("delivery")] == [
         ("refused", "complained")
     ]
+
+
+@pytest.mark.parametrize("words", ["Unsubscribe", "Please leave me alone, I never asked for this."])
+def test_who_answers_the_mail_that_asks_with_a_no_has_said_no(story: Story, words: str) -> None:
+    """Somebody else may have typed their address; no reminder comes, and no file brings them in as a yes."""
+    sign_up(story, "bo@reader.example")
+    story.live(minutes=5)
+    (asked,) = story.letters_to("bo@reader.example")
+    story.write_to_us(f"reply+cut@{REPLY_DOMAIN}", words, In_Reply_To=asked.arrived.message["Message-ID"])
+    hash_ = story.app.hasher.hash("bo@reader.example")
+    assert [(row["address_hash"], row["reason"]) for row in story.rows("suppression")] == [(hash_, "opt_out")]
+    story.live(days=5)
+    assert len(story.letters_to("bo@reader.example")) == 1
