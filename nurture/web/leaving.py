@@ -98,7 +98,7 @@ def _undo(site: Site, visit: Visit, way_out: WayOut) -> Response:
         with site.app.database.writing(durable=True) as session:
             undo_opt_out(
                 session,
-                way_out.address_hash,
+                _whose(session, way_out),
                 how=_proof(visit, "undo on the page"),
                 now=site.app.clock.now(),
                 delivery_id=way_out.delivery_id,
@@ -127,7 +127,8 @@ def _nobody_was_changed(site: Site, visit: Visit) -> Response:
 def _look_up(site: Site, session: Session, way_out: WayOut) -> Standing:
     contact = contacts.find_by_hash(session, way_out.address_hash)
     delivery = find_delivery(session, way_out.delivery_id)
-    reasons = suppressions_of(session, [way_out.address_hash]).get(way_out.address_hash, {})
+    address_hash = _whose(session, way_out)
+    reasons = suppressions_of(session, [address_hash]).get(address_hash, {})
     token = sign_delivery(site.app.keys, TokenPurpose.PREFERENCES, way_out.delivery_id)
     return Standing(
         who=mask(contact.email) if contact else "",
@@ -136,9 +137,15 @@ def _look_up(site: Site, session: Session, way_out: WayOut) -> Standing:
         is_silent_anyway=bool(reasons.keys() - {SuppressionReason.OPT_OUT}),
         sender=sender_of(session, delivery),
         preferences=f"{site.root}/preferences/{token}" if contact and delivery else "",
-        undo_until=undo_until(session, way_out.address_hash, way_out.delivery_id),
+        undo_until=undo_until(session, address_hash, way_out.delivery_id),
         language=contact.language if contact else None,
     )
+
+
+def _whose(session: Session, way_out: WayOut) -> str:
+    """The address that whoever had that of the token has now: it may have come back since, and is the one we write to."""
+    contact = contacts.find_by_any_hash(session, way_out.address_hash)
+    return contact.address_hash if contact else way_out.address_hash
 
 
 def _is_test(session: Session, way_out: WayOut) -> bool:

@@ -6,9 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from nurture.consent.suppressions.actions import opt_out, suppress
+from nurture.consent.identity.actions import change_address
+from nurture.consent.suppressions.actions import come_back, opt_out, suppress
 from nurture.consent.suppressions.rules import SuppressionReason
 from nurture.consent.suppressions.store import suppressions_of
+from nurture.contacts.addresses import read_address
+from nurture.contacts.history.rules import Author
+from nurture.contacts.store import Contact
 from nurture.delivery.urls import Via, leave_url
 from tests.support.schema import METADATA
 from tests.web.houses import House, Mail, words
@@ -275,3 +279,31 @@ def test_many_at_once_leave_once(house: House, mail: Mail) -> None:
         assert set(pool.map(leave, range(24))) == {200}
     assert house.suppressions() == [(mail.address_hash, "opt_out", True)]
     assert len(how_they_left(house)) == 1
+
+
+def test_who_came_back_under_a_new_address_leaves_by_an_old_mail_and_takes_that_back(
+    lite: House, lite_mail: Mail
+) -> None:
+    """The old address is still on the list, and says nothing about the one we write to."""
+    lite.http.post(lite_mail.header_leave, data=ONE_CLICK)
+    contact = lite_mail.contact_id
+    with lite.app.database.writing() as session:
+        ana = session.get_one(Contact, contact)
+        new = read_address("ana@new.example")
+        change_address(session, ana, new, lite.app.hasher, lite.app.clock.now(), Author("a test"))
+        come_back(session, ana.address_hash, how="signed up again", now=lite.app.clock.now())
+        new_hash = ana.address_hash
+    lite.step(minutes=1)
+
+    def is_off() -> bool:
+        with lite.app.database.reading() as session:
+            return bool(suppressions_of(session, [new_hash]))
+
+    assert not is_off()
+    page = lite.http.get(lite_mail.leave).text
+    assert 'name="leave"' in page, "a way out"
+    lite.http.post(lite_mail.leave, data={"leave": "yes"})
+    assert is_off()
+    assert 'name="undo"' in lite.http.get(lite_mail.leave).text
+    lite.http.post(lite_mail.leave, data={"undo": "yes"})
+    assert not is_off(), "they were told that it was taken back"
