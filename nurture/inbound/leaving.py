@@ -28,11 +28,12 @@ def _every(words: str) -> frozenset[str]:
 _LEAVING = _every(
     "unsub optout abmelden abmeldung abbestellen abbestellung austragen afmelden afmelding uitschrijven "
     "uitschrijving cancellami cancellatemi cancellarmi rimuovimi rimuovetemi rimuovermi toglietemi toglimi "
-    "eliminame elimineme eliminenme borrame borreme borrenme quitame quiteme quitenme saqueme saquenme wypisz wypisac avregistrera avprenumerera avmeld "
-    "afmeld frameld"
+    "eliminame elimineme eliminenme borrame borreme borrenme quitame quiteme quitenme saqueme saquenme wypisz wypisac wypisanie avregistrera avprenumerera avmeld "
+    "afmeld frameld 退订 退訂 配信停止"
 )
 _LEAVING_STEMS = (
-    "unsubscri", "unsubcri", "unsuscri", "unsubsri", "desabonn", "desinscr", "disiscri", "descadastr", "desuscri",
+    "unsubscri", "unsubsci", "unsubcri", "unsuscri", "unsubsri", "desabonn", "desinscr", "disiscri", "descadastr", "desuscri",
+    "odhlas", "leiratkoz", "отпис", "отпиш",
 )  # fmt: skip
 #: Words that mean it when little else is said.
 _STOPPING = _every("stop stopp stoppen remove arretez arreter arrete basta aufhoren aufhoeren smettetela")
@@ -65,6 +66,8 @@ _ABOUT_ME = re.compile(
     r"|(?:remove|delete|erase|drop|strike|scrub|take) (?:\w+ )?(?:my|our) (?:\w+ )?"
     r"(?:email|mail|address|name|data|details|contact|contacts|information|info)"
     r"|(?:remove|delete|take) (?:\w+ ){1,4}(?:from|off|of) (?:your|the|this|all|any) (?:\w+ ){0,2}(?:list|lists)"
+    r"|(?:i|id|we|wed) (?:\w+ ){0,4}(?:be|get) (?:removed|deleted|erased|taken) (?:from|off) (?:your|the|this|all|any)"
+    r"|get (?:me|us) off (?:your|the|this|all|any) (?:\w+ ){0,2}(?:list|lists)"
     r"|take (?:me|us) (?:off|out)|opt (?:me|us) out|leave (?:me|us) alone"
     r"|(?:stop|quit|cease) (?:e?mailing|writing|contacting|spamming|messaging|bothering|harassing|sending)"
     r" (?:\w+ )?(?:me|us)"
@@ -86,10 +89,13 @@ _IN_SHORT = re.compile(
     r"\b(?:opt(?:ing)? out|no longer interested in your \w+|go away"
     rf"|(?:stop|quit|cease) (?:\w+ )?(?:e?mailing|writing|contacting|spamming|sending|bothering|{_MAILS})"
     rf"|no more (?:\w+ )?{_MAILS}|(?:do not|dont|never) (?:\w+ )?(?:e?mail|contact|write|send|message|bother)"
-    r" (?:to )?(?:me|us|any|anything)"
+    r" (?:to )?(?:me|us|any|anything)|(?:do not|dont) (?:e?mail|contact)$"
+    r"|cease (?:\w+ )?(?:communications?|contact|correspondence)"
     rf"|(?:do not|dont|no longer) (?:want|wish|like|need) (?:\w+ ){{0,4}}(?:{_MAILS}|contacted|hear|receive)"
     rf"|keine (?:\w+ ){{0,2}}(?:{_MAILS}|werbung|post)|nichts? mehr (?:an)?(?:schreiben|mailen|senden|schicken|zusenden|kontaktieren)"
     r"|unterlassen sie|keine (?:\w+ )?zusendungen"
+    r"|bitten? um (?:\w+ )?(?:loschung|loeschung)|kein interesse bitte (?:loschen|loeschen)"
+    r"|newsletters? (?:\w+ )?(?:kundigen|kuendigen)"
     r"|nichts? mehr von ihnen|(?:horen|hoeren) sie (?:bitte )?auf|mir nichts? mehr"
     rf"|plus (?:de|daucun|aucun) {_MAILS}|ne (?:\w+ ){{1,2}}plus (?:\w+ )?(?:recevoir|ecrire|contacter|envoyer)"
     r"|ne plus (?:\w+ )?(?:recevoir|ecrire|contacter|envoyer|menvoyer|mecrire|mecontacter)"
@@ -178,6 +184,7 @@ def _words(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text[:_MOST_CHARACTERS]).casefold())
     plain = "".join(one for one in plain if one not in "'’`´" and unicodedata.category(one) not in {"Mn", "Cf"})
     plain = plain.replace("e-mail", "email").replace("opt-out", "optout")
+    plain = plain.replace("un-subscri", "unsubscri").replace("un subscri", "unsubscri")
     return [word[:_LONGEST_WORD] for word in _WORD.findall(plain)]
 
 
