@@ -15,8 +15,8 @@ from nurture.consent.identity.actions import change_address
 from nurture.consent.kind import starter_table
 from nurture.consent.ledger.store import list_events
 from nurture.consent.recording.rules import Mode
-from nurture.consent.rules import Basis, Pile, Proof, Purpose, may_send
-from nurture.consent.store import ConsentEvent, consents_of, standings
+from nurture.consent.rules import Basis, ConsentPurpose, Pile, Proof, Purpose, may_send
+from nurture.consent.store import ConsentEvent, add_event, consents_of, standings
 from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.addresses import read_address
 from nurture.contacts.history.rules import Author
@@ -195,6 +195,21 @@ def test_a_new_address_is_judged_anew_and_what_was_said_of_the_old_one_stays_in_
         assert consents_of(session, [ana.id])[ana.id, "insights"].pile == Pile.ASK
         assert [one.how for one in list_events(session, ana.address_hash)] == []
         assert [one.how for one in list_events(session, ana.address_hash, ana.id)] == ["a trade show"]
+
+
+def test_who_takes_an_address_that_left_a_topic_has_left_it(database: Database, hasher: AddressHasher) -> None:
+    """Whoever had it was erased since, or is somebody whom a restored database does not know."""
+    with database.writing() as session:
+        ana = add_contact(session, hasher, "ana@reader.example", NOW)
+        add_event(
+            session, Proof("a page"), contact_id=None, address_hash=hasher.hash("ana@new.example"), topic="insights",
+            purpose=ConsentPurpose.MAIL, what="withdrawn", recorded_at=NOW,
+        )  # fmt: skip
+        assert may_send(Purpose.CAMPAIGN, standings(session, [ana.id], "insights")[ana.id], NOW).is_allowed
+        change_address(session, ana, read_address("ana@new.example"), hasher, NOW, Author("page", ""))
+        session.expire_all()
+        verdict = may_send(Purpose.CAMPAIGN, standings(session, [ana.id], "insights")[ana.id], NOW)
+        assert verdict.reason == "withdrawn"
 
 
 def test_the_ledger_of_an_address_is_found_whoever_has_or_had_it(database: Database, hasher: AddressHasher) -> None:

@@ -6,8 +6,10 @@ counts as well. A hard bounce stays with the address that bounced. What they agr
 
 from datetime import datetime
 
-from nurture.consent.actions import judge_again
+from nurture.consent.actions import choose_topic, judge_again
 from nurture.consent.definition import get_table
+from nurture.consent.ledger.store import noes_of_nobody
+from nurture.consent.rules import ConsentPurpose
 from nurture.consent.store import list_to_judge
 from nurture.consent.suppressions import actions as suppressions
 from nurture.consent.suppressions import store
@@ -33,6 +35,10 @@ def change_address(
     carry_over(session, former, contact.address_hash, "said for an earlier address of theirs", now)
     # Nor shall a file that brings the old address again bring back who said no for the new one.
     carry_over(session, contact.address_hash, former, "said for a later address of theirs", now)
+    # Whoever had it may have left a topic, and be no contact any more, or not yet again.
+    for topic, purpose in noes_of_nobody(session, contact.address_hash).get(contact.address_hash, {}):
+        if purpose == ConsentPurpose.MAIL:
+            choose_topic(session, contact, topic, wanted=False, how="said for this address before", now=now)
     # The law may treat an address at a free provider otherwise than a company's.
     judge_again(session, get_table(session), list_to_judge(session, [contact.id]), now)
     session.flush()
