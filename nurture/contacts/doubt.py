@@ -15,6 +15,7 @@ _PARTS = re.compile(
     "|abmeld|abgemeld|robinson|newsletter|mailing|consent|permission|einwillig|zustimm|kontakt|geloesch|gelosch|subscri|suppress"
     "|complain|beschwerde|objection|objected|exclu|banned|undeliver|unzustell|invalid|ungultig|desabonn|desinscri"
     "|desinscripcion|dadodebaja|consentimiento|opposition|oposicion|lopd|bloqu|rebot|plainte|queja|marketing|optin|optout"
+    "|austrag|ausgetragen|abbestell|unerwunscht|unerwuenscht|ausgeschlossen|removed|removal|disiscri|uitgeschr|uitschrij|afgemeld"
 )
 _WHOLE = """opt opted opting optin optout no not never none stop dont dnm dne dno ban kein keine keinen nicht nie pas jamais
     nunca baja abo abos mailable emailable reachable"""

@@ -103,6 +103,8 @@ def test_a_no_is_known_by_the_names_other_systems_give_it(header: str, field: st
         "Opt status", "doNotEmailFlag", "Unsub code", "Bounce remark", "Is blocked by", "Blacklist note", "Contact me",
         "Spam score", "DNC since", "GDPR", "Erase on", "To delete", "Sperrgrund", "Werbung OK?", "Abmeldetext",
         "Robinson 2024", "Newsletter B", "Mailing wanted", "Consent text", "Permission level", "Nicht mehr anschreiben",
+        "Austragung", "Ausgetragen am", "Abbestellt", "Mail unerwünscht", "Ausgeschlossen", "Removed at", "Disiscritto",
+        "Uitgeschreven op", "Afgemeld",
     ],
 )  # fmt: skip
 def test_a_column_nobody_knows_that_may_say_no_refuses_the_file(header: str) -> None:
