@@ -110,6 +110,8 @@ NOT_MEANT = (
     "Bitte kündigen Sie Ihren Besuch bei uns an, dann haben wir Zeit für Sie.",
     "You can get me off the phone any time before noon, call me on Friday.",
     "Can the guard be removed from the machine?",
+    "I don't want to be removed from your list.",
+    "We would love to be taken off the waiting list and to see the machine.",
     "Do not contact our dealers, contact me instead, I decide about the machine.",
     "We want to stop the downtime. Tell me more.",
     "Bitte melden Sie mich für die Vorführung an.",
