@@ -260,6 +260,25 @@ def _names_own_address(output: str) -> bool:
         tree = html_environment().parse(output)
     except TemplateSyntaxError:
         return False
-    # Where a field has a say too, only its value tells: an address that runs code has to lead nowhere.
-    names = {name.name for name in tree.find_all(nodes.Name)}
-    return bool(names) and names <= OWN_ADDRESSES
+    choices = tree.find_all((nodes.Or, nodes.And, nodes.CondExpr, nodes.Filter))
+    # Where a field may stand in its place only the value tells: an address that runs code has to lead nowhere.
+    return _names_one(tree) and all(_names_one(value) for choice in choices for value in _values(choice))
+
+
+def _values(choice: nodes.Node) -> list[nodes.Node]:
+    """What a choice is made from; of a filter such as `default`, what it is given first."""
+    match choice:
+        case nodes.CondExpr():
+            values = [choice.expr1, choice.expr2]
+        case nodes.Filter():
+            values = [choice.node]
+        case nodes.BinExpr():
+            values = [choice.left, choice.right]
+        case _:
+            values = []
+    return [value for value in values if value is not None]
+
+
+def _names_one(node: nodes.Node) -> bool:
+    names = [node] if isinstance(node, nodes.Name) else node.find_all(nodes.Name)
+    return any(name.name in OWN_ADDRESSES for name in names)

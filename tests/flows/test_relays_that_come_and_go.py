@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from nurture import clock
 from nurture.app.house import App
 from nurture.database.columns import new_id
 from nurture.database.engine import Database
@@ -306,9 +307,12 @@ def test_a_relay_that_gives_few_connections_is_not_asked_for_more_whenever_it_gi
         text = FREELY + relay_settings("only", sink.port, connections=6)
         with enrolled_house(sqlite, tmp_path, text, [f"ana{n}@reader.example" for n in range(40)]) as house:
             decide(house)
-            assert drain(house) == ({"sent": 40}, "")
-    assert closed >= 19
-    assert refused < closed
+            began = clock.real_seconds()
+            counts, _ = drain(house)
+    assert counts["sent"] + counts["deferred"] == 40
+    assert closed >= 10
+    # Each of the others found out at the beginning; from then on one of them tries, once a second.
+    assert refused <= 7 + (clock.real_seconds() - began)
 
 
 def test_a_relay_that_takes_over_keeps_to_its_own_limits(sqlite: Database, tmp_path: Path) -> None:

@@ -139,9 +139,19 @@ def test_an_address_from_a_contact_that_runs_code_leads_nowhere(value: str, is_t
     assert mail.destination(0, {"contact": {"site": value}}) is None
 
 
+@pytest.mark.parametrize(
+    "either",
+    [
+        "contact.site or view_url",
+        "contact.site if contact.site else view_url",
+        "contact.site | default(view_url, true)",
+    ],
+)
 @pytest.mark.parametrize("is_tracked", [True, False])
-def test_an_address_from_a_contact_is_no_own_one_because_another_stands_in_for_it(is_tracked: bool) -> None:
-    mail = compile_column('<mj-text><a href="{{ contact.site or view_url }}">x</a></mj-text>')
+def test_an_address_from_a_contact_is_no_own_one_because_another_stands_in_for_it(
+    either: str, is_tracked: bool
+) -> None:
+    mail = compile_column(f'<mj-text><a href="{{{{ {either} }}}}">x</a></mj-text>')
 
     def led(site: str) -> list[str]:
         return re.findall(
