@@ -35,6 +35,11 @@ class Worker(SQLModel, table=True):
     pid: int
     beat_at: float = Field(description="seconds since 1970 on the database's clock")
     ended_at: float | None = None
+    is_hurried: bool = Field(
+        default=False,
+        description="its mails leave before it is on the disk that they may",
+        sa_column_kwargs={"server_default": sa.false()},
+    )
 
 
 class JobLock(SQLModel, table=True):
@@ -119,6 +124,22 @@ _LOCK = sa.select(col(JobLock.name)).where(col(JobLock.name) == sa.bindparam("jo
 _FREE_LOCK = _LOCK.with_for_update(skip_locked=True)
 
 
+def set_hurried(session: Session, worker: int, *, is_hurried: bool) -> None:
+    """Say whether a power cut would leave all in doubt that this worker has claimed."""
+    session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(is_hurried=is_hurried))
+
+
+def workers_cut_off() -> Any:
+    """Subquery: dead workers that were in a hurry before this machine started: their last commits may be lost."""
+    is_of_now = col(Worker.place).startswith(f"{_boot()}:", autoescape=True)
+    return sa.select(col(Worker.id)).where(col(Worker.ended_at).is_not(None), col(Worker.is_hurried), ~is_of_now)
+
+
+def knows_boots() -> bool:
+    """Whether it can be told from a worker's row that the machine has started anew since."""
+    return bool(_boot())
+
+
 def hold_lock(session: Session, name: str) -> bool:
     """Hold a job's lock until this transaction ends; False while another process holds it.
 
@@ -152,11 +173,20 @@ def set_mark(session: Session, name: str, mark: str) -> None:
 def _place() -> str:
     """Where a pid of this process means something: this boot of this machine, in this namespace; empty if unknown."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
+        namespace = Path("/proc/self/ns/pid").readlink()
     except OSError:
-        # Elsewhere than on Linux only the heartbeat counts; no other worker has this place.
-        return f"{platform.node()}:{os.getpid()}"
+        namespace = None
+    boot = _boot()
+    # Elsewhere than on Linux only the heartbeat counts; no other worker has this place.
+    return f"{boot}:{namespace}" if boot and namespace else f"{platform.node()}:{os.getpid()}"
+
+
+def _boot() -> str:
+    """Which start of this machine this is; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _is_running(pid: int) -> bool:

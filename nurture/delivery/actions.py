@@ -199,6 +199,7 @@ def let_pass(session: Session, delivery: Row, due_at: datetime, now: datetime) -
 def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:
     """Settle what dead workers left behind: the unsaid goes back into the queue, the rest is uncertain."""
     bury_dead_workers(session)
+    store.assume_sending(session, now)
     guard.take_off_unused(session)
     waves.take_off_unused(session)
     freed = store.take_back_unsent(session)

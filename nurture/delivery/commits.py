@@ -3,7 +3,7 @@
 A commit costs the same whether it carries one result or ten, so what comes in while one is on its way goes into the
 next together, and as long as each turn of the event loop brings another asker, a commit waits for the next turn. With
 few connections, or a relay far away, that is a turn in which nothing happens. Where a commit still has to be brought to
-the disk, the next one begins meanwhile; nobody is told before theirs is there. Called by the sender, on its event loop.
+the disk, the next one begins meanwhile; nobody is told before theirs is there, or need not be (`hurry`). Called by the sender, on its event loop.
 
 A result that the database did not take is owed: it goes with the next commit, in this run or a later one, for a result
 that is lost is a mail in doubt. So is word of the mails whose permission was asked for when a commit broke: it may have
@@ -30,8 +30,8 @@ _AT_ONCE_SECONDS = 0.001
 
 #: What comes back for each mail that was asked for: None, its body may be written, or why not.
 Answers = dict[int, Stop | None]
-#: Brings to the disk what was committed, in another thread.
-Settle = Callable[[], "asyncio.Future[None]"]
+#: Brings to the disk what was committed, in another thread; None: nobody has to wait for that.
+Settle = Callable[[], "asyncio.Future[None] | None"]
 #: One transaction: over when it returns, or on its way in another thread.
 Exchange = Callable[[list[Ended], list[Ready], list[int]], "asyncio.Future[Answers]"]
 
@@ -96,10 +96,10 @@ class _Waiter:
 class SharedCommits:
     """Gathers what connections want stored and asked, and hands it to `exchange` one transaction at a time.
 
-    `settle` brings a transaction to the disk; None: it is there when `exchange` is done.
+    `settle` brings a transaction to the disk, if that is not done when `exchange` is.
     """
 
-    def __init__(self, exchange: Exchange, settle: Settle | None = None) -> None:
+    def __init__(self, exchange: Exchange, settle: Settle = lambda: None) -> None:
         self._exchange = exchange
         self._settle = settle
         self._waiting: _Batch = []
@@ -144,11 +144,12 @@ class SharedCommits:
                 for _, _, asker in batch:
                     asker.broken(error)
                 continue
-            if self._settle is None:
+            settling = self._settle()
+            if settling is None:
                 _tell(askers)
                 _answer(batch, answers)
             else:
-                self._settle().add_done_callback(partial(self._settled, batch, answers))
+                settling.add_done_callback(partial(self._settled, batch, answers))
                 _tell(askers)
 
     def _settled(self, batch: "_Batch", answers: Answers, settling: "asyncio.Future[None]") -> None:

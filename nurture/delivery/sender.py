@@ -3,7 +3,7 @@
 One asyncio loop speaks SMTP over a few warm connections; how one message follows the other on each is told in `lane`.
 What connections want stored and asked shares a commit: on SQLite between two turns of the loop if nobody else is writing,
 else in a thread. In another thread the next claim is made ready before the last one is used up; a third waits for the
-disk. A connection holds at most one message whose fate is open, so that a killed sender leaves no more doubt than it had
+disk, unless the sender is in a `hurry`. A connection holds at most one message whose fate is open, so that a killed sender leaves no more doubt than it had
 connections. Stopping finishes the message at hand.
 """
 
@@ -71,10 +71,7 @@ class Sender:
         self._thread = DatabaseThread("nurture-sender-database")
         self._claim_thread = DatabaseThread("nurture-sender-claims")
         self._disk_thread = DatabaseThread("nurture-sender-disk")
-        self._commits = SharedCommits(
-            self._exchange,
-            (lambda: self._disk_thread.run(self._transactions.settle)) if self._transactions.must_settle else None,
-        )
+        self._commits = SharedCommits(self._exchange, self._settle)
         self._road = Road(mailer, clock, house, boundary, self._thread, self._transactions, self._commits, self._supply)
         self._lanes = [Lane(relay, self._road) for relay in mailer.places]
         self._due_at: datetime | None = None
@@ -165,6 +162,10 @@ class Sender:
             if answering.done():
                 return answering
         return self._thread.run(lambda: transactions.exchange(ended, wanted, unsaid))
+
+    def _settle(self) -> "asyncio.Future[None] | None":
+        transactions = self._transactions
+        return self._disk_thread.run(transactions.settle) if transactions.waits_for_disk else None
 
     async def _work_on_all(self) -> None:
         """Let every connection carry messages until there are none; an error of one stops all."""

@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel, col
 from nurture.consent.rules import Purpose
 from nurture.contacts.newcomers.store import Newcomer  # noqa: F401 — declares the table that a column points at
 from nurture.contacts.store import Operator
-from nurture.database.claiming import dead_workers
+from nurture.database.claiming import dead_workers, workers_cut_off
 from nurture.database.columns import (
     Instant,
     Json,
@@ -209,6 +209,17 @@ def put_down(session: Session, delivery_id: int, to: Status, *, now: datetime, *
         values["settled_at"] = now
     claimed = sa.update(Delivery).where(col(Delivery.id) == delivery_id, col(Delivery.status) == Status.CLAIMED)
     return changed_rows(session, claimed.values(status=to, worker_id=None, **values)) == 1
+
+
+def assume_sending(session: Session, now: datetime) -> None:
+    """Claimed rows of workers that a power cut ended in a hurry: any of them may have been begun."""
+    mine = sa.update(Delivery).where(
+        IN_HAND,
+        col(Delivery.status) == Status.CLAIMED,
+        col(Delivery.worker_id).in_(workers_cut_off()),
+    )
+    attempt = {"attempts": col(Delivery.attempts) + 1, "attempted_at": now}
+    session.execute(mine.values(status=Status.SENDING, **attempt))
 
 
 def take_back_unsent(session: Session) -> int:

@@ -21,6 +21,7 @@ from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claiming.store import Line, keep_facts, keep_in_hand, read_lines, release, take
 from nurture.delivery.guard.granting import Granted, give_back, grant
+from nurture.delivery.hurry import Hurry
 from nurture.delivery.leaving.actions import exchange, turn_away
 from nurture.delivery.mailed.store import Interest
 from nurture.delivery.outcomes.store import put_back_unsaid
@@ -73,6 +74,8 @@ class Transactions:
         self._spare: list[Place] = []  # of mails that did not leave after all
         self._memory = Memory()
         self._in_hand: set[int] = set()  # claimed, and not begun to be sent
+        self._hurry = Hurry(worker, clock.elapsed)
+        self._waits_for_disk = True
         self.has_claimed = False
 
     def claim(self, at: datetime | None, only: Sequence[int] | None) -> Claim:
@@ -96,6 +99,7 @@ class Transactions:
         self.has_claimed = True  # before it is sure: a server may take the commit and break before it says so
         with self._claim_desk.writing() as session:
             ids = take(session, self._worker, CLAIM, now, only=only)
+            is_hurried = self.must_settle and self._hurry.begin_claim(session)
         if not ids:
             return Claim([], is_last=True)
         with self._database.reading() as session:
@@ -109,6 +113,10 @@ class Transactions:
         with self._turn:
             ready, paced = self._ask_for_places(ready, settled, limits, now)
         self._keep_facts(ready)
+        if is_hurried:
+            self._claim_desk.settle()
+            with self._turn:
+                self._hurry.claim_is_on_disk()
         self._in_hand.update([one.delivery.id for one in ready])
         return Claim(ready, settled, has_put_back=None in paced.kept.values())
 
@@ -213,6 +221,7 @@ class Transactions:
         granted = self._granted.copy() if self._granted is not None else None
         with self._desk.writing(at_once=at_once) as session:
             now = self._clock.now()
+            self._waits_for_disk = self.must_settle and self._hurry.must_wait(session, len(wanted))
             if unsaid:
                 put_back_unsaid(session, self._worker, unsaid)
             pacing.note(session, ended, now, self._memory)
@@ -257,6 +266,11 @@ class Transactions:
     def must_settle(self) -> bool:
         """Whether an exchange is not yet on the disk when it returns."""
         return self._desk.must_settle
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether what was exchanged last counts only when it is on the disk."""
+        return self._waits_for_disk
 
     def settle(self) -> None:
         """What was exchanged until now would survive a power cut when this returns; called in a thread of its own."""
@@ -304,6 +318,9 @@ class Transactions:
                     release(session, self._worker)
                     give_back(session, self._worker, self._granted)
                 pacing.give_back(session, self._paced, self._spare, self._memory, worker=self._worker)
+                was_hurried = self._hurry.end(session)
+            if was_hurried:
+                self._claim_desk.settle()
             self._granted, self._paced = None, []
             self._spare.clear()
             self._memory.let_go()

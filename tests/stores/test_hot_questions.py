@@ -28,6 +28,7 @@ QUESTIONS: dict[str, Callable[[Session], Any]] = {
     "when is the next mail due": store.next_due_at,
     "claim what is due": lambda session: claim_due(session, register_worker(session), 20, NOW),
     "take back what dead workers claimed": store.take_back_unsent,
+    "take what the power took back for sent": lambda session: store.assume_sending(session, NOW),
     "take back what dead workers were sending": lambda session: store.take_back_in_doubt(session, NOW),
     "give back claims": lambda session: claiming.release(session, 1),
     "release what is held": lambda session: store.list_releasable(session, NOW, 500),

@@ -19,7 +19,15 @@ from nurture.consent.rhythms.store import save_rhythm
 from nurture.consent.rules import Basis, Purpose
 from nurture.consent.suppressions.actions import opt_out
 from nurture.contacts.store import Contact
-from nurture.database.claiming import Worker, beat, bury_dead_workers, end_worker, has_missed_beats, register_worker
+from nurture.database.claiming import (
+    Worker,
+    beat,
+    bury_dead_workers,
+    end_worker,
+    has_missed_beats,
+    register_worker,
+    set_hurried,
+)
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
 from nurture.database.installation import pause, settle_in
@@ -270,6 +278,29 @@ def test_what_a_dead_worker_had_claimed_goes_back_and_what_it_was_sending_is_unc
         assert actions.take_back(session, NOW) == 2
         assert status_of(session, ana.id)[0] == Status.UNCERTAIN
         assert status_of(session, ben.id)[0] == Status.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("is_hurried", "is_another_start", "becomes"),
+    [(True, True, "uncertain"), (True, False, "queued"), (False, True, "queued")],
+)
+def test_what_was_claimed_in_a_hurry_before_the_machine_started_anew_may_have_left(
+    house: Database, hasher: AddressHasher, is_hurried: bool, is_another_start: bool, becomes: str
+) -> None:
+    """A power cut may have taken back that it was being sent: then nothing but the claim is known."""
+    with house.writing() as session:
+        delivery = queue(session, hasher)
+        worker = register_worker(session)
+        claim_due(session, worker, 1, NOW)
+        set_hurried(session, worker, is_hurried=is_hurried)
+        if is_another_start:
+            session.execute(sa.update(Worker).values(place="another-start:pid:[1]"))
+        end_worker(session, worker)
+        assert actions.take_back(session, NOW) == 1
+        assert status_of(session, delivery.id)[0] == becomes
+        session.expire_all()
+        found = session.get_one(Delivery, delivery.id)
+        assert (found.attempts, found.attempted_at) == ((1, NOW) if becomes == "uncertain" else (0, None))
 
 
 def test_uncertain_mail_is_sent_again_only_where_that_was_asked_for(house: Database, hasher: AddressHasher) -> None:
