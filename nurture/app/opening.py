@@ -11,6 +11,7 @@ from nurture.database.engine import Database, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
 from nurture.database.journal import Journal
 from nurture.database.migrating import ensure_schema
+from nurture.delivery import store as deliveries
 from nurture.delivery.rules import is_loopback
 from nurture.errors import BadSettings
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
@@ -47,7 +48,11 @@ def _open(kind: type[Half], folder: Path, clock: Clock | None, settings: Setting
 
 
 def _move_in(kind: type[Half], folder: Path, settings: Settings, clock: Clock, database: Database) -> Half:
-    """1. Find or make the secrets. 2. Create or check the schema. 3. See whether the database is where it was made."""
+    """Make sure of what everything else relies on.
+
+    1. Find or make the secrets. 2. Create or check the schema. 3. See whether the database is where it was made, and
+    whether the power went while somebody was in a hurry: before anybody does anything with those mails.
+    """
     settings = ensure_secrets(folder, settings, lambda: is_in_use(database))
     give_up_after = length_of("sending.give_up_after", settings.sending.give_up_after)
     keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
@@ -59,10 +64,11 @@ def _move_in(kind: type[Half], folder: Path, settings: Settings, clock: Clock, d
     }
     ensure_schema(database)
     with database.reading() as session:
-        is_known = is_settled(session, **who)
-    if not is_known:
+        is_known, is_any_cut_off = is_settled(session, **who), deliveries.is_any_cut_off(session)
+    if not is_known or is_any_cut_off:
         with database.writing(durable=True) as session:
             settle_in(session, **who, now=clock.now())
+            deliveries.assume_sending(session, clock.now())
     return kind(folder, settings, database, clock, keys, hasher, home, give_up_after)
 
 

@@ -126,18 +126,19 @@ _FREE_LOCK = _LOCK.with_for_update(skip_locked=True)
 
 def set_hurried(session: Session, worker: int, *, is_hurried: bool) -> None:
     """Say whether a power cut would leave all in doubt that this worker has claimed."""
-    session.execute(sa.update(Worker).where(col(Worker.id) == worker).values(is_hurried=is_hurried))
+    changed = sa.update(Worker).where(col(Worker.id) == worker, col(Worker.is_hurried) != is_hurried)
+    session.execute(changed.values(is_hurried=is_hurried))
 
 
 def workers_cut_off() -> Any:
-    """Subquery: dead workers that were in a hurry before this machine started: their last commits may be lost."""
+    """Subquery: workers that were in a hurry before this machine started: their last commits may be lost."""
     is_of_now = col(Worker.place).startswith(f"{_boot()}:", autoescape=True)
-    return sa.select(col(Worker.id)).where(col(Worker.ended_at).is_not(None), col(Worker.is_hurried), ~is_of_now)
+    return sa.select(col(Worker.id)).where(col(Worker.is_hurried), ~is_of_now)
 
 
 def knows_boots() -> bool:
     """Whether it can be told from a worker's row that the machine has started anew since."""
-    return bool(_boot())
+    return bool(_boot()) and _place().startswith(_boot())
 
 
 def hold_lock(session: Session, name: str) -> bool:

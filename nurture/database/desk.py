@@ -2,7 +2,8 @@
 
 What a transaction costs beside its statements (a session, a connection out of the pool, settings of the database) is
 paid once. Like `Database.writing` otherwise: everything or nothing, notes for the journal before the commit, marks of
-changed contacts last. Used by one thread at a time; one that must not wait, such as an event loop, writes `at_once`.
+changed contacts last. Used by one thread at a time; one that must not wait, such as an event loop, writes `at_once`, which
+means within a moment.
 
 SQLite's commits do not wait for the disk here, where that takes as long as the transaction. Whoever promises something
 waits in `settle`, in another thread, while the next transaction runs already. It is what `synchronous = FULL` does
@@ -17,14 +18,17 @@ from contextlib import contextmanager, nullcontext, suppress
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from nurture.database.door import begins
 from nurture.database.driver import Driver, keep_driver
 from nurture.database.engine import Database, Session
 from nurture.database.journal import notes_after, notes_before
 
 
 class Taken(Exception):
-    """Somebody else writes just now: nothing was begun."""
+    """Somebody else writes just now, and takes their time: nothing was begun."""
+
+
+#: So long an event loop can wait for a lock. Claims write for a millisecond at a time, and another thread costs as much.
+_MOMENT_SECONDS = 0.001
 
 
 #: So long SQLite's log may grow before a commit brings over what `bring_over` has left, and the log begins anew.
@@ -62,9 +66,9 @@ class Desk:
 
     @contextmanager
     def writing(self, *, at_once: bool = False) -> Iterator[Session]:
-        """Everything or nothing, committed when the block has ended; `at_once` raises `Taken` rather than wait."""
+        """Everything or nothing, committed when the block has ended; `at_once` raises `Taken` rather than wait for long."""
         database = self._database
-        with without_waiting(database.turn) if at_once else database.turn:
+        with in_a_moment(database.turn) if at_once else database.turn:
             try:
                 session, driver = self._open()
                 keep_driver(session, driver)
@@ -122,20 +126,21 @@ class Desk:
 
 def _begin(database: Database, driver: Driver, *, at_once: bool) -> None:
     """Take the write lock. Two senders have it in turns of a millisecond, so they look before they wait in line."""
+    door = database.door
     if at_once:
-        if not begins(driver.execute):
+        if not door.begin(driver.execute, is_hurried=True, patience=_MOMENT_SECONDS):
             raise Taken
-    elif not database.door.begin(driver.execute, is_hurried=True):
+    elif not door.begin(driver.execute, is_hurried=True):
         driver.execute("BEGIN IMMEDIATE")
 
 
 @contextmanager
-def without_waiting(turn: "threading.Lock | nullcontext[None]") -> Iterator[None]:
-    """Have this turn, or raise `Taken`."""
+def in_a_moment(turn: "threading.Lock | nullcontext[None]") -> Iterator[None]:
+    """Have this turn soon, or raise `Taken`."""
     if isinstance(turn, nullcontext):
         yield
         return
-    if not turn.acquire(blocking=False):
+    if not turn.acquire(timeout=_MOMENT_SECONDS):
         raise Taken
     try:
         yield

@@ -35,7 +35,9 @@ class Door:
         if is_hurried and begins(execute):
             return True
         try:
-            for looks in range(1 + round(patience / _LOOK_AGAIN_SECONDS)):
+            at_first = round(patience / _LOOK_AGAIN_AT_FIRST)
+            later = round(patience / _LOOK_AGAIN_SECONDS)
+            for looks in range(1 + min(at_first, _AT_FIRST + later)):
                 if self._is_ours() and begins(execute):
                     return True
                 _NOBODY_SETS_IT.wait(_LOOK_AGAIN_AT_FIRST if looks < _AT_FIRST else _LOOK_AGAIN_SECONDS)

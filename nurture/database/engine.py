@@ -2,7 +2,7 @@
 
 `reading()` and `writing()` are the two forms of a transaction. On SQLite a writing one takes the lock at once (BEGIN
 IMMEDIATE), so that it never fails half way for having read first; keep it under 50 ms, because everybody else waits.
-`writing(durable=True)` is for what must survive a power cut the moment it is promised: consent, and `sending`. Errors never show the values of a statement, which may be addresses.
+`writing(durable=True)` is for what must survive a power cut the moment it is promised: consent. (`sending` has a `desk`.) Errors never show the values of a statement, which may be addresses.
 """
 
 import sqlite3

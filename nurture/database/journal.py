@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-#: What one mail more or less of is no harm: the commit they accompany is waited for, and the journal follows on its own.
+#: What one mail more or less of is no harm: of the commit they accompany a power cut leaves a trace, and the journal follows on its own.
 PASSING = frozenset({"sending", "unsent"})
 
 _MOST_BYTES = 16 * 2**20

@@ -43,7 +43,7 @@ class Asker(Protocol):
         """The database or the disk has begun: there is time for something else."""
 
     def answered(self, stop: Stop | None) -> None:
-        """The commit is on the disk; None: the body of the mail that was asked for may be written now."""
+        """The commit counts, whatever happens; None: the body of the mail that was asked for may be written now."""
 
     def still_waits(self) -> None:
         """Some time has passed since: whoever waits for a relay may do something else."""
@@ -113,7 +113,7 @@ class SharedCommits:
         return bool(self._owed or self._unsaid)
 
     def ask(self, ended: Ended | None, wanted: Ready | None, asker: Asker) -> None:
-        """Store a result, ask for the next row; the asker is told when both are on the disk."""
+        """Store a result, ask for the next row; the asker is told when both count, whatever happens."""
         self._waiting.append((ended, wanted, asker))
         if self._committing is None or self._committing.done():
             # A task of its own: a connection that committed for the others would keep its own message waiting.

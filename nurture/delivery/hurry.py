@@ -15,8 +15,9 @@ from collections.abc import Callable
 from nurture.database.claiming import knows_boots, set_hurried
 from nurture.database.engine import Session
 
-#: From so many mails a second on, waiting for the disk is what takes longest.
+#: From so many mails a second on, waiting for the disk is what takes longest; fewer mails than that tell nothing.
 ABOVE = 1_000
+TELLING = 100
 #: Who had nothing to say for so long can as well wait for the disk.
 PAUSE_SECONDS = 0.05
 
@@ -32,14 +33,19 @@ class Hurry:
         self._begun = self._begun_before = 0
         self._claimed_at = self._exchanged_at = elapsed()
 
-    def begin_claim(self, session: Session) -> bool:
-        """In the transaction that claims: whether the claim has to be on the disk before a mail of it is handed out."""
+    def begin_claim(self, session: Session, *, is_all_new: bool = True) -> bool:
+        """In the transaction that claims: whether the claim has to be on the disk before a mail of it is handed out.
+
+        One that is not all new has brought something that is in hand already, and might leave before the claim is there.
+        """
         now = self._elapsed()
         begun, self._begun_before = self._begun - self._begun_before, self._begun
         seconds, self._claimed_at = now - self._claimed_at, now
-        is_fast = self._can_be and begun > seconds * ABOVE
+        is_fast = self._can_be and is_all_new and begun >= TELLING and begun > seconds * ABOVE
         if not is_fast:
-            self.end(session)
+            # Said again each time: the transaction in which it was last may have been undone.
+            set_hurried(session, self._worker, is_hurried=False)
+            self._is_on = self._is_coming = False
         elif not self._is_on:
             set_hurried(session, self._worker, is_hurried=True)
             self._is_coming = True

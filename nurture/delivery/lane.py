@@ -123,7 +123,7 @@ class Lane:
                 self.broken(error)
 
     def answered(self, stop: Stop | None) -> None:
-        """The commit is on the disk: the body may be written now, or why not."""
+        """The commit counts, whatever happens: the body may be written now, or why not."""
         if self._turned.done():
             return  # the run has been given up
         try:

@@ -211,15 +211,22 @@ def put_down(session: Session, delivery_id: int, to: Status, *, now: datetime, *
     return changed_rows(session, claimed.values(status=to, worker_id=None, **values)) == 1
 
 
+def is_any_cut_off(session: Session) -> bool:
+    """Whether `assume_sending` would change something."""
+    return bool(session.scalar(sa.select(sa.exists().where(*_cut_off()))))
+
+
 def assume_sending(session: Session, now: datetime) -> None:
-    """Claimed rows of workers that a power cut ended in a hurry: any of them may have been begun."""
-    mine = sa.update(Delivery).where(
-        IN_HAND,
-        col(Delivery.status) == Status.CLAIMED,
-        col(Delivery.worker_id).in_(workers_cut_off()),
-    )
+    """Claimed rows of workers that a power cut ended in a hurry: any of them may have been begun.
+
+    It comes before whatever else may be done with them, at the opening of the house (`app.opening`).
+    """
     attempt = {"attempts": col(Delivery.attempts) + 1, "attempted_at": now}
-    session.execute(mine.values(status=Status.SENDING, **attempt))
+    session.execute(sa.update(Delivery).where(*_cut_off()).values(status=Status.SENDING, **attempt))
+
+
+def _cut_off() -> list[ColumnElement[bool]]:
+    return [IN_HAND, col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id).in_(workers_cut_off())]
 
 
 def take_back_unsent(session: Session) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from nurture.campaigns.declared import Declared
 from nurture.clock import Clock
 from nurture.database.claiming import beat
-from nurture.database.desk import Desk, without_waiting
+from nurture.database.desk import Desk, in_a_moment
 from nurture.database.engine import Database, Session
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Limits
@@ -99,7 +99,8 @@ class Transactions:
         self.has_claimed = True  # before it is sure: a server may take the commit and break before it says so
         with self._claim_desk.writing() as session:
             ids = take(session, self._worker, CLAIM, now, only=only)
-            is_hurried = self.must_settle and self._hurry.begin_claim(session)
+            is_all_new = self._in_hand.isdisjoint(ids)
+            is_hurried = self.must_settle and self._hurry.begin_claim(session, is_all_new=is_all_new)
         if not ids:
             return Claim([], is_last=True)
         with self._database.reading() as session:
@@ -207,9 +208,9 @@ class Transactions:
     ) -> dict[int, Stop | None]:
         """Store how tries ended and ask for the next mails, in one commit; `settle` brings it to the disk.
 
-        `at_once` raises `Taken`, and nothing has happened, where it would have to wait for somebody else who writes.
+        `at_once` raises `Taken`, and nothing has happened, where it would have to wait for long for somebody else who writes.
         """
-        with without_waiting(self._turn) if at_once else self._turn:
+        with in_a_moment(self._turn) if at_once else self._turn:
             return self._exchange(ended, wanted, unsaid, at_once=at_once)
 
     def _exchange(
@@ -319,13 +320,13 @@ class Transactions:
                     give_back(session, self._worker, self._granted)
                 pacing.give_back(session, self._paced, self._spare, self._memory, worker=self._worker)
                 was_hurried = self._hurry.end(session)
-            if was_hurried:
-                self._claim_desk.settle()
             self._granted, self._paced = None, []
             self._spare.clear()
             self._memory.let_go()
             self._in_hand.clear()
             self.has_claimed = False
+        if was_hurried:
+            self._claim_desk.settle()
 
     def close(self) -> None:
         """Leave the database."""

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from nurture.contacts.actions import get_contact
-from nurture.database.claiming import end_worker
+from nurture.database.claiming import Worker, end_worker, set_hurried
 from nurture.database.desk import Desk
 from nurture.database.engine import Database
 from nurture.delivery import actions, hurry, store
+from nurture.delivery.claiming.store import take
 from nurture.engines.local import run_once
 from nurture.engines.rounds import run_due
 from nurture.sequences import entries
@@ -105,7 +106,8 @@ def after_the_cut(cut: Cut) -> tuple[dict[str, str], dict[str, str]]:
 def test_no_mail_that_left_before_the_power_went_is_thought_to_be_waiting(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hurry, "ABOVE", 1)
+    monkeypatch.setattr(hurry, "ABOVE", 1)  # copying takes its time
+    monkeypatch.setattr(hurry, "PAUSE_SECONDS", 60)
     path = Path(make_url(database.url).database or "")
     with running_counter() as sink:
         house = open_house(
@@ -141,3 +143,28 @@ def test_no_mail_that_left_before_the_power_went_is_thought_to_be_waiting(
         assert len(in_doubt) <= 400 + places
     assert left_unseen > PEOPLE / 4, "most left while the disk did not know of it"
     assert set(believed.values()) == {"sent"}, "when nothing is left to send, all of it is on the disk"
+
+
+def test_what_may_have_left_is_out_of_reach_as_soon_as_the_house_is_opened(database: Database, tmp_path: Path) -> None:
+    """An answer that comes in before anybody has settled what was in doubt would else have the mail sent again."""
+    folder = small_workspace(tmp_path / "workspace")
+    house = open_house(folder, database.url, relay_port=1)
+    house.publish(house.read_files(), published_by="a test")
+    now = house.clock.now()
+    with house.database.writing() as session:
+        add_contact(session, house.hasher, "ana@reader.example", now)
+        ana = get_contact(session, "ana@reader.example")
+        entries.enroll(session, house.language, "evaluators", ana, because="a test", now=now)
+        contact_id = ana.id
+    worker = house.register()
+    run_due(house.bench(worker), now)
+    with house.database.writing() as session:
+        assert take(session, worker, 10, now)
+        set_hurried(session, worker, is_hurried=True)
+        session.execute(sa.update(Worker).values(place="the start before:pid:[1]"))
+    house.close()
+    again = open_house(folder, database.url, relay_port=1)
+    assert statuses(again.database) == {"ana@reader.example": "sending"}
+    with again.database.writing() as session:
+        assert store.hold_for_recheck(session, contact_id) == 0
+    again.close()

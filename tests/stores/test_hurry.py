@@ -4,7 +4,7 @@ import pytest
 
 from nurture.database.claiming import Worker, register_worker
 from nurture.database.engine import Database
-from nurture.delivery.hurry import ABOVE, PAUSE_SECONDS, Hurry
+from nurture.delivery.hurry import ABOVE, PAUSE_SECONDS, TELLING, Hurry
 
 
 class Telling:
@@ -17,9 +17,9 @@ class Telling:
             self.worker = register_worker(session)
         self.hurry = Hurry(self.worker, lambda: self._seconds)
 
-    def claim(self) -> bool:
+    def claim(self, *, is_all_new: bool = True) -> bool:
         with self._database.writing() as session:
-            return self.hurry.begin_claim(session)
+            return self.hurry.begin_claim(session, is_all_new=is_all_new)
 
     def exchange(self, mails: int, *, after: float = 0.0) -> bool:
         self._seconds += after
@@ -114,3 +114,21 @@ def test_a_transaction_that_was_undone_leaves_nobody_in_a_hurry(telling: Telling
         break_off()
     assert telling.is_written
     assert telling.exchange(10), "the row says more than is so: that is safe"
+    telling.send(100, a_second=ABOVE / 2)
+    telling.claim()
+    assert not telling.is_written, "and the next claim puts it right"
+
+
+def test_a_few_mails_in_no_time_are_no_hurry(telling: Telling) -> None:
+    telling.claim()
+    telling.send(TELLING - 10, a_second=100 * ABOVE)
+    assert not telling.claim()
+
+
+def test_a_claim_of_what_is_in_hand_already_is_the_end_of_it(telling: Telling) -> None:
+    """Held and released meanwhile, it might leave by its first claim before the disk has its second."""
+    telling.hurry_up()
+    telling.send(100, a_second=2 * ABOVE)
+    assert not telling.claim(is_all_new=False)
+    assert telling.exchange(10)
+    assert not telling.is_written
