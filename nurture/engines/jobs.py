@@ -26,6 +26,7 @@ from nurture.database.engine import Database, Session
 from nurture.delivery import actions as delivery
 from nurture.delivery import store as deliveries
 from nurture.delivery.holds import follow_holds
+from nurture.delivery.pausing import actions as pausing_actions
 from nurture.delivery.pausing import store as pausing
 from nurture.engines.stopping import Stopping
 from nurture.forms import store as sign_ups
@@ -270,7 +271,7 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(
         "release",
-        lambda session, bench, now: pausing.set_some_aside(session) + delivery.release_held(session, now),
+        lambda session, bench, now: pausing_actions.set_some_aside(session, now) + delivery.release_held(session, now),
         lambda session, bench, answers, now: answers["set_aside"] or answers["resumed"] or answers["release"],
     ),
     Job(

@@ -7,7 +7,8 @@ import pytest
 from nurture.database import installation
 from nurture.database.engine import Session
 from nurture.delivery.pausing import actions, store
-from tests.flows.test_faults import PEOPLE, START, SetClock, Town, open_again, sink, town
+from nurture.delivery.sender import Sender
+from tests.flows.test_faults import PEOPLE, START, SetClock, Town, open_again, sink, town, with_a_sender
 
 __all__ = ["open_again", "sink", "town"]  # fixtures of the faults
 
@@ -79,3 +80,39 @@ def test_a_campaign_that_is_cancelled_while_it_sends_reaches_nobody_more_and_its
     assert (counts.audience, counts.sent, counts.cancelled) == (PEOPLE, read, PEOPLE - read)
     town.send_until_all_is_settled()
     assert len(town.sink.taken) == read
+
+
+def put_off_at_the_cancellation(town: Town) -> int:
+    """The campaign is cancelled in the middle, and the relay puts off what is on the wire then; how many were read."""
+    is_over: list[bool] = []
+
+    def stop(_: object) -> None:
+        if len(town.sink.taken) == 10:
+            actions.cancel(town.app.database, CAMPAIGN, by="dana", now=START)
+            is_over.append(True)
+
+    async def send(sender: Sender) -> None:
+        await sender.drain()
+        await sender.close()
+
+    town.sink.on_read = stop
+    town.sink.act = lambda stage, _: "451 4.3.0 not now" if is_over and stage == "dot" else ""
+    with_a_sender(town, send)
+    town.sink.act = lambda _stage, _rcpt_to: ""
+    assert "queued" in town.statuses(), "something was put off"
+    return len(town.sink.taken)
+
+
+def test_what_a_relay_puts_off_after_its_campaign_was_cancelled_is_taken_back(town: Town) -> None:
+    read = put_off_at_the_cancellation(town)
+    town.send_until_all_is_settled()
+    assert len(town.sink.taken) == read
+    assert town.statuses().keys() == {"sent", "cancelled"}
+
+
+def test_and_does_not_leave_when_somebody_lets_the_campaign_go_on(town: Town) -> None:
+    read = put_off_at_the_cancellation(town)
+    actions.go_on(town.app.database, CAMPAIGN, START)
+    town.send_until_all_is_settled()
+    assert len(town.sink.taken) == read
+    assert town.statuses().keys() == {"sent", "cancelled"}

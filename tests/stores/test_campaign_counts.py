@@ -187,7 +187,7 @@ def test_what_is_queued_for_a_campaign_that_stands_still_is_set_aside_by_the_hou
         mail = queue(session, hasher)
         queue(session, hasher, "ben@reader.example", campaign="sequence:another")
         assert ask_together(session, sa.select(paused.to_set_aside_at().label("at")))["at"] < NOW
-        assert paused.set_some_aside(session) == 1
+        assert pausing.set_some_aside(session, NOW) == 1
         session.expire_all()
         assert store.get_delivery(session, mail.id).because == "campaign paused"
         assert ask_together(session, sa.select(paused.to_set_aside_at().label("at")))["at"] is None
@@ -216,7 +216,7 @@ def test_what_was_held_for_a_pause_that_is_over_is_released_by_the_house_and_of_
             queue(session, hasher, f"r{number}@reader.example", campaign=campaign)
         for campaign in (CAMPAIGN, *others):
             paused.pause(session, campaign, "price", "dana", NOW)
-        assert paused.set_some_aside(session) == 4
+        assert pausing.set_some_aside(session, NOW) == 4
         assert when_to_release(session) is None
         paused.go_on(session, CAMPAIGN)  # and whoever did it was killed before the next step
     with house.writing() as session:

@@ -38,6 +38,8 @@ def pause(database: Database, campaign: str, *, because: str, by: str, now: date
 def go_on(database: Database, campaign: str, now: datetime) -> Stopped:
     """Let a paused campaign go on: what waited leaves in its next opening."""
     with database.writing(durable=True) as session:
+        if (paused := store.find_pause(session, campaign)) is not None:
+            _cancel_late(session, paused, now)
         was_new = store.go_on(session, campaign)
     moved = _in_chunks(database, lambda session: store.bring_forward(session, campaign, now, _CHUNK))
     return _stopped(database, campaign, was_new, moved)
@@ -51,23 +53,42 @@ def cancel(
     now: datetime,
     stop_queueing: Callable[[Session], None] = lambda _: None,
 ) -> Stopped:
-    """Take back whatever has not begun to leave, for good. The campaign stays paused, so that nothing follows unseen.
+    """Take back whatever has not left, for good. The campaign stays paused, so that nothing follows unseen.
 
-    `stop_queueing` ends what would queue more of it, once the pause holds.
+    What is on the wire is finished; if a relay puts it off, it is taken back with the next look of the house, or when the
+    campaign goes on. `stop_queueing` ends what would queue more of it, once the pause holds.
     """
     because = f"cancelled by {by}"
     with database.writing(durable=True) as session:
         was_new = store.pause(session, campaign, because, by, now)
+        store.mark_cancelled(session, campaign, now)
     with database.writing() as session:
         stop_queueing(session)
-
-    def some(session: Session) -> int:
-        contacts = store.cancel_some(session, campaign, because, now, _CHUNK)
-        mark_changed(session, [one for one in contacts if one is not None], now)
-        return len(contacts)
-
-    moved = _in_chunks(database, some)
+    moved = _in_chunks(database, lambda session: _cancel_some(session, campaign, because, now))
     return _stopped(database, campaign, was_new, moved)
+
+
+def set_some_aside(session: Session, now: datetime) -> int:
+    """Hold what is queued of campaigns that stand still, whoever paused them, and take back what was cancelled; how many."""
+    paused = store.list_paused(session)
+    late = sum(_cancel_late(session, one, now) for one in paused)
+    return late + sum(store.set_aside(session, one.campaign, _CHUNK) for one in paused)
+
+
+def _cancel_late(session: Session, paused: store.PausedCampaign, now: datetime) -> int:
+    """Take back what was on the wire when its campaign was cancelled, and came back; how many."""
+    if paused.cancelled_at is None:
+        return 0
+    because = "cancelled while it was on its way, and put off"
+    return _cancel_some(session, paused.campaign, because, now, queued_by=paused.cancelled_at)
+
+
+def _cancel_some(
+    session: Session, campaign: str, because: str, now: datetime, *, queued_by: datetime | None = None
+) -> int:
+    contacts = store.cancel_some(session, campaign, because, now, _CHUNK, queued_by=queued_by)
+    mark_changed(session, [one for one in contacts if one is not None], now)
+    return len(contacts)
 
 
 def counts_of(session: Session, campaign: str) -> Counts:

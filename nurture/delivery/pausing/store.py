@@ -31,6 +31,8 @@ class PausedCampaign(SQLModel, table=True):
     paused_at: datetime = instant_column()
     because: str
     paused_by: str
+    #: What had been queued by then is taken back, also what comes back from a relay later.
+    cancelled_at: datetime | None = instant_column(nullable=True)
 
 
 def is_campaign_going(campaign: Any) -> ColumnElement[bool]:
@@ -51,6 +53,11 @@ def pause(session: Session, campaign: str, because: str, by: str, now: datetime)
     """From this commit on nothing of it begins to be sent; False if it stood still already."""
     row = {"campaign": campaign, "paused_at": now, "because": because, "paused_by": by}
     return changed_rows(session, insert(session, PausedCampaign).on_conflict_do_nothing(), row) == 1
+
+
+def mark_cancelled(session: Session, campaign: str, now: datetime) -> None:
+    """What of this paused campaign has been queued until now does not leave any more."""
+    session.execute(sa.update(PausedCampaign).where(col(PausedCampaign.campaign) == campaign).values(cancelled_at=now))
 
 
 def go_on(session: Session, campaign: str) -> bool:
@@ -77,11 +84,6 @@ def set_aside(session: Session, campaign: str, limit: int) -> int:
     held = sa.update(Delivery).where(col(Delivery.id).in_(ids), col(Delivery.status) == Status.QUEUED)
     values: dict[str, Any] = {"status": Status.HELD, "because": HeldBecause.CAMPAIGN, "held_until": None}
     return changed_rows(session, held.values(**values)) if ids else 0
-
-
-def set_some_aside(session: Session, limit: int = 500) -> int:
-    """The same for every campaign that stands still, whoever paused it and whatever was queued since; how many."""
-    return sum(set_aside(session, one.campaign, limit) for one in list_paused(session))
 
 
 def to_set_aside_at() -> ColumnElement[Any]:
@@ -127,9 +129,16 @@ def _resumed() -> Any:
     return sa.select(still.c.campaign).where(still.c.campaign.is_not(None), is_campaign_going(still.c.campaign))
 
 
-def cancel_some(session: Session, campaign: str, because: str, now: datetime, limit: int) -> list[int | None]:
-    """Cancel mails of it that have not begun to leave; the contacts they were for, one each. None: nothing is left."""
+def cancel_some(
+    session: Session, campaign: str, because: str, now: datetime, limit: int, *, queued_by: datetime | None = None
+) -> list[int | None]:
+    """Cancel mails of it that have not begun to leave; the contacts they were for, one each. None: nothing is left.
+
+    `queued_by`: only those that had been queued by then.
+    """
     waiting = sa.select(col(Delivery.id)).where(_OF_CAMPAIGN, col(Delivery.status).in_(STOPPABLE))
+    if queued_by is not None:
+        waiting = waiting.where(col(Delivery.queued_at) <= queued_by)
     # What a sender asks about right now is waited for with no other mail locked: each would wait for the other.
     free = waiting.limit(limit).with_for_update(skip_locked=True)
     ids: Sequence[int] = list(session.scalars(free, {"of_campaign": campaign}))
