@@ -149,6 +149,7 @@ def _into_smtp_sink(bench: Bench) -> None:
         "ed25519": partial(scene.send, "sqlite", signing="ed25519"),
         "rsa2048": partial(scene.send, "sqlite", signing="rsa2048", processes=2),
     }
+    scene.get_ready(wanted)
     processor = []
     with postfix_sink(bench.folder) as sink:
         for number in range(bench.rounds):
