@@ -28,7 +28,7 @@ from tests.support.counting import CountingSink, running_counter
 from tests.support.people import add_contact
 from tests.support.workspaces import open_house, small_workspace
 
-PEOPLE = 900
+PEOPLE = 620
 
 
 @dataclass
@@ -108,6 +108,7 @@ def test_no_mail_that_left_before_the_power_went_is_thought_to_be_waiting(
 ) -> None:
     monkeypatch.setattr(hurry, "ABOVE", 1)  # copying takes its time
     monkeypatch.setattr(hurry, "PAUSE_SECONDS", 60)
+    monkeypatch.setattr(hurry, "TELLING", 10)
     path = Path(make_url(database.url).database or "")
     with running_counter() as sink:
         house = open_house(
