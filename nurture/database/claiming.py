@@ -120,10 +120,6 @@ def dead_workers() -> Any:
     return sa.select(col(Worker.id)).where(col(Worker.ended_at).is_not(None))
 
 
-_LOCK = sa.select(col(JobLock.name)).where(col(JobLock.name) == sa.bindparam("job"))
-_FREE_LOCK = _LOCK.with_for_update(skip_locked=True)
-
-
 def set_hurried(session: Session, worker: int, *, is_hurried: bool) -> None:
     """Say whether a power cut would leave all in doubt that this worker has claimed."""
     changed = sa.update(Worker).where(col(Worker.id) == worker, col(Worker.is_hurried) != is_hurried)
@@ -139,6 +135,10 @@ def workers_cut_off() -> Any:
 def knows_boots() -> bool:
     """Whether it can be told from a worker's row that the machine has started anew since."""
     return bool(_boot()) and _place().startswith(_boot())
+
+
+_LOCK = sa.select(col(JobLock.name)).where(col(JobLock.name) == sa.bindparam("job"))
+_FREE_LOCK = _LOCK.with_for_update(skip_locked=True)
 
 
 def hold_lock(session: Session, name: str) -> bool:

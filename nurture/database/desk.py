@@ -128,9 +128,9 @@ def _begin(database: Database, driver: Driver, *, at_once: bool) -> None:
     """Take the write lock. Two senders have it in turns of a millisecond, so they look before they wait in line."""
     door = database.door
     if at_once:
-        if not door.begin(driver.execute, is_hurried=True, patience=_MOMENT_SECONDS):
+        if not door.begin(driver.execute, looks_first=True, patience=_MOMENT_SECONDS):
             raise Taken
-    elif not door.begin(driver.execute, is_hurried=True):
+    elif not door.begin(driver.execute, looks_first=True):
         driver.execute("BEGIN IMMEDIATE")
 
 

@@ -30,9 +30,9 @@ class Door:
         self._path = Path(f"{beside}-door") if beside else None
         self._descriptor: int | None = None
 
-    def begin(self, execute: Callable[[str], Any], *, patience: float = 20, is_hurried: bool = False) -> bool:
+    def begin(self, execute: Callable[[str], Any], *, patience: float = 20, looks_first: bool = False) -> bool:
         """Begin a transaction that writes, on a connection that does not wait by itself; False: not in so many seconds."""
-        if is_hurried and begins(execute):
+        if looks_first and begins(execute):
             return True
         try:
             at_first = round(patience / _LOOK_AGAIN_AT_FIRST)
