@@ -11,7 +11,7 @@ from nurture.database.engine import Database, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
 from nurture.database.journal import Journal
 from nurture.database.migrating import ensure_schema
-from nurture.delivery import store as deliveries
+from nurture.delivery.left_behind import store as left_behind
 from nurture.delivery.rules import is_loopback
 from nurture.errors import BadSettings
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
@@ -64,11 +64,11 @@ def _move_in(kind: type[Half], folder: Path, settings: Settings, clock: Clock, d
     }
     ensure_schema(database)
     with database.reading() as session:
-        is_known, is_any_cut_off = is_settled(session, **who), deliveries.is_any_cut_off(session)
+        is_known, is_any_cut_off = is_settled(session, **who), left_behind.is_any_cut_off(session)
     if not is_known or is_any_cut_off:
         with database.writing(durable=True) as session:
             settle_in(session, **who, now=clock.now())
-            deliveries.assume_sending(session, clock.now())
+            left_behind.assume_sending(session, clock.now())
     return kind(folder, settings, database, clock, keys, hasher, home, give_up_after)
 
 

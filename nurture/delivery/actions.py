@@ -19,6 +19,7 @@ from nurture.database.engine import Session
 from nurture.delivery import store
 from nurture.delivery.claimed import Row
 from nurture.delivery.guard import store as guard
+from nurture.delivery.left_behind import store as left_behind
 from nurture.delivery.openings import opening_from, window_json
 from nurture.delivery.pausing import store as pausing
 from nurture.delivery.remembered import actions as remembered
@@ -199,11 +200,11 @@ def let_pass(session: Session, delivery: Row, due_at: datetime, now: datetime) -
 def take_back(session: Session, now: datetime, *, resend_uncertain: bool = False) -> int:
     """Settle what dead workers left behind: the unsaid goes back into the queue, the rest is uncertain."""
     bury_dead_workers(session)
-    store.assume_sending(session, now)
+    left_behind.assume_sending(session, now)
     guard.take_off_unused(session)
     waves.take_off_unused(session)
-    freed = store.take_back_unsent(session)
-    in_doubt = store.take_back_in_doubt(session, now)
+    freed = left_behind.take_back_unsent(session)
+    in_doubt = left_behind.take_back_in_doubt(session, now)
     if resend_uncertain:
         store.move(session, in_doubt, Status.QUEUED, now=now, because="", settled_at=None)
     mark_changed(session, [contact for contact in in_doubt.values() if contact is not None], now)

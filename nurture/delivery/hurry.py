@@ -4,7 +4,7 @@ SQLite's commits are seen by all at once, and survive whatever kills a process. 
 back those that are not on the disk yet, and a mail whose `sending` it took back would be sent again. So a sender waits for
 the disk before each body. Once it sends a thousand a second, that is a quarter of its time. Then it says so in its row of
 the workers and brings every claim to the disk before it hands out one mail of it: what it had claimed when the power went
-is in doubt as a whole (`store.assume_sending`), a few hundred mails instead of one for each connection. Nothing else
+is in doubt as a whole (`left_behind`), a few hundred mails instead of one for each connection. Nothing else
 changes: a process that is killed leaves no more doubt than it had connections, in a hurry or not.
 
 Used by the transactions of one sender on SQLite. Where it is not known which start of a machine is which, nobody hurries.
@@ -44,8 +44,7 @@ class Hurry:
         is_fast = self._can_be and is_all_new and begun >= TELLING and begun > seconds * ABOVE
         if not is_fast:
             # Said again each time: the transaction in which it was last may have been undone.
-            set_hurried(session, self._worker, is_hurried=False)
-            self._is_on = self._is_coming = False
+            self._calm_down(session)
         elif not self._is_on:
             set_hurried(session, self._worker, is_hurried=True)
             self._is_coming = True
@@ -68,6 +67,9 @@ class Hurry:
         """No more hurry from this transaction on, which brings all that was before to the disk with it; whether there was any."""
         was_on = self._is_on or self._is_coming
         if was_on:
-            set_hurried(session, self._worker, is_hurried=False)
-            self._is_on = self._is_coming = False
+            self._calm_down(session)
         return was_on
+
+    def _calm_down(self, session: Session) -> None:
+        set_hurried(session, self._worker, is_hurried=False)
+        self._is_on = self._is_coming = False

@@ -15,7 +15,6 @@ from sqlmodel import Field, SQLModel, col
 from nurture.consent.rules import Purpose
 from nurture.contacts.newcomers.store import Newcomer  # noqa: F401 — declares the table that a column points at
 from nurture.contacts.store import Operator
-from nurture.database.claiming import dead_workers, workers_cut_off
 from nurture.database.columns import (
     Instant,
     Json,
@@ -209,54 +208,6 @@ def put_down(session: Session, delivery_id: int, to: Status, *, now: datetime, *
         values["settled_at"] = now
     claimed = sa.update(Delivery).where(col(Delivery.id) == delivery_id, col(Delivery.status) == Status.CLAIMED)
     return changed_rows(session, claimed.values(status=to, worker_id=None, **values)) == 1
-
-
-def is_any_cut_off(session: Session) -> bool:
-    """Whether `assume_sending` would change something."""
-    return bool(session.scalar(sa.select(sa.exists().where(*_cut_off()))))
-
-
-def assume_sending(session: Session, now: datetime) -> None:
-    """Claimed rows of workers that a power cut ended in a hurry: any of them may have been begun.
-
-    It comes before whatever else may be done with them, at the opening of the house (`app.opening`).
-    """
-    attempt = {"attempts": col(Delivery.attempts) + 1, "attempted_at": now}
-    session.execute(sa.update(Delivery).where(*_cut_off()).values(status=Status.SENDING, **attempt))
-
-
-def _cut_off() -> list[ColumnElement[bool]]:
-    return [IN_HAND, col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id).in_(workers_cut_off())]
-
-
-def take_back_unsent(session: Session) -> int:
-    """Claimed rows of dead workers go back into the queue: nothing was said about them."""
-    orphaned = sa.update(Delivery).where(
-        IN_HAND,
-        col(Delivery.status) == Status.CLAIMED,
-        col(Delivery.worker_id).in_(dead_workers()),
-    )
-    return changed_rows(session, orphaned.values(status=Status.QUEUED, worker_id=None))
-
-
-def take_back_in_doubt(session: Session, now: datetime) -> dict[int, int | None]:
-    """Rows that dead workers were sending: whether their body arrived nobody knows. Returned with their contacts."""
-    orphaned = (
-        sa.update(Delivery)
-        .where(
-            IN_HAND,
-            col(Delivery.status) == Status.SENDING,
-            col(Delivery.worker_id).in_(dead_workers()),
-        )
-        .values(
-            status=Status.UNCERTAIN,
-            worker_id=None,
-            settled_at=now,
-            because="its worker died before the answer",
-        )
-        .returning(col(Delivery.id), col(Delivery.contact_id))
-    )
-    return dict(session.execute(orphaned).all())
 
 
 def list_releasable(session: Session, now: datetime, limit: int) -> list[Delivery]:

@@ -17,6 +17,7 @@ from nurture.database.engine import Database, Session
 from nurture.database.statements import ask_together
 from nurture.delivery import store
 from nurture.delivery.claiming import store as claiming
+from nurture.delivery.left_behind import store as left_behind
 from nurture.delivery.pausing import store as pausing
 from nurture.engines import jobs
 from nurture.newsletters import store as newsletters
@@ -27,9 +28,9 @@ NOW = datetime.fromisoformat("2026-03-10T09:00:00+00:00")
 QUESTIONS: dict[str, Callable[[Session], Any]] = {
     "when is the next mail due": store.next_due_at,
     "claim what is due": lambda session: claim_due(session, register_worker(session), 20, NOW),
-    "take back what dead workers claimed": store.take_back_unsent,
-    "take what the power took back for sent": lambda session: store.assume_sending(session, NOW),
-    "take back what dead workers were sending": lambda session: store.take_back_in_doubt(session, NOW),
+    "take back what dead workers claimed": left_behind.take_back_unsent,
+    "take for sending what the power may have taken back": lambda session: left_behind.assume_sending(session, NOW),
+    "take back what dead workers were sending": lambda session: left_behind.take_back_in_doubt(session, NOW),
     "give back claims": lambda session: claiming.release(session, 1),
     "release what is held": lambda session: store.list_releasable(session, NOW, 500),
     "when are the jobs due": lambda session: ask_together(session, jobs.QUESTIONS),

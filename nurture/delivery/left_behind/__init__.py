@@ -1,0 +1,1 @@
+"""What workers that died had in their hands."""
