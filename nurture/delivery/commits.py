@@ -3,7 +3,8 @@
 A commit costs the same whether it carries one result or ten, so what comes in while one is on its way goes into the
 next together, and as long as each turn of the event loop brings another asker, a commit waits for the next turn. With
 few connections, or a relay far away, that is a turn in which nothing happens. Where a commit still has to be brought to
-the disk, the next one begins meanwhile; nobody is told before theirs is there, or need not be (`hurry`). Called by the sender, on its event loop.
+the disk, the next one begins meanwhile; nobody is told before theirs is there, or need not be (`hurry`). Called by the
+sender, on its event loop.
 
 A result that the database did not take is owed: it goes with the next commit, in this run or a later one, for a result
 that is lost is a mail in doubt. So is word of the mails whose permission was asked for when a commit broke: it may have

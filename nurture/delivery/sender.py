@@ -3,8 +3,8 @@
 One asyncio loop speaks SMTP over a few warm connections; how one message follows the other on each is told in `lane`.
 What connections want stored and asked shares a commit: on SQLite between two turns of the loop if nobody else is writing,
 else in a thread. In another thread the next claim is made ready before the last one is used up; a third waits for the
-disk, unless the sender is in a `hurry`. A connection holds at most one message whose fate is open, so that a killed sender leaves no more doubt than it had
-connections. Stopping finishes the message at hand.
+disk, unless the sender is in a `hurry`. A connection holds at most one message whose fate is open, so that a killed sender
+leaves no more doubt than it had connections. Stopping finishes the message at hand.
 """
 
 import asyncio
@@ -151,7 +151,7 @@ class Sender:
         """Here, where that takes half a millisecond: handing it over costs as much again. Else in the thread."""
         transactions = self._transactions
         if transactions.must_settle:
-            # SQLite, and the disk is waited for elsewhere. Only what somebody else is writing now could keep us.
+            # SQLite, and the disk is waited for elsewhere. What somebody else is writing now keeps us a moment at most.
             answering: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
             try:
                 answering.set_result(transactions.exchange(ended, wanted, unsaid, at_once=True))

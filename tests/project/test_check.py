@@ -49,7 +49,7 @@ def test_examples_and_skips_are_counted_over_all_processes(tmp_path: Path, proce
 def _ended(command: list[str], printed: Path) -> int | None:
     """How a run ended that takes two seconds; None: it never did.
 
-    Once in many hundred runs xdist waits for ever for a process that it started (pytest-dev/pytest-xdist#110): what is
+    Now and then, within a run of many tests, xdist waits for ever for a process that it started (pytest-dev/pytest-xdist#110): what is
     asked here is what was counted, so such a run is ended, with its processes, and begun anew.
     """
     for _ in range(3):
