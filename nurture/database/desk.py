@@ -61,8 +61,9 @@ class Desk:
 
         A commit does it by itself once the log is long, and then takes 5 ms instead of 0.1.
         """
-        if self._driver is not None and self._log is not None:
-            self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+        if self._log is not None:
+            _, driver = self._open()
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
     @contextmanager
     def writing(self, *, at_once: bool = False) -> Iterator[Session]:

@@ -13,6 +13,7 @@ from nurture.consent.rules import Purpose
 from nurture.contacts.store import Contact
 from nurture.database.claiming import end_worker, register_worker
 from nurture.database.engine import Database, Session
+from nurture.database.json_text import as_json
 from nurture.delivery import actions, store
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claiming.store import keep_facts
@@ -380,7 +381,7 @@ def test_whom_a_worker_that_died_had_not_begun_to_mail_is_not_counted(house: Dat
         worker = register_worker(session)
         claimed = claim_due(session, worker, 10, NOW)
         granted = grant(session, worker, claimed, 3, NOW)
-        keep_facts(session, [(one.id, "{}", f"<{one.id}@acme.example>") for one in claimed])
+        keep_facts(session, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in claimed]))
         [first, *_] = claimed
         assert exchange(session, worker, [], [first], GUARDED, NOW, granted=granted) == {first.id: None}
         assert guard.traffic(session, "newsletter:weekly", NOW).today == 3
@@ -398,7 +399,7 @@ def test_a_worker_that_died_before_it_was_granted_anything_gives_nothing_back(
         worker = register_worker(session)
         [first, second] = claim_due(session, worker, 2, NOW)
         granted = grant(session, worker, [first, second], 3, NOW)
-        keep_facts(session, [(one.id, "{}", f"<{one.id}@acme.example>") for one in (first, second)])
+        keep_facts(session, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in (first, second)]))
         exchange(session, worker, [], [first, second], GUARDED, NOW, granted=granted)
         claim_due(session, worker, 10, NOW)
         end_worker(session, worker)

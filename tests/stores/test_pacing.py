@@ -19,6 +19,7 @@ from nurture.database.claiming import end_worker, register_worker
 from nurture.database.columns import new_id
 from nurture.database.engine import Database, Session
 from nurture.database.installation import settle_in
+from nurture.database.json_text import as_json
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Intention, queue_deliveries
 from nurture.delivery.claimed import Claimed
@@ -322,7 +323,7 @@ def test_a_worker_that_dies_with_a_wave_in_hand_makes_neither_this_one_smaller_n
     went, granted = each_post.ask(WAVES, now=at)
     assert (len(lined_up), len(went)) == (0, 2)
     with each_post.house.writing() as session:
-        keep_facts(session, [(one.id, "{}", f"<{one.id}@acme.example>") for one in went])
+        keep_facts(session, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in went]))
         worker = session.get_one(Delivery, went[0].id).worker_id
         assert worker is not None
         end_worker(session, worker)

@@ -210,7 +210,9 @@ def _keep_facts(*, is_sqlite: bool) -> Any:
 _KEEP_FACTS = Prepared(_keep_facts)
 
 
-def keep_facts(session: Session, rows: Sequence[tuple[int, str, str | None]]) -> None:
-    """Keep what these mails take from their people, as JSON text, and their Message-IDs: delivery, facts, id."""
-    if rows:
-        _KEEP_FACTS.change(session, rows=rows)
+def keep_facts(session: Session, rows: str) -> None:
+    """Keep what these mails take from their people, and their Message-IDs.
+
+    `rows` are a JSON list of [delivery, facts, id], where the facts are the text of a JSON object.
+    """
+    _KEEP_FACTS.change(session, rows=rows)

@@ -102,14 +102,21 @@ def exchange(
     return answers
 
 
-def turn_away(session: Session, doubtful: Sequence[Row], limits: Limits, now: datetime) -> dict[int, Stop]:
+def turn_away(session: Session, doubtful: Sequence[Row], now: datetime) -> dict[int, Stop]:
     """Stop those of these claimed rows that may not leave for good, before anything is said about them to a relay.
 
     `exchange` would refuse them as well; by then their envelope may be with the relay, and the connection is given up.
     """
     permissions = _permissions(session, doubtful, now)
-    refused = [one for one in doubtful if not permissions[one.id].is_allowed and permissions[one.id].until is None]
-    return {one.id: _stop(session, one, permissions[one.id], limits, now) for one in refused}
+    refused: dict[Stop, list[Row]] = {}
+    for one in doubtful:
+        permission = permissions[one.id]
+        stop = find_stop(Circumstances(permission=permission), now) if not permission.is_allowed else None
+        if stop is not None and permission.until is None:
+            refused.setdefault(stop, []).append(one)
+    for stop, rows in refused.items():
+        _put_aside(session, rows, stop, now)
+    return {one.id: stop for stop, rows in refused.items() for one in rows}
 
 
 def _next_round(rest: Sequence[Row], limits: Limits, granted: Granted | None) -> tuple[Sequence[Row], Sequence[Row]]:
@@ -257,10 +264,15 @@ def _stop(
     if stop is None:
         # Cancelled, held for a recheck or taken back between the claim and now: it is not ours any more.
         return Stop(Status.CANCELLED, "no longer claimed by this worker")
-    has_moved = store.put_aside(session, delivery.id, stop, now)
-    if has_moved and stop.status is not Status.HELD and delivery.contact_id:
-        mark_changed(session, [delivery.contact_id], now)
+    _put_aside(session, [delivery], stop, now)
     return stop
+
+
+def _put_aside(session: Session, stopped: Sequence[Row], stop: Stop, now: datetime) -> None:
+    """Move claimed rows where their stop says; whoever loses a mail for good is looked at again."""
+    count = store.put_aside(session, [one.id for one in stopped], stop, now)
+    if count and stop.status is not Status.HELD:
+        mark_changed(session, [one.contact_id for one in stopped if one.contact_id], now)
 
 
 def _circumstances(

@@ -84,10 +84,10 @@ def begin_sending(
     return begun
 
 
-def put_aside(session: Session, delivery_id: int, stop: Stop, now: datetime) -> bool:
-    """Move a claimed row where its stop says, with why; False if it was nobody's any more."""
+def put_aside(session: Session, ids: Sequence[int], stop: Stop, now: datetime) -> int:
+    """Move claimed rows where their stop says, with why; how many were still somebody's."""
     given = {"because": stop.because, "until": stop.until} if stop.status is Status.HELD else {"because": stop.because}
-    return bool(_PUT_ASIDE[stop.status].change(session, delivery=delivery_id, now=now, **given))
+    return _PUT_ASIDE[stop.status].change(session, deliveries=ids, now=now, **given)
 
 
 class Sort(NamedTuple):
@@ -287,10 +287,12 @@ def _put_aside(to: Status) -> Prepared:
     else:
         values["settled_at"] = sa.bindparam("now", type_=Instant)
     sources = [status for status, targets in ARROWS.items() if to in targets]
-    stopped = sa.update(table).where(
-        table.c.id == sa.bindparam("delivery", type_=sa.BigInteger), _among(table.c.status, sources)
-    )
-    return Prepared(lambda **_: stopped.values(**values))
+
+    def make(*, is_sqlite: bool) -> Any:
+        theirs = is_among(table.c.id, "deliveries", is_sqlite=is_sqlite)
+        return sa.update(table).where(theirs, _among(table.c.status, sources)).values(**values)
+
+    return Prepared(make)
 
 
 _PUT_ASIDE = {to: _put_aside(to) for to in (Status.HELD, Status.REFUSED, Status.CANCELLED, Status.EXPIRED)}
