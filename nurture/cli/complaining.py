@@ -24,7 +24,8 @@ def list_complaints(context: typer.Context, as_json: Json = False) -> None:
     """How many readers called our mail spam within 30 days, by provider; receivers ask for less than 0.1 %.
 
     Google sends no reports: its rate is not measured here until somebody enters the one that Postmaster Tools shows, with
-    `nurture complaints set`. Above 0.3 % providers block; a campaign that reaches it stops by itself.
+    `nurture complaints set`; after a month it is not known any more. Above 0.3 % providers block; a campaign that reaches
+    it stops by itself.
 
     Example: nurture complaints --json
     """
@@ -64,7 +65,7 @@ def enter(
     Example: nurture complaints set gmail.com 0.08 --on 2026-03-09
     """
     import getpass
-    from datetime import date
+    from datetime import date, timedelta
 
     from nurture.delivery.complaints.rules import Figure
     from nurture.delivery.complaints.store import enter as keep
@@ -83,6 +84,8 @@ def enter(
             "complaint, and their rate is counted here."
         )
     with opened() as house, house.database.writing() as session:
+        if day > house.clock.now().date() + timedelta(days=1):  # it is tomorrow somewhere
+            raise BadInput(f"--on {on}: that day has not come yet.")
         keep(session, figure, getpass.getuser(), house.clock.now())
     if as_json:
         emit({"provider": figure.provider, "percent": figure.percent, "on": figure.on})

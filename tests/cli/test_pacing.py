@@ -43,11 +43,12 @@ def test_a_warm_up_says_where_it_stands_and_how_long_a_mailing_takes(house: Term
 
 
 def test_what_google_does_not_tell_is_shown_once_somebody_entered_it(house: Terminal) -> None:
-    house.type("complaints", "set", "gmail.com", "0.31", "--on", "2026-03-09")
+    yesterday = SystemClock().now().date() - timedelta(days=1)
+    house.type("complaints", "set", "gmail.com", "0.31", "--on", str(yesterday))
     [google] = [one for one in house.json("complaints") if one["provider"] == "google"]
     assert (google["percent"], google["measured"], google["too_high"]) == (
         0.31,
-        "0.31 % on 2026-03-09, as entered",
+        f"0.31 % on {yesterday}, as entered",
         True,
     )
     for unmeasured in ("yahoo.com", "gmial.com"):
@@ -56,6 +57,7 @@ def test_what_google_does_not_tell_is_shown_once_somebody_entered_it(house: Term
     assert house.refused("complaints", "set", "gmail.com", "0.1", "--on", "monday").startswith(
         '--on "monday" is no day'
     )
+    assert "has not come yet" in house.refused("complaints", "set", "gmail.com", "0.1", "--on", "2126-03-09")
 
 
 def test_a_domain_that_rests_is_told_by_domains(house: Terminal) -> None:

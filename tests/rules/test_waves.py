@@ -86,11 +86,20 @@ def test_worse_news_never_lets_a_stopped_campaign_go_on(mailed: int, bounced: in
 
 
 def test_what_google_does_not_report_is_not_measured_here() -> None:
-    unknown = Rate("google", mailed=5000, complained=0)
+    unknown = Rate("google", mailed=5000, complained=0, today=NOW.date())
     assert (unknown.percent, unknown.in_words) == (None, "not measured here")
     entered = replace(unknown, figure=Figure("google", 0.31, NOW.date()))
     assert entered.in_words == "0.31 % on 2026-03-10, as entered"
     assert entered.is_too_high
-    assert Rate("yahoo", 1000, 2).in_words == "0.20 %"
-    assert not Rate("yahoo", 10, 2).is_too_high
-    assert Rate("yahoo", 1000, 3).is_too_high
+    yahoo = Rate("yahoo", 1000, 2, NOW.date())
+    assert yahoo.in_words == "0.20 %"
+    assert not replace(yahoo, mailed=10).is_too_high
+    assert replace(yahoo, complained=3).is_too_high
+
+
+def test_what_somebody_read_off_a_month_ago_says_nothing_about_today() -> None:
+    rate = Rate("google", 5000, 0, NOW.date(), Figure("google", 0.31, NOW.date() - timedelta(days=30)))
+    assert rate.is_too_high
+    later = replace(rate, today=NOW.date() + timedelta(days=1))
+    assert (later.percent, later.is_too_high) == (None, False)
+    assert later.in_words == "not measured here since 2026-02-08: 0.31 % then"

@@ -5,10 +5,12 @@ counting here would say 0 however many complain. Such a rate is not known until 
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from nurture.delivery.pacing.providers import SILENT_ABOUT_COMPLAINTS
 
+#: So far back is counted; what somebody read off a provider's tools earlier than that says nothing about today.
+LOOK_BACK = timedelta(days=30)
 #: Google and Yahoo ask senders to stay below the first and never to reach the second, in percent.
 ASKED_FOR, BLOCKED_FROM = 0.1, 0.3
 
@@ -24,18 +26,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Rate:
-    """One provider: mails of campaigns that may have arrived, complaints about them, and what was entered."""
+    """One provider on one day: mails of campaigns that may have arrived, complaints about them, and what was entered."""
 
     provider: str
     mailed: int
     complained: int
-    figure: Figure | None = None
+    today: date
+    figure: Figure | None = None  # the last one
 
     @property
     def percent(self) -> float | None:
         """Complaints for a hundred mails; None: not measured here."""
         if self.provider in SILENT_ABOUT_COMPLAINTS:
-            return self.figure.percent if self.figure else None
+            return self.figure.percent if self.figure and not self._is_old(self.figure) else None
         return 100 * self.complained / self.mailed if self.mailed else None
 
     @property
@@ -49,5 +52,10 @@ class Rate:
         if self.provider in SILENT_ABOUT_COMPLAINTS:
             if self.figure is None:
                 return "not measured here"
+            if self._is_old(self.figure):
+                return f"not measured here since {self.figure.on}: {self.figure.percent:g} % then"
             return f"{self.figure.percent:g} % on {self.figure.on}, as entered"
         return f"{self.percent:.2f} %" if self.percent is not None else "no mail yet"
+
+    def _is_old(self, figure: Figure) -> bool:
+        return figure.on < self.today - LOOK_BACK

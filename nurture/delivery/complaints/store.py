@@ -1,7 +1,7 @@
 """Complaints by provider, and all SQL about them."""
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
@@ -10,12 +10,11 @@ from nurture.consent.rules import Purpose
 from nurture.database.columns import KEY_IS_THE_ROW, instant_column
 from nurture.database.engine import Session
 from nurture.database.statements import insert
-from nurture.delivery.complaints.rules import Figure, Rate
+from nurture.delivery.complaints.rules import LOOK_BACK, Figure, Rate
 from nurture.delivery.pacing.providers import group_of, provider_of
 from nurture.delivery.rules import MAY_HAVE_ARRIVED
 from nurture.delivery.store import Delivery
 
-LOOK_BACK = timedelta(days=30)
 _COMPANIES = "companies"
 
 
@@ -61,7 +60,7 @@ def list_rates(session: Session, now: datetime) -> list[Rate]:
         complained[provider] += count if status == "complained" else 0
     figures = _last_figures(session)
     return [
-        Rate(provider, mailed[provider], complained[provider], figures.get(provider))
+        Rate(provider, mailed[provider], complained[provider], now.date(), figures.get(provider))
         for provider in sorted({*mailed, *figures})
     ]
 
