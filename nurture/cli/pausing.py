@@ -46,7 +46,9 @@ def pause(
             stopped = actions.pause(
                 house.database, _named(house, campaign), because=because, by=getpass.getuser(), now=house.clock.now()
             )
-            _tell(stopped, "is paused" if stopped.was_new else "was paused already", as_json=as_json)
+            # Why it stopped first stands: what stopped by itself is not to go on because somebody paused it once more.
+            already = f"was paused already, because {stopped.because}"
+            _tell(stopped, "is paused" if stopped.was_new else already, as_json=as_json)
             return
         with house.database.writing(durable=True) as session:
             installation.pause(session, because=because, now=house.clock.now())
@@ -190,6 +192,7 @@ def _tell(stopped: "Stopped", what: str, *, as_json: bool) -> None:
     if as_json:
         emit(
             {"campaign": stopped.campaign, "moved": stopped.moved, "audience": stopped.counts.audience}
+            | ({"because": stopped.because} if stopped.because else {})
             | asdict(stopped.counts)
         )
         return

@@ -28,8 +28,8 @@ def test_one_campaign_is_paused_and_the_others_go_on(working: Terminal, relay: S
     [shown] = working.json("deliveries", "counts", "--campaign", "evaluators")
     assert shown["paused_because"] == "wrong price"
     assert working.json("deliveries", "--contact", "ben@reader.example")[0]["because"] == "campaign paused"
-    out, _ = working.type("pause", "sequence:evaluators")
-    assert out.startswith("sequence:evaluators was paused already. ")
+    out, _ = working.type("pause", "sequence:evaluators", "--because", "lunch")
+    assert out.startswith("sequence:evaluators was paused already, because wrong price. ")
     assert working.type("resume", "evaluators")[0].startswith("sequence:evaluators goes on. ")
     working.type("run", "--once")
     assert len(relay.to("ben@reader.example")) == 1

@@ -25,6 +25,7 @@ class Stopped:
     was_new: bool
     counts: Counts
     moved: int
+    because: str  # as whoever paused it first said; empty if it goes on
 
 
 def pause(database: Database, campaign: str, *, because: str, by: str, now: datetime) -> Stopped:
@@ -98,7 +99,8 @@ def counts_of(session: Session, campaign: str) -> Counts:
 
 def _stopped(database: Database, campaign: str, was_new: bool, moved: int) -> Stopped:  # noqa: FBT001 — as the value has it
     with database.reading() as session:
-        return Stopped(campaign, was_new, counts_of(session, campaign), moved)
+        paused = store.find_pause(session, campaign)
+        return Stopped(campaign, was_new, counts_of(session, campaign), moved, paused.because if paused else "")
 
 
 def _in_chunks(database: Database, work: Callable[[Session], int]) -> int:
