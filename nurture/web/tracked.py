@@ -38,6 +38,7 @@ _GIF_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 _LINK_NUMBER = re.compile(r"(0|[1-9][0-9]{0,4})", re.ASCII)
+_BEFORE_QUERY = re.compile(r"^[^?#]*")
 
 #: Lookups at once: enough for a burst, too few to use up the connections to the database.
 _READERS = 6
@@ -116,15 +117,19 @@ class Tracked:
 
 
 def read_destination(text: str | None) -> str | None:
-    """A destination as a Location header carries it: http or https, ASCII, one line; None for anything else."""
-    if not text or any(character <= " " or character in "\\\x7f" for character in text):
+    """A destination as a Location header carries it: http or https, ASCII, one line; None for anything else.
+
+    It leads where a browser would have gone by itself (https://url.spec.whatwg.org): a backslash before the query is a
+    slash there, and a host may be an emoji.
+    """
+    if not text or any(character <= " " or character == "\x7f" for character in text):
         return None
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(_BEFORE_QUERY.sub(lambda found: found[0].replace("\\", "/"), text))
         host, port = parts.hostname, parts.port
         if parts.scheme.lower() not in {"http", "https"} or not host:
             return None
-        name = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
+        name = host if host.isascii() else _in_ascii(host)
     except (ValueError, UnicodeError):
         return None
     user, at, _ = parts.netloc.rpartition("@")
@@ -138,3 +143,12 @@ def read_destination(text: str | None) -> str | None:
             quote(parts.fragment, safe=_AS_IT_IS),
         )
     )
+
+
+def _in_ascii(host: str) -> str:
+    """As the name servers know it; what IDNA 2008 has no word for, such as an emoji, as browsers spell it (UTS 46)."""
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        labels = idna.uts46_remap(host).split(".")
+        return ".".join([one if one.isascii() else f"xn--{one.encode('punycode').decode('ascii')}" for one in labels])

@@ -372,7 +372,8 @@ def test_hits_of_many_clients_at_once_are_all_taken_down(lite: House, lite_mail:
     [
         None, "", "javascript:alert(1)", "JAVASCRIPT:alert(1)", "data:text/html,hi", "//evil.example/", "/relative",
         "https://", "https:///path", "ftp://acme.example/", "https://acme.example/\r\nSet-Cookie: a=b",
-        "https://acme.example\\@evil.example/", "https://acme .example/", "\thttps://acme.example/", "https://[::1/",
+        "https://acme.example℀.evil.example/", "https://❤⒈.example/", "https://acme .example/",
+        "\thttps://acme.example/", "https://[::1/",
         "https://acme.example:port/", "mailto:dana@acme.example", "https://a\x00b.example/",
     ],
 )  # fmt: skip
@@ -389,6 +390,9 @@ def test_only_a_whole_web_address_on_one_line_is_a_destination(destination: str 
         ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
         ("https://user:word@acme.example/", "https://user:word@acme.example/"),
         ("https://münchen.example/ü?q=ß", "https://xn--mnchen-3ya.example/%C3%BC?q=%C3%9F"),
+        ("https://I❤.example/", "https://xn--i-7iq.example/"),
+        ("https://acme.example\\@evil.example/", "https://acme.example/@evil.example/"),
+        ("https:\\\\acme.example\\a?b=\\#\\", "https://acme.example/a?b=%5C#%5C"),
     ],
 )
 def test_a_destination_is_spelled_as_a_header_can_carry_it(destination: str, on_the_wire: str) -> None:
