@@ -109,13 +109,10 @@ class _Check:
     def run(self) -> None:
         sender = self._declared.default_sender
         if not sender.email:
-            self._add_to_sender("NS010", "email is missing.", 'email = "you@example.com"')
+            self._ask_of_sender("NS010", "email", "", "you@example.com")
         if not sender.postal_address.strip():
-            self._add_to_sender(
-                "NS011",
-                "postal_address is missing; the law wants it in every mail (CAN-SPAM, 16 CFR 316).",
-                'postal_address = "Acme Inc., 12 Example Street, 10115 Berlin, Germany"',
-            )
+            why = "; the law wants it in every mail (CAN-SPAM, 16 CFR 316)"
+            self._ask_of_sender("NS011", "postal_address", why, "Acme Inc., 12 Example Street, 10115 Berlin, Germany")
         if not self._declared.topics:
             message = "no topic is declared, so nobody could agree to one."
             self._complain("NS012", "", message, 'Add [[topics]] with name = "insights" and label = "Insights".')
@@ -160,9 +157,13 @@ class _Check:
         line = next((number for number, line in enumerate(self._lines, 1) if line.strip().startswith(section)), 1)
         self._problems.add(Problem(FILE, line, 1, code, message, hint, "warning"))
 
-    def _add_to_sender(self, code: str, what: str, line: str) -> None:
-        hint = f"Add to settings.toml, below [senders.default]: {line}"
-        self._complain(code, "[senders.default]", f"senders.default.{what}", hint)
+    def _ask_of_sender(self, code: str, key: str, why: str, such_as: str) -> None:
+        """What must be known of the default sender; a key that is there and says nothing is not to be added once more."""
+        line = line_of("\n".join(self._lines), ("senders", "default", key))
+        is_there = line is not None and self._lines[line - 1].lstrip().startswith(key)
+        message = f"senders.default.{key} is {'empty' if is_there else 'missing'}{why}."
+        do = "Fill it in" if is_there else "Add to settings.toml, below [senders.default]"
+        self._problems.add(Problem(FILE, line or 1, 1, code, message, f'{do}: {key} = "{such_as}"'))
 
     def _check_operators(self) -> None:
         seen: set[str] = set()

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from nurture.errors import BadInput, NotFound, did_you_mean
 from nurture.spelling import Line
+from nurture.toml import fault_of
 
 #: How one may sign in: with a user name and a password, over OAuth, or by the address one comes from.
 SignIn: TypeAlias = Literal["password", "oauth", "address"]
@@ -291,7 +292,7 @@ def read_profile(file: str, text: str) -> Profile:
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{file}: this is not TOML: {str(error)[:1].lower()}{str(error)[1:]}.") from None
+        raise BadInput(f"{file}: {fault_of(text, error)}") from None
     try:
         return Profile.model_validate({"name": file.removesuffix(".toml"), **tree})
     except ValidationError as error:

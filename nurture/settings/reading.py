@@ -20,7 +20,7 @@ from nurture.settings.places import (
     variable_of_relay,
 )
 from nurture.settings.sections import Settings
-from nurture.toml import Place, line_of
+from nurture.toml import Place, fault_of, line_of
 
 _SECRET_KEYS = ("secret", "suppression_key", "smtp.password")
 _SECRETS_OF_RELAYS = frozenset({"password", "client_secret", "refresh_token"})
@@ -91,7 +91,7 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"{file}: this is not TOML: {str(error)[:1].lower()}{str(error)[1:]}.") from None
+        raise BadSettings(f"{file}: {fault_of(text, error)}") from None
 
 
 def _text_of(path: Path) -> str:

@@ -1,6 +1,7 @@
-"""Where something stands in a TOML file: the reader of the standard library keeps no positions."""
+"""Where something stands in a TOML file, and what is wrong with one: the standard library's reader keeps no positions."""
 
 import re
+import tomllib
 from collections import Counter
 from typing import TypeAlias
 
@@ -33,3 +34,16 @@ def line_of(text: str, place: Place) -> int | None:
             return number
     # What is missing is missing in its section.
     return header_line
+
+
+_TWICE = re.compile(r"Cannot (?:overwrite a value|declare \(.*\) twice) \(at line (\d+), column \d+\)")
+
+
+def fault_of(text: str, error: tomllib.TOMLDecodeError) -> str:
+    """Why this text is not TOML, in the words of whoever wrote it rather than of the reader."""
+    said = str(error)
+    if found := _TWICE.fullmatch(said):
+        number = int(found[1])
+        again = text.splitlines()[number - 1].partition("=")[0].strip()
+        return f"this is not TOML: {again} stands there twice, the second time at line {number}; take one of them away."
+    return f"this is not TOML: {said[:1].lower()}{said[1:]}."

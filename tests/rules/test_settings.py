@@ -72,6 +72,8 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ('[senders.default]\nname = "Dana\\r\\nBcc: eve@x.example"', 'settings.toml:2: senders.default.name: "Dana\\r\\nBcc: eve@x.example" has a line break or another control character; write it on one line.'),
         ('[senders.named.sales]\nname = "Sam\\u2028"', 'settings.toml:2: senders.named.sales.name: "Sam\\u2028" has a line break or another control character; write it on one line.'),
         ("[smtp]\nhost = relay", "settings.toml: this is not TOML: invalid value (at line 2, column 8)."),
+        ('[smtp]\nhost = "a.example"\nport = 25\nhost = "b.example"\n', "settings.toml: this is not TOML: host stands there twice, the second time at line 4; take one of them away."),
+        ("[smtp]\nport = 25\n\n[smtp]\nport = 587\n", "settings.toml: this is not TOML: [smtp] stands there twice, the second time at line 4; take one of them away."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line_and_what_to_do(tmp_path: Path, text: str, sentence: str) -> None:
