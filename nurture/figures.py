@@ -1,4 +1,4 @@
-"""Numbers with their uncertainty.
+"""Numbers with their uncertainty, and with what they count.
 
 A rate is never shown alone: it comes with its 95 % interval (Wilson, 1927, which behaves at 0 and at small n, where the
 textbook interval does not) and with what it was counted from. Under 30 observations it is too few to tell.
@@ -41,3 +41,8 @@ def rate(count: int, base: int) -> Rate:
     # Rounding of floats must not push a bound past the share itself, which happens at none and at all.
     low, high = min(share, (center - spread) / scale), max(share, (center + spread) / scale)
     return Rate(count, base, share, max(0.0, low), min(1.0, high))
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 mail`, `1,204 mails`; `many` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -6,6 +6,7 @@ import typer
 
 from nurture.cli.output import emit, say
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.delivery.guard.actions import Yes
@@ -42,15 +43,17 @@ def allow(
     if as_json:
         emit({"campaign": yes.campaign, "people": yes.people, "until": yes.until, "released": yes.released})
         return
-    say(f"{yes.campaign} may mail {yes.people:,} people a day until {yes.until:%Y-%m-%d %H:%M} UTC.{_waited(yes)}")
+    say(
+        f"{yes.campaign} may mail {counted(yes.people, 'person', 'people')} a day until {yes.until:%Y-%m-%d %H:%M} UTC.{_waited(yes)}"
+    )
 
 
 def _waited(yes: "Yes") -> str:
     if not yes.released:
         return ""
     if yes.released <= yes.people:
-        return f" {yes.released:,} mails that waited leave with the next `nurture run`."
+        return f" {counted(yes.released, 'mail that waited leaves', 'mails that waited leave')} with the next `nurture run`."
     return (
-        f" Of {yes.released:,} mails that waited, those it has room for leave with the next `nurture run`; the others "
+        f" Of {counted(yes.released, 'mail')} that waited, those it has room for leave with the next `nurture run`; the others "
         "wait for another yes, so say as many as you mean."
     )

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nurture.figures import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -74,7 +76,7 @@ def of_newsletter(
     issues = len(pages) - 1
     return replace(
         _blank(house, reading, pages), kind="newsletter", name=unit.name,
-        lead=f"A newsletter: its announcement and {issues} issue{'' if issues == 1 else 's'} that {'is' if issues == 1 else 'are'} ready. Nothing of it reaches anybody until it is published.",
+        lead=f"A newsletter: its announcement and {counted(issues, 'issue')} that {'is' if issues == 1 else 'are'} ready. Nothing of it reaches anybody until it is published.",
         terms=tuple(terms_of_newsletter(definition, house.declared)), slots=tuple(_slots(house, session, unit, units[1:])),
         people=_audience(house, session, unit),
     )  # fmt: skip
@@ -107,7 +109,6 @@ def _audience(house: "App", session: "Session", unit: "Unit") -> str:
     from nurture.newsletters import actions as newsletters
     from nurture.newsletters.published import list_published
     from nurture.newsletters.store import count_readers
-    from nurture.reports.book import counted
 
     published = [one for one in list_published(session) if one.name == unit.name]
     if not published:
@@ -165,7 +166,7 @@ def _rehearse(
     from nurture.cli.expecting import first_of_the_year
     from nurture.cli.staging import people_of_file, stage_of
     from nurture.contacts.fields import field_words
-    from nurture.reports.book import counted, rehearse
+    from nurture.reports.book import rehearse
     from nurture.sequences.simulation.crowd import BEHAVIOR, COME_IN_OVER, invent
     from nurture.sequences.simulation.expectations import parse_expectation
     from nurture.sequences.simulation.outcomes import outcome

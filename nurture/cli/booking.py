@@ -10,6 +10,7 @@ import typer
 
 from nurture.cli.output import emit, warn, write
 from nurture.cli.workspace import folder, opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def book(
     if as_json:
         emit({**facts, "file": str(out)})
     else:
-        warn(f"{out}: {out.stat().st_size:,} bytes, {len(made.pages)} mail{'' if len(made.pages) == 1 else 's'}.")
+        warn(f"{out}: {out.stat().st_size:,} bytes, {counted(len(made.pages), 'mail')}.")
     if is_shown:
         webbrowser.open(out.resolve().as_uri())
 
@@ -146,7 +147,6 @@ def _version(change: "Change") -> str:
 
 
 def _since(changes: "Sequence[Change]", real: "Sequence[Change]") -> str:
-    from nurture.reports.book import counted
 
     if not real:
         return "Nothing: what is published and what the files say is the same."

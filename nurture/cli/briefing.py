@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from nurture.cli.output import say, warn
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.app.house import App
@@ -119,7 +120,7 @@ def _queue(session: "Session", now: datetime) -> Iterator[str]:
 
 
 def _people(count: int) -> str:
-    return f"{count:,} {'person' if count == 1 else 'people'}"
+    return counted(count, "person", "people")
 
 
 def words_of_pause(session: "Session") -> str:

@@ -8,6 +8,7 @@ import typer
 
 from nurture.cli.output import emit, say, warn
 from nurture.cli.workspace import folder, opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ def check(
                 say(str(one))
             if silenced:
                 _say_silenced(unsaid)
-            say(counted(problems, reading.files) + _unsaid(unsaid))
+            say(in_short(problems, reading.files) + _unsaid(unsaid))
     if errors:
         raise typer.Exit(1)
 
@@ -101,15 +102,15 @@ def _is_below(file: str, wanted: list[Path]) -> bool:
     return any(path == one or one in path.parents for one in wanted)
 
 
-def counted(problems: "Sequence[Problem]", files: int) -> str:
+def in_short(problems: "Sequence[Problem]", files: int) -> str:
     """How many problems there are, and where they are explained."""
-    where = f"in {files:,} file{'' if files == 1 else 's'}"
+    where = f"in {counted(files, 'file')}"
     if not problems:
         return f"No problems {where}."
     anchors = list(dict.fromkeys(f"#{one.code.lower()}" for one in problems))
     more = ", …" if len(anchors) > _EXPLAINED else ""
     explained = f"docs/checks.md{', '.join(anchors[:_EXPLAINED])}{more}"
-    return f"{len(problems):,} problem{'' if len(problems) == 1 else 's'} {where}. Explained at {explained}"
+    return f"{counted(len(problems), 'problem')} {where}. Explained at {explained}"
 
 
 def refuse_errors(reading: "Reading") -> None:
@@ -117,14 +118,14 @@ def refuse_errors(reading: "Reading") -> None:
     for one in reading.problems:
         warn(str(one))
     if reading.errors:
-        warn(f"{counted(reading.problems, reading.files)}. Nothing was published.")
+        warn(f"{in_short(reading.problems, reading.files)}. Nothing was published.")
         raise typer.Exit(1)
 
 
 def _unsaid(silenced: "Sequence[Silenced]") -> str:
     if not silenced:
         return ""
-    return f"\n{len(silenced):,} remark{'' if len(silenced) == 1 else 's'} silenced; `--silenced` tells which and why."
+    return f"\n{counted(len(silenced), 'remark')} silenced; `--silenced` tells which and why."
 
 
 def _say_silenced(silenced: "Sequence[Silenced]") -> None:

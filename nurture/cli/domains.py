@@ -6,6 +6,7 @@ import typer
 
 from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,7 @@ def accept(domain: Domain, as_json: Json = False) -> None:
     if as_json:
         emit({"domain": domain, "people": people})
     else:
-        say(f"{domain} is spelled right. {people:,} {'person has' if people == 1 else 'people have'} an address there.")
+        say(f"{domain} is spelled right. {counted(people, 'person has', 'people have')} an address there.")
 
 
 def correct(

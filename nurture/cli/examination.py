@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nurture.doctor.findings import Finding
 from nurture.errors import NurtureError
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.app.house import App
@@ -64,8 +65,8 @@ def _sending(house: "App") -> Finding:
 def _files(house: "App") -> Finding:
     reading = house.read_files()
     if reading.errors:
-        return Finding("files", False, f"{reading.errors} errors in the files", "type `nurture check`")
-    return Finding("files", True, f"{reading.files} files, no errors")
+        return Finding("files", False, f"{counted(reading.errors, 'error')} in the files", "type `nurture check`")
+    return Finding("files", True, f"{counted(reading.files, 'file')}, no errors")
 
 
 def _relay(house: "App") -> Finding:
@@ -174,7 +175,7 @@ def _uncertain(house: "App") -> Finding:
     if not count:
         return Finding("uncertain mail", True, "none")
     return Finding(
-        "uncertain mail", False, f"{count:,} mail{'' if count == 1 else 's'} whose arrival nobody confirmed",
+        "uncertain mail", False, f"{counted(count, 'mail')} whose arrival nobody confirmed",
         "look with `nurture deliveries --status uncertain`, then `nurture deliveries resolve ID --as …`",
     )  # fmt: skip
 
@@ -187,7 +188,8 @@ def _guard(house: "App") -> Finding:
     if not stopped:
         return Finding("blast guard", True, "stopped no campaign")
     what = "; ".join(
-        f"{campaign} is about to mail {count:,} people more than it ever did" for campaign, count in stopped
+        f"{campaign} is about to mail {counted(count, 'person', 'people')} more than it ever did"
+        for campaign, count in stopped
     )
     do = " and ".join(f"`nurture allow {campaign} --people N`" for campaign, _ in stopped)
     return Finding("blast guard", False, what, f"if that is meant, type {do}; if not, `nurture pause` and look why")

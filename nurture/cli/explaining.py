@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nurture.cli.output import emit, say, warn
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.app.house import App
@@ -36,7 +37,9 @@ def show_shares(house: "App", name: str, *, as_json: bool) -> None:
         _say_share(share)
     whole = sum(not share.why_plain and not share.regions for share in shares)
     parted = sum(bool(share.regions) for share in shares)
-    say(f"\n{len(shares)} mails: {whole} written ahead as a whole, {parted} but for regions, {unread} left out.")
+    say(
+        f"\n{counted(len(shares), 'mail')}: {whole} written ahead as a whole, {parted} but for regions, {unread} left out."
+    )
 
 
 def _say_share(share: "Explained") -> None:

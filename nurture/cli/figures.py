@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from nurture.cli.output import say, table
+from nurture.figures import counted
 from nurture.timing import in_words
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def say_outcome(found: "Outcome", judged: "Sequence[Judgement]", tests: "Mapping
         say(f"They come in over {in_words(found.came_in_over)}, so the days above are more than each is looked at.")
     say(f"Mails per person: {found.mails}; at most {found.most_in_a_week} in seven days.")
     if busiest is not None and busiest.mails:
-        say(f"Busiest day: {busiest.on:%a %Y-%m-%d}, {busiest.mails:,} mails.")
+        say(f"Busiest day: {busiest.on:%a %Y-%m-%d}, {counted(busiest.mails, 'mail')}.")
     finish = found.finish
     if finish.median is not None:
         say(

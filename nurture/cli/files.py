@@ -10,6 +10,7 @@ from nurture.cli.options import ConsentBasis, ConsentOn, Json, ListName, Source,
 from nurture.cli.output import emit, warn
 from nurture.cli.privacy import note_export, note_import, write_everything
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 
 def import_file(
@@ -145,4 +146,4 @@ def export(
             part = file.with_name(f"{file.name}.part")
             count = write_file(part, chosen, headers, rows)
             part.replace(file)
-    warn(f"{file}: {count:,} contacts.")
+    warn(f"{file}: {counted(count, 'contact')}.")

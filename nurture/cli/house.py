@@ -7,6 +7,7 @@ import typer
 
 from nurture.cli.output import emit, say
 from nurture.cli.workspace import folder, opened
+from nurture.figures import counted
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -31,10 +32,7 @@ def init(
 
     place = (target or folder()).resolve()
     written, kept = write_starter(place, postal_address)
-    say(
-        f"{place}: wrote {len(written):,} file{'' if len(written) == 1 else 's'}"
-        + (f", left {len(kept):,} that were there." if kept else ".")
-    )
+    say(f"{place}: wrote {counted(len(written), 'file')}" + (f", left {len(kept):,} that were there." if kept else "."))
     cd = f"cd {target} && " if target else ""
     say("\nWhat next:")
     if not postal_address:

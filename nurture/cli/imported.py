@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nurture.cli.output import say, table, warn
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.cli.differing import Difference
@@ -96,7 +97,7 @@ def report(done: Done) -> None:
     """What an import did, for people: a table, what was left out and why, the three piles, and the health of the list."""
     summary, name = done.summary, done.file.sheet.path.name
     would = "would be " if done.difference else ""
-    say(f"{name}: {summary.read:,} row{'' if summary.read == 1 else 's'} in {done.seconds:.1f} s{_spelled(done.file)}")
+    say(f"{name}: {counted(summary.read, 'row')} in {done.seconds:.1f} s{_spelled(done.file)}")
     _say_export(done.file)
     where = f"{done.refused_file.name} says why, line by line" if done.refused_file else "why: see below"
     counts = [

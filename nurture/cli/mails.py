@@ -6,6 +6,7 @@ import typer
 
 from nurture.cli.output import emit, say, table
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -41,7 +42,7 @@ def show_newsletter(
     if as_json:
         emit(facts)
         return
-    say(f"{newsletter.content['about']['title']}: {readers:,} readers.")
+    say(f"{newsletter.content['about']['title']}: {counted(readers, 'reader')}.")
     what = f'"{outlook.issue}"' if outlook.issue else "nothing: no issue is ready"
     say(f"Next slot {outlook.slot_at.astimezone(newsletter.zone):%A %-d %B %Y, %H:%M} ({newsletter.zone}): {what}.")
 

@@ -6,6 +6,7 @@ import typer
 
 from nurture.cli.output import emit, say, warn
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.app.house import App
@@ -165,8 +166,10 @@ def cancel(
             with house.database.reading() as session:
                 waiting = actions.counts_of(session, name).waiting
             if as_json:
-                raise BadInput(f"--yes: {waiting:,} mails of {name} would be cancelled for good; say that you mean it.")
-            typer.confirm(f"Cancel {waiting:,} mails of {name} that wait, for good?", abort=True, err=True)
+                raise BadInput(
+                    f"--yes: {counted(waiting, 'mail')} of {name} would be cancelled for good; say that you mean it."
+                )
+            typer.confirm(f"Cancel {counted(waiting, 'mail')} of {name}, for good?", abort=True, err=True)
         now = house.clock.now()
         kind, _, own_name = name.partition(":")
 

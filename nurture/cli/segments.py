@@ -7,6 +7,7 @@ import typer
 from nurture.cli.options import Json
 from nurture.cli.output import emit, say, table
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.app.house import App
@@ -90,7 +91,7 @@ def show(
         return
     say(known["condition"])
     if "count" in known:
-        say(f"{known['count']:,} contact{'' if known['count'] == 1 else 's'}")
+        say(f"{counted(known['count'], 'contact')}")
     if "sample" in known:
         rows = [tuple(one.values()) for one in known["sample"]]
         table(("address", "company", "country", "stage", "score"), rows, empty="Nobody is in it.")

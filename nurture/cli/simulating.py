@@ -11,6 +11,7 @@ import typer
 from nurture.cli.output import emit, say, table, warn
 from nurture.cli.trying import person_of, units_of
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -205,7 +206,7 @@ def _say_timeline(ending: "Ending") -> None:
         empty="Nothing happens.",
     )
     reason = f" ({ending.reason})" if ending.reason else ""
-    say(f"{ending.person.email}: {ending.status}{reason}, {ending.mails} mail{'' if ending.mails == 1 else 's'}.")
+    say(f"{ending.person.email}: {ending.status}{reason}, {counted(ending.mails, 'mail')}.")
 
 
 def _judge(stage: "Stage", told: "Simulated", until: "datetime", ahead: timedelta) -> "list[Judgement]":

@@ -6,6 +6,7 @@ import typer
 
 from nurture.cli.output import emit, say, table
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from nurture.delivery.pacing.outlook import Outlook
@@ -67,4 +68,4 @@ def _tell(outlook: "Outlook", people: int) -> None:
             empty="",
         )
     if people:
-        say(f"A mailing to {people:,} people takes {outlook.days:,} {'day' if outlook.days == 1 else 'days'}.")
+        say(f"A mailing to {counted(people, 'person', 'people')} takes {counted(outlook.days, 'day')}.")

@@ -6,6 +6,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from nurture.demo.inbox import Arrival, Inbox
+from nurture.figures import counted
 from nurture.web.front import CONTENT_SECURITY_POLICY
 from nurture.web.site import STYLE_PATH
 
@@ -31,7 +32,11 @@ def inbox_routes(inbox: Inbox) -> list[BaseRoute]:
     def show_list(request: Request) -> Response:
         words = request.query_params.get("words", "")[:100]
         found = inbox.newest(_NEWEST, words)
-        title = f"{len(inbox.arrivals):,} mails have arrived" if inbox.arrivals else "No mail has arrived yet"
+        title = (
+            f"{counted(len(inbox.arrivals), 'mail has', 'mails have')} arrived"
+            if inbox.arrivals
+            else "No mail has arrived yet"
+        )
         return _page("inbox.html", title=title, words=words, mails=found, total=len(inbox.arrivals))
 
     def show_mail(request: Request) -> Response:

@@ -22,9 +22,10 @@ from nurture.demo.commands import CommandLine
 from nurture.demo.inbox import Arrival, Inbox
 from nurture.demo.readers import DOORS, Readers
 from nurture.demo.stage import Stage
-from nurture.demo.telling import Telling, bar, counted
+from nurture.demo.telling import Telling, bar
 from nurture.engines.local import LocalEngine
 from nurture.engines.stopping import Stopping
+from nurture.figures import counted
 from nurture.reports.results import result_of, totals
 
 _POSTAL_ADDRESS = "Acme, 12 Example Street, 10115 Berlin, Germany"

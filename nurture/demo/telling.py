@@ -52,8 +52,3 @@ def bar(share: float, width: int = 24) -> str:
     """`████████░░░░ 62 %`: how much of something is done."""
     full = round(width * min(max(share, 0.0), 1.0))
     return f"{'█' * full}{'░' * (width - full)} {share * 100:3.0f} %"
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 person`, `2,214 mails`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -18,6 +18,7 @@ from nurture.database.engine import Database, Session
 from nurture.database.journal import Place, drop_notes
 from nurture.delivery.remembered import actions as remembered
 from nurture.engines.stopping import Stopping
+from nurture.figures import counted
 
 _LOOKED_UP = 500
 #: Putting one back takes about a millisecond, and nobody may hold the write lock of SQLite for more than 50.
@@ -36,7 +37,7 @@ class CaughtUp:
 
     def __str__(self) -> str:
         people = f"{self.noes:,} who said no since" if self.noes else ""
-        mails = f"{self.mails:,} mails that had been sent, now uncertain: they are not sent again" if self.mails else ""
+        mails = f"{counted(self.mails, 'mail')} sent before, now uncertain: not sent again" if self.mails else ""
         return f"Put back from the journal beside the database: {'; '.join(part for part in (people, mails) if part)}."
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from nurture.campaigns.reading import Problem
 from nurture.campaigns.silencing import Silenced
-from nurture.figures import Rate
+from nurture.figures import Rate, counted
 from nurture.reports.terms import Ruling, Term
 from nurture.sequences.simulation.expectations import Judgement
 from nurture.sequences.simulation.outcomes import Outcome
@@ -162,11 +162,6 @@ def rehearse(
 
 def _told(mails: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in sorted(mails.items(), key=lambda one: -one[1]))
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 mail`, `1,204 mails`."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 _JINJA = Environment(

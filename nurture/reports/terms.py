@@ -9,6 +9,7 @@ from typing import Any
 
 from nurture.campaigns.declared import Declared
 from nurture.consent.definition import ConsentDefinition
+from nurture.figures import counted
 from nurture.newsletters.definition import NewsletterDefinition
 from nurture.sequences.definition import SequenceDefinition
 
@@ -165,7 +166,7 @@ def _limits(declared: Declared) -> Iterator[str]:
 
 
 def _times(count: int) -> str:
-    return f"{count} mail{'' if count == 1 else 's'}"
+    return counted(count, "mail")
 
 
 def _together(words: list[str]) -> str:

@@ -2,10 +2,11 @@
 
 from starlette.responses import Response
 
+from nurture.figures import counted
 from nurture.reports.charts import draw_weeks
 from nurture.reports.overview import Overview, look
 from nurture.timing import in_words
-from nurture.web.site import Site, counted, due
+from nurture.web.site import Site, due
 from nurture.web.visits import Visit
 
 #: Reasons for standing still, as people say them; others are sentences already.

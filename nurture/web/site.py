@@ -16,6 +16,7 @@ from nurture.app.house import App
 from nurture.campaigns.declared import Sender, find_declared
 from nurture.database.engine import Session
 from nurture.delivery.store import Delivery
+from nurture.figures import counted
 from nurture.timing import in_words
 from nurture.web.proxies import TrustedProxies
 from nurture.web.wording import Wording
@@ -104,11 +105,6 @@ def day(value: date) -> str:
 def number(value: float) -> str:
     """`2,214`; `72.5` where there is a fraction."""
     return f"{value:,.1f}".removesuffix(".0")
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """`1 lead`, `1,234 leads`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def due(at: datetime, now: datetime) -> str:

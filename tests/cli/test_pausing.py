@@ -58,7 +58,7 @@ def test_a_yes_to_fewer_than_wait_says_what_becomes_of_the_others(working: Termi
         )
         waiting = connection.execute(held, (why,)).rowcount
     out, _ = working.type("allow", "evaluators", "--people", "1")
-    assert out.startswith("sequence:evaluators may mail 1 people a day until ")
+    assert out.startswith("sequence:evaluators may mail 1 person a day until ")
     assert (
         f" Of {waiting} mails that waited, those it has room for leave with the next `nurture run`; the others " in out
     )

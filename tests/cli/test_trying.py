@@ -199,5 +199,5 @@ def test_what_is_rendered_for_each_reader_is_named_with_its_line(house: Terminal
     )
     out, err = house.type("preview", str(place), "--explain")
     assert "letters/loud.mjml:2:1: `{% filter upper %}`: a filter takes its block as a whole" in out
-    assert out.splitlines()[-1] == "1 mails: 0 written ahead as a whole, 1 but for regions, 1 left out."
+    assert out.splitlines()[-1] == "1 mail: 0 written ahead as a whole, 1 but for regions, 1 left out."
     assert 'broken.mjml: left out. letters/broken.mjml:2:4: a mail knows no "nobody"' in err

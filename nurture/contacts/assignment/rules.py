@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nurture.figures import counted
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -30,7 +32,7 @@ class Assigned:
     def because(self) -> str:
         """`rule "dach": country in ["DE", "AT"], in turn with 2 others`, for the history."""
         others = len(self.rule.to) - 1
-        turns = f", in turn with {others} other{'' if others == 1 else 's'}" if others else ""
+        turns = f", in turn with {counted(others, 'other')}" if others else ""
         return f'rule "{self.rule.name}": {self.rule.when or "everybody else"}{turns}'
 
 
