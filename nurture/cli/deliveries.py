@@ -71,12 +71,13 @@ def show_deliveries(
         shown = list(walk_deliveries(session, wanted, most or None))
         hidden = count_deliveries(session, wanted) - len(shown)
         counts = counts_of(session, of) if of else None
+        now = house.clock.now()
     table(
         ("id", "to", "status", "mail", "tries", "queued", "settled", "why, or what the relay said"),
         [
             (
                 str(one.id), email, one.status, f"{one.campaign} {one.mail}", one.attempts, one.queued_at,
-                one.settled_at, _why(one),
+                one.settled_at, _why(one, now),
             )
             for one, email in shown
         ],
@@ -99,9 +100,12 @@ def _document(one: "Delivery", email: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _why(one: "Delivery") -> str:
-    until = f" until {one.held_until:%Y-%m-%d %H:%M}" if one.held_until else ""
-    return f"{one.because}{until}" if one.because else one.reply
+def _why(one: "Delivery", now: "datetime") -> str:
+    """Why it stands where it does, and what it waits for."""
+    if one.because:
+        return one.because + (f" until {one.held_until:%Y-%m-%d %H:%M}" if one.held_until else "")
+    is_early = one.status == "queued" and one.due_at > now
+    return "; ".join([one.reply] * bool(one.reply) + [f"due {one.due_at:%Y-%m-%d %H:%M}"] * is_early)
 
 
 def show_delivery(
@@ -124,6 +128,7 @@ def show_delivery(
             raise NotFound(f"There is no delivery {number}; `nurture deliveries` lists them.")
         one, email = found
         tries = list_tries(session, number)
+        now = house.clock.now()
     if as_json:
         heard = [
             {
@@ -135,7 +140,7 @@ def show_delivery(
         emit(_document(one, email) | {"attempted_at": one.attempted_at, "tries": heard})
         return
     say(f"{one.campaign} {one.mail} to {email}, queued {one.queued_at:%Y-%m-%d %H:%M}: {one.status}.")
-    if because := _why(one):
+    if because := _why(one, now):
         say(because)
     table(
         ("try", "ended", "heard", "relay", "what the relay said"),

@@ -1,5 +1,7 @@
 """`nurture deliveries` and `nurture newsletter`: what went to whom, and who was left out."""
 
+from datetime import UTC, datetime
+
 import pytest
 import sqlalchemy as sa
 
@@ -44,6 +46,21 @@ def test_deliveries_may_be_narrowed_to_a_person_and_a_state(house: Terminal) -> 
     out, _ = house.type("deliveries", "--status", "uncertain")
     [line] = [line for line in out.splitlines() if "reader.example" in line]
     assert line.split()[:3] == [str(NUMBER), "ana@reader.example", "uncertain"]
+
+
+def test_what_waits_for_its_hour_or_for_the_next_try_says_until_when(house: Terminal) -> None:
+    database = house.open_database()
+    with database.writing() as session:
+        one = session.get_one(Delivery, NUMBER)
+        one.status, one.reply = "queued", "451 4.7.1 come back later"
+        one.due_at = datetime(2036, 3, 10, 8, tzinfo=UTC)
+    out, _ = house.type("deliveries", "--status", "queued")
+    assert "451 4.7.1 come back later; due 2036-03-10 08:00" in out
+    assert "due 2036-03-10 08:00" in house.type("deliveries", "show", str(NUMBER))[0]
+    with database.writing() as session:
+        session.get_one(Delivery, NUMBER).due_at = datetime(2026, 3, 10, 8, tzinfo=UTC)
+    assert "due" not in house.type("deliveries", "--status", "queued")[0]
+    database.close()
 
 
 MORE = 1_200
