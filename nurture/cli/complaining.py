@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.output import emit, say, table
+from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def enter(
     import getpass
     from datetime import date, timedelta
 
-    from nurture.delivery.complaints.rules import Figure
+    from nurture.delivery.complaints.rules import LOOK_BACK, Figure
     from nurture.delivery.complaints.store import enter as keep
     from nurture.delivery.complaints.store import provider_meant
     from nurture.delivery.pacing.providers import SILENT_ABOUT_COMPLAINTS
@@ -84,10 +84,13 @@ def enter(
             "complaint, and their rate is counted here."
         )
     with opened() as house, house.database.writing() as session:
-        if day > house.clock.now().date() + timedelta(days=1):  # it is tomorrow somewhere
+        today = house.clock.now().date()
+        if day > today + timedelta(days=1):  # it is tomorrow somewhere
             raise BadInput(f"--on {on}: that day has not come yet.")
         keep(session, figure, getpass.getuser(), house.clock.now())
     if as_json:
         emit({"provider": figure.provider, "percent": figure.percent, "on": figure.on})
     else:
         say(f"{figure.provider}: {figure.percent:g} % of its readers called our mail spam on {figure.on}.")
+    if figure.is_old(today):
+        warn(f"After {LOOK_BACK.days} days such a figure is not used any more; enter the last one that its tools show.")

@@ -20,7 +20,7 @@ class Outage:
         self._said = ""
         self._lock = threading.Lock()
 
-    def tell(self, what: str, error: Exception) -> None:
+    def tell(self, what: str, error: BaseException) -> None:
         """`what` failed and is tried again."""
         failure = failure_of(error)
         if failure is None:

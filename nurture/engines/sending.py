@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _SEND_POLL_SECONDS = 0.25
 #: So long nothing is tried after the relay could not be reached, or something went wrong that nobody thought of.
 REST_SECONDS = 10.0
-#: A database server is back within seconds, and asking it costs nothing.
+#: A database server is back within seconds, and asking it costs nothing; whoever cancelled a run is done with it.
 RETRY_SECONDS = 1.0
 
 
@@ -137,9 +137,11 @@ class SendingEngine:
                             rest = REST_SECONDS
                         elif sum(counts.values()):
                             log.info("%s", in_pairs(counts))
-                except Exception as error:  # noqa: BLE001 — `tell` writes it down, and the next round tries again
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 — `tell` writes it down, and the next round tries again
+                    # A run that somebody cancels is no Exception, and would end this thread while its heart beats on.
                     self._outage.tell("sending stopped", error)
-                    rest = RETRY_SECONDS if isinstance(error, DBAPIError) else REST_SECONDS
+                    is_over_soon = isinstance(error, DBAPIError | asyncio.CancelledError)
+                    rest = RETRY_SECONDS if is_over_soon else REST_SECONDS
                 self._stopping.wait(rest)
             runner.run(self._sender.close())
 

@@ -60,6 +60,13 @@ def test_what_google_does_not_tell_is_shown_once_somebody_entered_it(house: Term
     assert "has not come yet" in house.refused("complaints", "set", "gmail.com", "0.1", "--on", "2126-03-09")
 
 
+def test_a_figure_that_nobody_will_use_any_more_is_taken_with_a_word_about_it(house: Terminal) -> None:
+    today = SystemClock().now().date()
+    for days, is_said in ((29, False), (40, True)):
+        told = house.type("complaints", "set", "gmail.com", "0.1", "--on", str(today - timedelta(days=days)))[1]
+        assert ("After 30 days" in told) == is_said
+
+
 def test_a_domain_that_rests_is_told_by_domains(house: Terminal) -> None:
     with writing(house) as session:
         rest_now(session, "google", "4.7.28", "4.7.28 an unusual rate", SystemClock().now())

@@ -23,6 +23,10 @@ class Figure:
     percent: float
     on: date
 
+    def is_old(self, today: date) -> bool:
+        """Whether it says nothing about this day any more."""
+        return self.on < today - LOOK_BACK
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -38,7 +42,7 @@ class Rate:
     def percent(self) -> float | None:
         """Complaints for a hundred mails; None: not measured here."""
         if self.provider in SILENT_ABOUT_COMPLAINTS:
-            return self.figure.percent if self.figure and not self._is_old(self.figure) else None
+            return self.figure.percent if self.figure and not self.figure.is_old(self.today) else None
         return 100 * self.complained / self.mailed if self.mailed else None
 
     @property
@@ -52,10 +56,7 @@ class Rate:
         if self.provider in SILENT_ABOUT_COMPLAINTS:
             if self.figure is None:
                 return "not measured here"
-            if self._is_old(self.figure):
+            if self.figure.is_old(self.today):
                 return f"not measured here since {self.figure.on}: {self.figure.percent:g} % then"
             return f"{self.figure.percent:g} % on {self.figure.on}, as entered"
         return f"{self.percent:.2f} %" if self.percent is not None else "no mail yet"
-
-    def _is_old(self, figure: Figure) -> bool:
-        return figure.on < self.today - LOOK_BACK
