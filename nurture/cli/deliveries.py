@@ -51,6 +51,7 @@ def show_deliveries(
     if context.invoked_subcommand:
         return
     from nurture.campaigns.naming import find_named
+    from nurture.cli.briefing import words_of_pause
     from nurture.contacts.actions import get_contact
     from nurture.delivery.pausing.actions import counts_of
     from nurture.delivery.rules import Status
@@ -72,6 +73,7 @@ def show_deliveries(
         hidden = count_deliveries(session, wanted) - len(shown)
         counts = counts_of(session, of) if of else None
         now = house.clock.now()
+        waits_for = words_of_pause(session) if any(one.status == Status.QUEUED for one, _ in shown) else ""
     table(
         ("id", "to", "status", "mail", "tries", "queued", "settled", "why, or what the relay said"),
         [
@@ -87,6 +89,8 @@ def show_deliveries(
     )  # fmt: skip
     if counts is not None:
         warn(f"{of}: {counts}.")
+    if waits_for:
+        warn(waits_for)
     if hidden > 0:
         warn(f"These are the newest {len(shown):,}; {hidden:,} more are not shown, and --limit 0 shows all.")
 

@@ -63,6 +63,17 @@ def test_what_waits_for_its_hour_or_for_the_next_try_says_until_when(house: Term
     database.close()
 
 
+def test_what_is_queued_while_sending_is_paused_is_listed_with_a_word_about_that(house: Terminal) -> None:
+    database = house.open_database()
+    with database.writing() as session:
+        session.get_one(Delivery, NUMBER).status = "queued"
+    database.close()
+    assert "paused" not in house.type("deliveries")[1]
+    house.type("pause", "--because", "the wrong price")
+    assert "the wrong price. `nurture resume` goes on." in house.type("deliveries")[1]
+    assert "paused" not in house.type("deliveries", "--status", "sent")[1]
+
+
 MORE = 1_200
 
 
