@@ -366,7 +366,7 @@ def test_a_late_answer_settles_what_was_uncertain_meanwhile(house: Database, has
         actions.take_back(session, NOW)
         answer = Ended(claimed, Outcome(Heard.ACCEPTED, 250, "250 OK"))
         exchange(session, worker, [answer], [], LIMITS, NOW)
-        assert status_of(session, ana.id)[0] == Status.SENT
+        assert status_of(session, ana.id) == (Status.SENT, "")
 
 
 def test_a_4xx_is_tried_again_later_and_every_try_is_kept(house: Database, hasher: AddressHasher) -> None:

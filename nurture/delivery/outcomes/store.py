@@ -51,7 +51,8 @@ def _may_end(to: Status) -> ColumnElement[bool]:
 def _record_sent(*, is_sqlite: bool) -> Any:
     tries = rows_given("tries", _TRY, is_sqlite=is_sqlite)
     sent = sa.update(_DELIVERY).where(_DELIVERY.c.id == tries.c.id, _may_end(Status.SENT))
-    return sent.values(status=Status.SENT, worker_id=None, reply=tries.c.reply, settled_at=_NOW)
+    # It may have been uncertain meanwhile: what was said of it then holds no more.
+    return sent.values(status=Status.SENT, worker_id=None, because="", reply=tries.c.reply, settled_at=_NOW)
 
 
 def _insert_attempts(*, is_sqlite: bool) -> Any:
@@ -85,7 +86,7 @@ def move_from_sending(
     session: Session, worker: int, delivery_id: int, to: Status, now: datetime, **values: Any
 ) -> bool:
     """Record how one try of this worker ended, whichever way."""
-    # It may have been uncertain meanwhile: what was said of it then holds no more.
+    # As above.
     values = {"because": "", "settled_at": now if to in SETTLED else None, **values}
     moved = sa.update(_DELIVERY).where(_DELIVERY.c.id == delivery_id, _may_end(to))
     moved = moved.values(status=to, worker_id=None, **values)
