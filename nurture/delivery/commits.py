@@ -29,8 +29,8 @@ _COMMIT_TRIES = 5
 #: A relay nearby has answered by then.
 _AT_ONCE_SECONDS = 0.001
 
-#: What comes back for each mail that was asked for: None, its body may be written, or why not.
-Answers = dict[int, Stop | None]
+#: What comes back for each mail that was asked for, in their order: None, its body may be written, or why not.
+Answers = list[Stop | None]
 #: Brings to the disk what was committed, in another thread; None: nobody has to wait for that.
 Settle = Callable[[], "asyncio.Future[None] | None"]
 #: One transaction: over when it returns, or on its way in another thread.
@@ -63,8 +63,9 @@ def _tell(askers: list[Asker]) -> None:
 
 
 def _answer(batch: _Batch, answers: Answers) -> None:
+    answer = iter(answers)
     for _, one, asker in batch:
-        asker.answered(answers[one.delivery.id] if one is not None else None)
+        asker.answered(next(answer) if one is not None else None)
     asyncio.get_running_loop().call_later(_AT_ONCE_SECONDS, _look_again, batch)
 
 
@@ -105,6 +106,7 @@ class SharedCommits:
         self._settle = settle
         self._waiting: _Batch = []
         self._committing: asyncio.Task[None] | None = None
+        self._settling: set[asyncio.Future[None]] = set()
         self._owed: list[Ended] = []
         self._unsaid: list[int] = []
 
@@ -123,6 +125,16 @@ class SharedCommits:
     def owe(self, ended: Ended) -> None:
         """A result whose connection waits for nothing any more: it goes with the next commit."""
         self._owed.append(ended)
+
+    def unsay(self, one: Ready) -> None:
+        """Its permission came when nobody made use of it any more: the database hears of that with the next commit."""
+        self._unsaid.append(one.delivery.id)
+
+    async def rest(self) -> None:
+        """Wait until nothing is on its way any more; nobody asks meanwhile."""
+        while on_its_way := {*self._settling, *([self._committing] if self._committing is not None else [])}:
+            await asyncio.wait(on_its_way)
+            self._committing = None
 
     async def store(self, ended: Ended | None = None) -> None:
         """Store a result and whatever is owed."""
@@ -150,11 +162,13 @@ class SharedCommits:
                 _tell(askers)
                 _answer(batch, answers)
             else:
+                self._settling.add(settling)
                 settling.add_done_callback(partial(self._settled, batch, answers))
                 _tell(askers)
 
     def _settled(self, batch: "_Batch", answers: Answers, settling: "asyncio.Future[None]") -> None:
         """It is on the disk, or nothing may be written: a power cut could make the database forget what left."""
+        self._settling.discard(settling)
         error = settling.exception()
         if error is None:
             _answer(batch, answers)

@@ -124,8 +124,10 @@ class Lane:
 
     def answered(self, stop: Stop | None) -> None:
         """The commit counts, whatever happens: the body may be written now, or why not."""
-        if self._turned.done():
-            return  # the run has been given up
+        if self._turned.done():  # the run has been given up
+            if stop is None and self._at_hand is not None:
+                self._road.commits.unsay(self._at_hand.ready)
+            return
         try:
             connection, one = self._connection, self._at_hand
             assert connection is not None
@@ -155,7 +157,11 @@ class Lane:
         connection.hand_over(one.parts, self._heard, ahead, is_clean=True)
 
     def _heard(self, outcome: Outcome) -> None:
-        if self._turned.done():
+        if self._turned.done():  # as above; that the body was handed over is known all the same
+            self._note(outcome)
+            if self._ended is not None:
+                ended, self._ended = self._ended, None
+                self._road.commits.owe(ended)
             return
         try:
             self._note(outcome)

@@ -23,6 +23,7 @@ from nurture.consent.rules import Purpose
 from nurture.consent.store import EVERY_TOPIC
 from nurture.contacts.store import Operator, list_operators
 from nurture.database.engine import Session
+from nurture.database.json_text import as_json
 from nurture.delivery import actions, composing, owners
 from nurture.delivery.boundary import Boundary
 from nurture.delivery.claimed import Claimed, Person
@@ -63,7 +64,7 @@ class Ready:
     domain: str
     relay: str
     basis: str | None = None  # of their consent to the topic
-    fresh_facts: str = ""  # as they are to be kept, for one that was prepared for the first time
+    fresh_facts: str = ""  # as they are to be kept, for a first try
     issue_at: datetime | None = None
     pace: PaceGrant = _FREE  # of its claim
 
@@ -87,6 +88,7 @@ class _Signed(NamedTuple):
 class Unready(NamedTuple):
     """A mail that cannot be sent now."""
 
+    id: int  # of the delivery
     becomes: str  # held, failed or passed_by, as it is counted
     settle: Callable[[Session], object]  # in the transaction that ends the claim
 
@@ -148,7 +150,7 @@ class Preparing:
             if full and isinstance(one, Ready) and one.relay in full:
                 # Before the limits grant it a place.
                 let_pass = partial(actions.let_pass, delivery=one.delivery, due_at=now + full[one.relay], now=now)
-                one = Unready("passed_by", let_pass)
+                one = Unready(one.delivery.id, "passed_by", let_pass)
             if isinstance(one, Ready):
                 ready.append(one)
             else:
@@ -206,15 +208,22 @@ class Preparing:
         domain = recipient.email.rpartition("@")[2].lower()
         kept = delivery.facts
         if kept is not None and "rendered_at" in kept:
-            mail = composing.get_mail(session, delivery)
-            relay = self._choose(kept["sender"]["email"], domain, delivery.id) or ""
-            return Ready(delivery, recipient, mail, email, domain, relay, line.basis)
+            mail, sender = composing.get_mail(session, delivery), kept["sender"]["email"]
+            relay = self._choose(sender, domain, delivery.id) or ""
+            text = ""
+            if (
+                delivery.message_id is None
+            ):  # a first try that was claimed before, and was granted no place this time yet
+                text = as_json(kept)
+                own_id = message_id(self._house.keys, delivery.id, sender.rpartition("@")[2].lower())
+                delivery = delivery.with_facts(kept, own_id)
+            return Ready(delivery, recipient, mail, email, domain, relay, line.basis, text)
         owner = around.operators.get(person.owner_id) if person is not None and person.owner_id else None
         wanted = delivery.sender
         if wanted == owners.OWNER:
             wanted = owners.name_for(session, delivery, get_content(session, delivery.version_id), owner)
             if wanted == owners.WAIT:
-                return Unready("held", partial(owners.hold_for_yes, delivery=delivery, now=around.now))
+                return Unready(delivery.id, "held", partial(owners.hold_for_yes, delivery=delivery, now=around.now))
         signed = self._signed(session, line, wanted, owner, around)
         answered = around.answered.get(person.id, _NOTHING) if person is not None and around.answered else _NOTHING
         reader = Reader(person, owner, _mode(around, delivery, person), line.basis, line.given_on, answered)
@@ -251,11 +260,13 @@ class Preparing:
         if objection is None and is_campaign:
             objection = self._boundary.find_terms(one.relay, one.basis)
         if objection is not None:
-            return Unready("held", partial(actions.hold_at_boundary, delivery=one.delivery, because=objection, now=now))
+            hold = partial(actions.hold_at_boundary, delivery=one.delivery, because=objection, now=now)
+            return Unready(one.delivery.id, "held", hold)
         if self._boundary.relay_is_loopback or not is_campaign or domain in self._asked:
             return None
         if not has_verdict(session, domain):
-            return Unready("held", partial(actions.hold_until_asked, delivery=one.delivery, domain=domain, now=now))
+            hold = partial(actions.hold_until_asked, delivery=one.delivery, domain=domain, now=now)
+            return Unready(one.delivery.id, "held", hold)
         if len(self._asked) >= _MOST_DOMAINS:
             self._asked.clear()
         self._asked.add(domain)
@@ -263,7 +274,8 @@ class Preparing:
 
 
 def _failed(delivery: Claimed, because: str, now: datetime) -> Unready:
-    return Unready("failed", partial(actions.fail_unsendable, delivery=delivery, because=because, now=now))
+    fail = partial(actions.fail_unsendable, delivery=delivery, because=because, now=now)
+    return Unready(delivery.id, "failed", fail)
 
 
 def _recipient(session: Session, delivery: Claimed, person: Person | None) -> Recipient | None:

@@ -74,6 +74,7 @@ class Road:
     down: dict[Place, str] = field(default_factory=dict)  # those that can get no connection in this run, and why
     idle: set[Place] = field(default_factory=set)  # those that have nothing to do
     rests: dict[str, Rest] = field(default_factory=dict)  # by relay
+    told: set[str] = field(default_factory=set)  # the relays of which the log says that they are down
     over: asyncio.Event = field(default_factory=asyncio.Event)
     is_stopping: bool = False
 
@@ -143,6 +144,7 @@ class Road:
 
     def reached(self, place: Place) -> None:
         """A new connection was opened."""
+        self.told.discard(place.relay)
         has_rested = self.down.pop(place, None) is not None
         rest = self.rests.get(place.relay)
         if rest is not None and has_rested:
@@ -174,7 +176,8 @@ class Road:
         because = next(why for place, why in self.down.items() if place.relay == relay)
         for place in theirs:
             self.down.setdefault(place, because)  # whoever had nothing to do need not find out by themselves
-        if self.is_at_work and not self.supply.is_down(relay):
+        if self.is_at_work and relay not in self.told:
+            self.told.add(relay)
             log.warning("a relay cannot be reached, and the others go on: %s", because)
         self.supply.pass_by(relay, self._way_of)
 

@@ -123,12 +123,16 @@ class Heard(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """What one SMTP try ended with; `reply` is the relay's last word, as it said it, and `relay` its name."""
+    """What one SMTP try ended with; `reply` is the relay's last word, as it said it, and `relay` its name.
+
+    What it said of the sender, before it was told who the mail is for, is no word of the reader's domain.
+    """
 
     heard: Heard
     code: int | None = None
     reply: str = ""
     relay: str = ""
+    is_of_sender: bool = False
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,7 @@ class Sender:
                 if self._supply.is_used_up or not road.send_another_way():
                     break
         finally:
+            await self._commits.rest()  # of a run that was given up something may be on its way
             failure = await self._supply.end()
             if self._transactions.has_claimed:
                 await self._thread.run(self._transactions.give_back)

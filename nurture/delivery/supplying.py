@@ -122,10 +122,6 @@ class Supply:
         self._ready[one.relay].appendleft(one)
         self._count += one.relay not in self._down
 
-    def is_down(self, relay: str) -> bool:
-        """Whether it was passed by, and not reached since."""
-        return relay in self._down
-
     def pass_by(self, relay: str, choose: Callable[[Ready], str]) -> None:
         """A relay is down: what waits for it goes another way, or waits on without keeping anybody from anything."""
         waiting = self._ready.pop(relay, deque())

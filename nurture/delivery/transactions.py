@@ -21,14 +21,13 @@ from nurture.database.json_text import as_json
 from nurture.delivery import actions
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claiming.store import Line, keep_facts, keep_in_hand, read_lines, release, take
-from nurture.delivery.guard.granting import Granted, give_back, grant
 from nurture.delivery.hurry import Hurry
-from nurture.delivery.leaving.actions import exchange, turn_away
+from nurture.delivery.leaving.actions import NOT_OURS, exchange, turn_away
 from nurture.delivery.mailed.store import Interest
 from nurture.delivery.outcomes.store import put_back_unsaid
 from nurture.delivery.pacing import actions as pacing
-from nurture.delivery.pacing.granting import Memory, PaceGrant, Place
 from nurture.delivery.pacing.lanes import Pacing
+from nurture.delivery.places import Asked, Places
 from nurture.delivery.preparing import Preparing, Ready, Unready
 from nurture.delivery.relayed.rules import OwnIds
 from nurture.delivery.relayed.store import note_ids
@@ -70,17 +69,13 @@ class Transactions:
         self._clock = clock
         self._preparing = preparing
         self._limits_of = limits
-        self._pacing = pacing
         self._declared = declared
         self._coming_to = coming
         self._own_ids = own_ids
         self._interest = Interest()
         self._limits: Limits | None = None
-        self._granted: Granted | None = None
-        self._paced: list[PaceGrant] = []  # of claims whose mails are in hand
-        self._spare: list[Place] = []  # of mails that did not leave after all
-        self._memory = Memory()
-        self._in_hand: set[int] = set()  # claimed, and not begun to be sent
+        self._places = Places(worker, pacing, clock.elapsed)
+        self._in_hand: dict[int, Ready] = {}  # claimed, and not begun to be sent
         self._hurry = Hurry(worker, clock.elapsed)
         self._waits_for_disk = True
         self._claims = 0
@@ -90,7 +85,7 @@ class Transactions:
         """Take the next mails that are due, settle those that cannot be sent, and make the others ready.
 
         These are short transactions; what lies between keeps nobody waiting. Exchanges wait only for the one that asks for
-        places: PostgreSQL takes 10 ms to write down what 200 mails take from their people, and nobody could send meanwhile.
+        places.
         """
         for left in reversed(range(_CLAIM_TRIES)):
             try:
@@ -107,33 +102,37 @@ class Transactions:
         self.has_claimed = True  # before it is sure: a server may take the commit and break before it says so
         with self._claim_desk.writing() as session:
             ids = take(session, self._worker, CLAIM, now, only=only)
-            is_all_new = self._in_hand.isdisjoint(ids)
+            is_all_new = self._in_hand.keys().isdisjoint(ids)
             is_hurried = self.must_settle and self._hurry.begin_claim(session, is_all_new=is_all_new)
         if not ids:
             return Claim([], is_last=True)
+        if not is_all_new:
+            # Taken from us and claimed once more: what we had in hand of it is out of date, and may not leave.
+            with self._turn:
+                for i in ids:
+                    self._in_hand.pop(i, None)
         with self._database.reading() as session:
-            lines = read_lines(session, ids)
+            lines = read_lines(session, self._worker, ids)
             declared = self._declared(session)
             ready, unready = self._preparing.prepare(session, lines, declared, now)
             self._look_for_issues(session, ready, now)
         limits = self._limits_of(declared)
         settled: Counter[str] = Counter()
         ready = self._settle(lines, ready, unready, settled, now)
-        with self._turn:
-            ready, paced = self._ask_for_places(ready, settled, limits, now)
-        self._keep_facts(ready)
+        ready, paced, _ = self._ask_for_places(ready, limits, now)
+        settled["held"] += sum(wait is not None for wait in paced.kept.values())
         if is_hurried:
             self._tidy_desk.settle()
             with self._turn:
                 self._hurry.claim_is_on_disk()
-        self._in_hand.update([one.delivery.id for one in ready])
+        self._in_hand.update({one.delivery.id: one for one in ready})
         return Claim(ready, settled, has_put_back=None in paced.kept.values())
 
     def _release_strays(self) -> None:
         """Give back what a claim took that broke: nobody has it, and it would lie there until the run ends."""
         try:
             with self._turn, self._claim_desk.writing() as session:
-                release(session, self._worker, besides=self._in_hand)
+                release(session, self._worker, besides=list(self._in_hand))
         except DBAPIError as error:
             log.warning("what was claimed cannot be given back yet: %s", error)
 
@@ -150,58 +149,48 @@ class Transactions:
         if not (unready or doubtful):
             return ready
         with self._claim_desk.writing() as session:
-            for unfit in unready:
-                unfit.settle(session)
-            stops = turn_away(session, doubtful, now) if doubtful else {}
-        settled.update(one.becomes for one in unready)
+            mine = keep_in_hand(session, self._worker, {one.id for one in unready} | {one.id for one in doubtful})
+            unfit = [one for one in unready if one.id in mine]
+            for one in unfit:
+                one.settle(session)
+            stops = turn_away(session, [line for line in doubtful if line.id in mine], now)
+        settled.update(one.becomes for one in unfit)
         settled.update(str(stop.status) for stop in stops.values())
         return [one for one in ready if one.delivery.id not in stops]
 
-    def _ask_for_places(
-        self, ready: Sequence[Ready], settled: Counter[str], limits: Limits, now: datetime
-    ) -> tuple[list[Ready], PaceGrant]:
-        """Those that the limits let leave; the others are held or put back."""
-        if self._spare:
-            # In a transaction of its own: who counts while they hold lanes, waits for nobody who holds them.
-            with self._claim_desk.writing() as session:
-                pacing.give_back(session, spare=self._spare, worker=self._worker)
-            self._spare.clear()
-        with self._claim_desk.writing() as session:
-            paced = self._pace(session, ready, now)
-            left = [one for one in ready if one.delivery.id not in paced.kept]
-            rows = [one.delivery for one in left]
-            granted = grant(session, self._worker, rows, limits.blast_guard, now, self._granted)
-        # Only what was committed counts, and may be given back.
-        self._limits, self._granted = limits, granted
-        paced.take_effect(self._memory)
-        self._paced = [one for one in self._paced if one.unused] + [paced]
-        settled["held"] += sum(wait is not None for wait in paced.kept.values())
-        for one in left:
-            one.pace = paced
-        return left, paced
+    def _ask_for_places(self, ready: Sequence[Ready], limits: Limits, now: datetime) -> Asked:
+        """Those that are still in hand and that the limits let leave; the others are held or put back.
 
-    def _keep_facts(self, ready: Sequence[Ready]) -> None:
-        """Keep what these mails take from their people."""
+        In one transaction with what their mails take from their people, and their Message-IDs: whoever finds a first try
+        with one among what a dead worker had claimed knows that a place was granted for it.
+        """
+        self._give_back_spare()
         fresh = [one for one in ready if one.fresh_facts]
-        if fresh:
-            # Spelled before anybody is kept from writing.
-            rows = as_json([(one.delivery.id, one.fresh_facts, one.delivery.message_id) for one in fresh])
+        # Spelled before anybody is kept from writing.
+        facts = as_json([(one.delivery.id, one.fresh_facts, one.delivery.message_id) for one in fresh])
+        with self._turn:
             with self._claim_desk.writing() as session:
-                keep_facts(session, rows)
-        for one in fresh:
+                if fresh and keep_facts(session, self._worker, facts) < len(fresh):
+                    mine = keep_in_hand(session, self._worker, [one.delivery.id for one in ready])
+                    ready = [one for one in ready if one.delivery.id in mine]
+                asked = self._places.ask(session, ready, limits, now)
+            self._places.take_effect(asked)
+            self._limits = limits
+        for one in asked.ready:
+            one.pace = asked.paced
             one.fresh_facts = ""
+        return asked
 
-    def _pace(self, session: Session, ready: Sequence[Ready], now: datetime) -> PaceGrant:
-        return pacing.grant(
-            session,
-            self._worker,
-            [one.delivery for one in ready],
-            now,
-            self._clock.elapsed(),
-            pacing=self._pacing,
-            relays={one.delivery.id: one.relay for one in ready},
-            memory=self._memory,
-        )
+    def _give_back_spare(self) -> None:
+        """Give back the places of mails that did not leave after all.
+
+        In a transaction of its own: who counts while they hold lanes, waits for nobody who holds them.
+        """
+        with self._turn:
+            spare = self._places.take_spare()
+        if spare:
+            with self._claim_desk.writing() as session:
+                pacing.give_back(session, spare=spare, worker=self._worker)
 
     def _look_for_issues(self, session: Session, ready: Sequence[Ready], now: datetime) -> None:
         """Find for steps of sequences whether an issue that is not queued yet goes first."""
@@ -214,29 +203,33 @@ class Transactions:
 
     def exchange(
         self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int], *, at_once: bool = False
-    ) -> dict[int, Stop | None]:
+    ) -> list[Stop | None]:
         """Store how tries ended and ask for the next mails, in one commit; `settle` brings it to the disk.
 
+        What comes back is in the order of those that are `wanted`: None, its body may be written, or why not.
         `at_once` raises `Taken`, and nothing has happened, where it would have to wait for long for somebody else who writes.
         """
         with in_a_moment(self._turn) if at_once else self._turn:
             return self._exchange(ended, wanted, unsaid, at_once=at_once)
 
     def _exchange(
-        self, ended: Sequence[Ended], wanted: Sequence[Ready], unsaid: Sequence[int], *, at_once: bool
-    ) -> dict[int, Stop | None]:
+        self, ended: Sequence[Ended], asked: Sequence[Ready], unsaid: Sequence[int], *, at_once: bool
+    ) -> list[Stop | None]:
         limits = self._limits
-        assert limits is not None  # whatever ended or is wanted was claimed
+        assert limits is not None  # whatever ended or is asked for was claimed
+        # The others were claimed once more since: only what was made ready last may leave.
+        wanted = [one for one in asked if self._in_hand.get(one.delivery.id) is one]
         # It is tried again if it is not committed: until then nothing counts.
-        granted = self._granted.copy() if self._granted is not None else None
+        places = self._places
+        granted = places.granted.copy() if places.granted is not None else None
         with self._desk.writing(at_once=at_once) as session:
             now = self._clock.now()
             self._waits_for_disk = self.must_settle and self._hurry.must_wait(session, len(wanted))
             if unsaid:
                 put_back_unsaid(session, self._worker, unsaid)
-            pacing.note(session, ended, now, self._memory)
+            pacing.note(session, ended, now, places.memory)
             rows = [one.delivery for one in wanted]
-            kept = pacing.keep_back(session, rows, now, self._memory)
+            kept = pacing.keep_back(session, self._worker, rows, now, places.memory)
             coming = {one.delivery.contact_id or 0: one.issue_at for one in wanted if one.issue_at is not None}
             answers = exchange(
                 session,
@@ -258,19 +251,24 @@ class Transactions:
             if self._own_ids:
                 found = [(self._own_ids.read(one.outcome), one.delivery.id) for one in ended]
                 note_ids(session, [(relay_id, delivery) for relay_id, delivery in found if relay_id is not None])
-        self._granted = granted
-        self._in_hand.difference_update(answers)
+        places.granted = granted
         for one in wanted:
+            del self._in_hand[one.delivery.id]
             if answers[one.delivery.id] is None:
                 one.pace.use(one.delivery)
             else:
-                self._spare_place(one)
-        return answers
+                places.spare(one)
+        if len(wanted) == len(asked):
+            return [answers[one.delivery.id] for one in asked]
+        current = {id(one) for one in wanted}
+        for one in asked:
+            if id(one) not in current:
+                places.let_go(one)
+        return [answers[one.delivery.id] if id(one) in current else NOT_OURS for one in asked]
 
     def limits_relay(self, relay: str) -> bool:
         """Whether this relay takes only so much."""
-        limit = self._pacing.relays.get(relay)
-        return limit is not None and limit.is_any
+        return self._places.limits_relay(relay)
 
     @property
     def must_settle(self) -> bool:
@@ -299,42 +297,38 @@ class Transactions:
     def fail(self, one: Ready, because: str) -> None:
         """A mail that cannot be written."""
         with self._turn:
-            with self._desk.writing() as session:
-                if keep_in_hand(session, self._worker, one.delivery.id):
-                    actions.fail_unsendable(session, one.delivery, because, self._clock.now())
-            self._forget(one)
+            if self._in_hand.get(one.delivery.id) is one:
+                with self._desk.writing() as session:
+                    if keep_in_hand(session, self._worker, [one.delivery.id]):
+                        actions.fail_unsendable(session, one.delivery, because, self._clock.now())
+                del self._in_hand[one.delivery.id]
+            self._places.let_go(one)
 
     def let_go(self, one: Ready) -> None:
         """It has been in our hands for too long: somebody claims it again."""
         with self._turn:
-            with self._desk.writing() as session:
-                # This process may have stood still for so long that another one has it by now, or has sent it.
-                release(session, self._worker, only=one.delivery.id)
-            self._forget(one)
-
-    def _forget(self, one: Ready) -> None:
-        self._in_hand.discard(one.delivery.id)
-        if self._granted is not None:
-            self._granted.let_go(one.delivery)
-        self._spare_place(one)
-
-    def _spare_place(self, one: Ready) -> None:
-        """What the limits granted for it is given back with the next claim."""
-        self._spare += one.pace.spare(one.delivery)
+            if self._in_hand.get(one.delivery.id) is one:
+                with self._desk.writing() as session:
+                    # This process may have stood still for so long that another one has it by now, or has sent it.
+                    release(session, self._worker, only=one.delivery.id)
+                del self._in_hand[one.delivery.id]
+            self._places.let_go(one)
 
     def give_back(self) -> None:
         """Put back what was claimed and not begun, with the places that were granted for it."""
         with self._turn:
-            with self._desk.writing() as session:
-                # Whoever declared this worker dead has taken its claims and its people off the count already.
-                if beat(session, self._worker):
-                    release(session, self._worker)
-                    give_back(session, self._worker, self._granted)
-                pacing.give_back(session, self._paced, self._spare, self._memory, worker=self._worker)
-                was_hurried = self._hurry.end(session)
-            self._granted, self._paced = None, []
-            self._spare.clear()
-            self._memory.let_go()
+            is_told = False
+            try:
+                with self._desk.writing() as session:
+                    is_alive = beat(session, self._worker)
+                    if is_alive:  # else whoever declared this worker dead has taken back its claims
+                        release(session, self._worker)
+                    self._places.give_back(session, self._clock.now(), is_alive=is_alive)
+                    was_hurried = self._hurry.end(session)
+                    is_told = True
+            finally:
+                if is_told:
+                    self._places.forget()  # even if the commit failed: a server may have taken it before it broke
             self._in_hand.clear()
             self.has_claimed = False
         if was_hurried:

@@ -10,6 +10,7 @@ from nurture.contacts.history.rules import Author
 from nurture.contacts.segments import Language
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
+from nurture.delivery.claiming.store import readdress
 from nurture.errors import BadInput, NotAllowed
 from nurture.merging.actions import merge
 from nurture.tokens import AddressHasher
@@ -40,6 +41,7 @@ def correct_address(
             return "merged", known.email
         meet_domains(session, {domain}, now)
         change_address(session, contact, address, hasher, now, _AUTHOR)
+        readdress(session, contact.id, contact.domain)
     except (NotAllowed, BadInput) as error:
         return "left", f"{contact.email}: {error}"
     return "moved", address.email

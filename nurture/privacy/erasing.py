@@ -52,16 +52,20 @@ def begin(session: Session, address_hash: str, *, proof: Proof, now: datetime, b
 
 
 def finish(database: Database, now: datetime, *, until: Callable[[], bool] = lambda: False) -> int:
-    """Carry out what was promised; how many people are gone. One whose mail is on its way this second waits for it.
+    """Carry out what was promised; how many people are gone. Whose mail is on its way this second waits for another time.
 
     Between two people it asks whether to leave the rest for another time.
     """
     count = 0
+    waiting: list[int] = []
     while not until():
         with database.reading() as session:
-            contact = find_half_erased(session)
-            if contact is None or store.is_being_sent(session, contact.id):
+            contact = find_half_erased(session, besides=waiting)
+            if contact is None:
                 break
+            if store.is_being_sent(session, contact.id):
+                waiting.append(contact.id)
+                continue
         _erase(database, contact, now)
         count += 1
     if count:

@@ -113,7 +113,7 @@ def open_again(database: Database, sink: CountingSink, tmp_path: Path) -> Iterat
     """Opens the house of the story, as often as a process would start in it."""
     opened: list[App] = []
 
-    def open_town(clock: SetClock) -> Town:
+    def open_town(clock: SetClock, **settings: str) -> Town:
         folder = tmp_path / "workspace"
         app = open_house(
             folder if folder.exists() else small_workspace(folder),
@@ -122,7 +122,8 @@ def open_again(database: Database, sink: CountingSink, tmp_path: Path) -> Iterat
             clock=clock,
             NURTURE_SMTP__TIMEOUT_SECONDS="0.3",
             NURTURE_SENDING__CAP_PER_DAY="5",
-            NURTURE_SENDING__FIRST_WAVE="0",  # places that a broken commit took with it are counted as used
+            # Places that a broken commit took with it are counted as used.
+            **{"NURTURE_SENDING__FIRST_WAVE": "0", **settings},
         )
         opened.append(app)
         return Town(app, clock, sink)
@@ -134,7 +135,11 @@ def open_again(database: Database, sink: CountingSink, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def town(open_again: Callable[[SetClock], Town]) -> Town:
-    made = open_again(SetClock())
+    return settled(open_again(SetClock()))
+
+
+def settled(made: Town) -> Town:
+    """With its people, each about to get a mail."""
     made.app.publish(made.app.read_files(), published_by="a test")
     with made.app.database.writing() as session:
         for number in range(PEOPLE):
@@ -440,7 +445,7 @@ def test_workers_whom_an_outage_kept_from_beating_are_not_taken_for_dead_by_the_
         session.execute(sa.update(Worker).values(beat_at=col(Worker.beat_at) - 60))
     assert take_back(bench, town.clock.at) == 0
     with town.app.database.reading() as session:
-        assert keep_in_hand(session, other, mail)
+        assert keep_in_hand(session, other, [mail])
     assert take_back(bench, town.clock.at) == 1, "and still not a word of it"
 
 

@@ -19,7 +19,7 @@ from nurture.delivery.store import Delivery, count_by_status, deliveries_of_ids
 from nurture.engines.rounds import run_due
 from nurture.engines.sending import Heart
 from tests.flows.test_smtp_relays import DOWN, enrolled_house
-from tests.support.counting import CountingSink, Taken, running_counter
+from tests.support.counting import DROP, CountingSink, Taken, running_counter
 from tests.support.workspaces import SETTINGS
 
 #: Far longer than any of this takes.
@@ -138,6 +138,22 @@ def test_the_mail_of_a_relay_that_is_down_goes_another_way_while_a_third_is_at_w
                 decide(house)
                 assert drain(house)[0] == {"sent": 13}
             assert sorted(up.counts) == sorted(people)
+
+
+def test_that_a_relay_died_in_the_middle_of_a_run_is_said_once(
+    sqlite: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    people = [f"ana{n}@reader.example" for n in range(40)]
+    with running_counter() as dying, running_counter() as spare:
+        dying.act = lambda stage, _: DROP if len(dying.taken) >= 5 and stage in {"connect", "rcpt"} else ""
+        text = FREELY + relay_settings("dying", dying.port, connections=2)
+        text += relay_settings("spare", spare.port) + "weight = 0\n"
+        with enrolled_house(sqlite, tmp_path, text, people) as house:
+            decide(house)
+            drain(house)
+            assert len(spare.taken) > 5
+    said = [one for one in caplog.messages if "a relay cannot be reached, and the others go on" in one]
+    assert len(said) == 1
 
 
 def test_when_nothing_else_can_be_done_a_run_ends_and_says_which_relay_is_down(

@@ -47,7 +47,7 @@ class Disk:
     def exchange(self, ended: list[Ended], wanted: list[Ready], unsaid: list[int]) -> "asyncio.Future[Answers]":
         self.exchanged.append((len(ended), len(wanted), unsaid))
         answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
-        answer.set_result({one.delivery.id: None for one in wanted})
+        answer.set_result([None] * len(wanted))
         return answer
 
     def settle(self) -> "asyncio.Future[None]":
@@ -162,7 +162,7 @@ def test_a_result_that_nobody_waits_for_goes_with_the_next_commit_whatever_break
                 commits.owe(result(8))  # while another one is on its way
                 answer.set_exception(ValueError("nobody thought of that"))
             else:
-                answer.set_result({})
+                answer.set_result([])
             taken.append(len(ended))
             return answer
 

@@ -59,6 +59,7 @@ def test_a_no_for_now_is_tried_again_and_kept_in_the_relays_words(stage: str, pa
     """STANDARDS 12."""
     told = hand_over({**path, stage: "451 4.7.1 greylisted, come back"})
     assert told.verdict == (Heard.DEFERRED, 451, "451 4.7.1 greylisted, come back")
+    assert told.outcomes[-1].is_of_sender == (stage == "MAIL"), "it was not told yet whom the mail is for"
     assert told.is_usable
     assert len(told.relay.bodies) == (stage == ".")
 

@@ -160,3 +160,17 @@ def test_a_rest_always_ends(events: list[tuple[timedelta, bool]]) -> None:
         assert known.until <= now + PAUSES[-1]
         opens_at = known.opens_at(now)
         assert known.is_free(opens_at) or known.room(opens_at) >= 1
+
+
+def test_a_rest_that_a_clock_of_another_month_began_is_over() -> None:
+    rest = refuse(None, "google", "4.7.28", "slow down", NOW + timedelta(days=60))
+    assert rest is not None
+    assert rest.is_over(NOW)
+    assert rest.is_free(NOW)
+    again = refuse(rest, "google", "4.7.28", "slow down", NOW)
+    assert (again and again.until, again and again.times) == (NOW + PAUSES[0], 1)
+
+
+def test_a_domain_that_comes_back_waits_for_no_clock_that_was_ahead() -> None:
+    rest = Rest("google", "4.7.28", "slow down", NOW, NOW + MINUTE, tried=2, tried_at=NOW + timedelta(days=60))
+    assert rest.room(NOW + 2 * MINUTE) == 2

@@ -29,6 +29,19 @@ def test_a_wave_that_was_hardly_needed_makes_the_next_no_bigger() -> None:
     assert wave.now(50, NOW + 9 * DAY).room(50) == 50
 
 
+def test_a_clock_that_was_two_months_ahead_keeps_nobody_waiting_for_two_months() -> None:
+    """What it counted still counts, as if it had been today."""
+    wave = replace(Wave("sequence:s", lined_up_at=NOW + 60 * DAY).now(50, NOW + 60 * DAY), people=30)
+    assert wave.lines_up_until(0, NOW) is None
+    today = wave.now(50, NOW)
+    assert (today.number, today.room(50), today.ends_at(NOW)) == (1, 20, NOW + DAY)
+
+
+def test_clocks_that_differ_by_seconds_begin_no_wave_twice() -> None:
+    wave = Wave("sequence:s").now(50, NOW + timedelta(seconds=5))
+    assert wave.now(50, NOW) == wave
+
+
 @given(st.integers(1, 80), st.lists(st.tuples(st.timedeltas(timedelta(0), 2 * DAY), st.integers(1, 500)), max_size=40))
 def test_within_a_day_no_more_are_met_than_two_waves_take(first: int, asks: list[tuple[timedelta, int]]) -> None:
     wave, now, met = Wave("sequence:s"), NOW, []

@@ -52,8 +52,9 @@ def test_a_claimed_row_is_as_it_is_kept_and_the_most_urgent_come_first(
             person.fields, person.first_name = {"plan": "ä"}, "Zoë"
             queue_deliveries(session, [intention(session, person.id, f"k{new_id()}", version_id=version, **more)], NOW)
         session.flush()
-        ids = take(session, register_worker(session), 100, NOW)
-        lines = read_lines(session, ids)
+        worker = register_worker(session)
+        ids = take(session, worker, 100, NOW)
+        lines = read_lines(session, worker, ids)
         session.expire_all()
         kept = [session.get_one(Delivery, i) for i in ids]
         assert len(lines) == len(wanted)

@@ -13,7 +13,7 @@ from nurture.database.engine import Database, Session
 from nurture.database.installation import settle_in
 from nurture.delivery import store
 from nurture.delivery.actions import Limits
-from nurture.delivery.daily.store import MailedHour
+from nurture.delivery.daily.store import MailedHour, take_place
 from nurture.delivery.leaving.actions import exchange
 from nurture.delivery.rules import Status
 from nurture.tokens import AddressHasher
@@ -91,3 +91,10 @@ def test_two_workers_do_not_take_the_last_place_together(house: Database, hasher
         with house.writing() as session:
             sent += list(exchange(session, worker, [], claimed, LIMITS, NOW).values()).count(None)
     assert sent == 3
+
+
+def test_mails_that_a_clock_of_another_month_counted_keep_nobody_back(house: Database) -> None:
+    with house.writing() as session:
+        for number in range(3):
+            assert take_place(session, 3, NOW + 60 * timedelta(days=1)) is None, number
+        assert take_place(session, 3, NOW) is None

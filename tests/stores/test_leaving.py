@@ -381,7 +381,7 @@ def test_whom_a_worker_that_died_had_not_begun_to_mail_is_not_counted(house: Dat
         worker = register_worker(session)
         claimed = claim_due(session, worker, 10, NOW)
         granted = grant(session, worker, claimed, 3, NOW)
-        keep_facts(session, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in claimed]))
+        keep_facts(session, worker, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in claimed]))
         [first, *_] = claimed
         assert exchange(session, worker, [], [first], GUARDED, NOW, granted=granted) == {first.id: None}
         assert guard.traffic(session, "newsletter:weekly", NOW).today == 3
@@ -399,7 +399,7 @@ def test_a_worker_that_died_before_it_was_granted_anything_gives_nothing_back(
         worker = register_worker(session)
         [first, second] = claim_due(session, worker, 2, NOW)
         granted = grant(session, worker, [first, second], 3, NOW)
-        keep_facts(session, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in (first, second)]))
+        keep_facts(session, worker, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in (first, second)]))
         exchange(session, worker, [], [first, second], GUARDED, NOW, granted=granted)
         claim_due(session, worker, 10, NOW)
         end_worker(session, worker)

@@ -333,12 +333,12 @@ def test_a_worker_that_stood_still_gives_back_nothing_that_somebody_else_has_by_
         ana = queue(session, hasher)
         frozen, other = register_worker(session), register_worker(session)
         [claimed] = claim_due(session, frozen, 10, NOW)
-        assert claiming.keep_in_hand(session, frozen, ana.id)
+        assert claiming.keep_in_hand(session, frozen, [ana.id]) == {ana.id}
         session.execute(sa.update(Worker).where(col(Worker.id) == frozen).values(ended_at=1.0))
         actions.take_back(session, NOW)
         [again] = claim_due(session, other, 10, NOW)
         assert exchange(session, other, [], [again], LIMITS, NOW) == {ana.id: None}
-        assert not claiming.keep_in_hand(session, frozen, claimed.id)
+        assert not claiming.keep_in_hand(session, frozen, [claimed.id])
         assert claiming.release(session, frozen, only=claimed.id) == 0
         assert status_of(session, ana.id)[0] == Status.SENDING
 

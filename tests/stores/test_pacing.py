@@ -28,6 +28,7 @@ from nurture.delivery.pacing import store
 from nurture.delivery.pacing.actions import forget_some, give_back, grant, keep_back, note
 from nurture.delivery.pacing.granting import Memory, PaceGrant
 from nurture.delivery.pacing.lanes import Limit, Pacing, Rule, Span
+from nurture.delivery.pacing.meeting import look_once_more
 from nurture.delivery.pacing.rules import Wait, bucket
 from nurture.delivery.pacing.warming import WarmUp
 from nurture.delivery.pausing.store import find_pause, go_on, pause
@@ -281,7 +282,15 @@ def test_whoever_has_mails_in_hand_for_a_domain_that_rests_tries_no_more_of_them
     with post.house.writing() as session:
         mine = claim_due(session, worker, 9, NOW)
         note(session, [Ended(mine[0], SLOW_DOWN)], NOW, memory)
-        assert set(keep_back(session, mine[1:], NOW, memory)) == {one.id for one in mine[1:]}
+        assert set(keep_back(session, worker, mine[1:], NOW, memory)) == {one.id for one in mine[1:]}
+
+
+def test_a_relay_that_wants_nothing_from_the_sender_says_nothing_about_the_domain_of_the_reader(post: Post) -> None:
+    post.queue(people_at("gmail.com", 2))
+    went, _ = post.ask(Pacing())
+    with post.house.writing() as session:
+        note(session, [Ended(went[0], SLOW_DOWN._replace(is_of_sender=True))], NOW)
+        assert list_rests(session, NOW) == {}
 
 
 def test_a_rest_is_told_of_once_and_a_mere_putting_off_never(post: Post) -> None:
@@ -323,9 +332,9 @@ def test_a_worker_that_dies_with_a_wave_in_hand_makes_neither_this_one_smaller_n
     went, granted = each_post.ask(WAVES, now=at)
     assert (len(lined_up), len(went)) == (0, 2)
     with each_post.house.writing() as session:
-        keep_facts(session, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in went]))
         worker = session.get_one(Delivery, went[0].id).worker_id
         assert worker is not None
+        keep_facts(session, worker, as_json([(one.id, "{}", f"<{one.id}@acme.example>") for one in went]))
         end_worker(session, worker)
         assert actions.take_back(session, at) == 2
         give_back(session, [granted], worker=worker)  # should it live after all
@@ -360,6 +369,45 @@ def test_a_campaign_whose_addresses_nobody_has_stops_and_says_why(post: Post) ->
     post.ask(Pacing(), now=NOW + HOUR)
     with post.house.reading() as session:
         assert find_pause(session, "sequence:s") is None
+
+
+def asked_by_one_worker(post: Post, memory: Memory, now: datetime) -> list[Claimed]:
+    with post.house.writing() as session:
+        claimed = claim_due(session, register_worker(session), 500, now)
+        grant(session, 1, claimed, now, 1000.0, memory=memory)
+        return claimed
+
+
+def test_the_last_mails_of_a_campaign_are_judged_without_waiting_for_the_next(post: Post) -> None:
+    memory = Memory()
+    post.queue(people_at("one.example", 40))
+    went = asked_by_one_worker(post, memory, NOW)
+    post.send(went)
+    post.send(went[:20], Status.FAILED, reply="550 5.1.1 no such user")
+    with post.house.writing() as session:
+        assert find_pause(session, "sequence:s") is None
+        look_once_more(session, memory, NOW)
+        paused = find_pause(session, "sequence:s")
+        assert paused is not None
+        assert paused.because == "20 of its first 40 mails went to addresses that nobody has (50.0 %)"
+
+
+def test_a_campaign_that_stood_still_is_judged_as_soon_as_somebody_lets_it_go_on(post: Post) -> None:
+    memory = Memory()
+    post.queue(people_at("one.example", 40))
+    went = asked_by_one_worker(post, memory, NOW)
+    post.send(went)
+    post.send(went[:20], Status.FAILED, reply="550 5.1.1 no such user")
+    with post.house.writing() as session:
+        pause(session, "sequence:s", "a wrong link", "dana", NOW)
+    post.queue(people_at("two.example", 1), now=NOW + LOOK_EVERY)
+    asked_by_one_worker(post, memory, NOW + LOOK_EVERY)
+    with post.house.writing() as session:
+        go_on(session, "sequence:s")
+    post.queue(people_at("three.example", 1), now=NOW + LOOK_EVERY)
+    asked_by_one_worker(post, memory, NOW + LOOK_EVERY)
+    with post.house.reading() as session:
+        assert find_pause(session, "sequence:s") is not None
 
 
 @pytest.mark.parametrize(("status", "stops"), [("5.1.1", True), ("5.2.2", False), ("5.7.1", False)])

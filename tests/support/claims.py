@@ -9,4 +9,4 @@ from nurture.delivery.claiming.store import read_lines, take
 
 def claim_due(session: Session, worker: int, limit: int, now: datetime) -> list[Claimed]:
     """Claim what is due."""
-    return [line.claimed for line in read_lines(session, take(session, worker, limit, now))]
+    return [line.claimed for line in read_lines(session, worker, take(session, worker, limit, now))]

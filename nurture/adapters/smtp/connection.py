@@ -211,10 +211,13 @@ class SmtpConnection:
 
     async def _offer_step_by_step(self, envelope: Envelope) -> Outcome | None:
         ask = self._talk.ask
-        for command in self._commands(envelope):
-            reply = await ask(command)
-            if not 200 <= reply.code < 300:
-                return await self._refused(reply)
+        mail, rcpt = self._commands(envelope)
+        reply = await ask(mail)
+        if not 200 <= reply.code < 300:
+            return (await self._refused(reply))._replace(is_of_sender=True)
+        reply = await ask(rcpt)
+        if not 200 <= reply.code < 300:
+            return await self._refused(reply)
         reply = await ask("DATA")
         if reply.code != 354:
             return await self._refused(reply)
@@ -226,7 +229,7 @@ class SmtpConnection:
         hear = self._talk.reply
         mail = await hear()
         if mail.code // 100 != 2:
-            return await self._refused_in_group(mail, 2)
+            return (await self._refused_in_group(mail, 2))._replace(is_of_sender=True)
         rcpt = await hear()
         if rcpt.code // 100 != 2:
             return await self._refused_in_group(rcpt, 1)

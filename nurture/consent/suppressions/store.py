@@ -216,11 +216,13 @@ def contacts_by_checksum(session: Session, sums: Collection[str]) -> dict[str, s
     return found
 
 
-def find_half_erased(session: Session) -> Contact | None:
+def find_half_erased(session: Session, besides: Collection[int] = ()) -> Contact | None:
     """A contact who asked to be erased and is still here: in between, or back with a restored database."""
     statement = (
         sa.select(Contact)
         .join(Suppression, col(Suppression.address_hash) == col(Contact.address_hash))
         .where(col(Suppression.reason) == sa.literal_column("'erased'"), col(Suppression.lifted_at).is_(None))
     )
+    if besides:
+        statement = statement.where(col(Contact.id).not_in(besides))
     return session.scalars(statement.limit(1)).one_or_none()

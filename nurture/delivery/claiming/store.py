@@ -22,6 +22,7 @@ from nurture.database.prepared import (
     instant_of,
     is_among,
     json_of,
+    not_by_index,
     packed,
     rows_given,
     sure_instant_of,
@@ -61,7 +62,13 @@ def _take(*, is_sqlite: bool) -> Any:
     mine = sa.update(_DELIVERY).where(
         is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite), _DELIVERY.c.status == Status.QUEUED
     )
-    return mine.values(status=Status.CLAIMED, worker_id=_WORKER)
+    # Of a first try the Message-ID says that this claim was granted a place for it (`keep_facts`).
+    message_id = sa.case((_DELIVERY.c.attempts == 0, sa.null()), else_=_DELIVERY.c.message_id)
+    return mine.values(status=Status.CLAIMED, worker_id=_WORKER, message_id=message_id)
+
+
+def _is_in_hand() -> sa.ColumnElement[bool]:
+    return sa.and_(not_by_index(_DELIVERY.c.status) == Status.CLAIMED, not_by_index(_DELIVERY.c.worker_id) == _WORKER)
 
 
 def _lines(*, is_sqlite: bool) -> Any:
@@ -78,7 +85,7 @@ def _lines(*, is_sqlite: bool) -> Any:
     lines = (
         sa.select(*[column.label(f"place_{place}") for place, column in enumerate(columns)])
         .select_from(joined)
-        .where(is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite))
+        .where(is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite), _is_in_hand())
     )
     return packed(lines, is_sqlite=is_sqlite)
 
@@ -90,8 +97,13 @@ def _words(*, is_sqlite: bool) -> Any:
     return packed(words, is_sqlite=is_sqlite)
 
 
+def _in_hand(*, is_sqlite: bool) -> Any:
+    mine = sa.select(_DELIVERY.c.id).where(is_among(_DELIVERY.c.id, "ids", is_sqlite=is_sqlite), _is_in_hand())
+    return packed(mine.with_for_update(of=_DELIVERY), is_sqlite=is_sqlite)
+
+
 _DUE, _DUE_OF_THESE = _due(is_chosen=False), _due(is_chosen=True)
-_TAKE, _LINES, _WORDS = Prepared(_take), Prepared(_lines), Prepared(_words)
+_TAKE, _LINES, _WORDS, _IN_HAND = Prepared(_take), Prepared(_lines), Prepared(_words), Prepared(_in_hand)
 
 
 class Line(NamedTuple):
@@ -124,10 +136,10 @@ def take(session: Session, worker: int, limit: int, now: datetime, *, only: Sequ
     return ids
 
 
-def read_lines(session: Session, ids: Sequence[int]) -> list[Line]:
-    """What was taken, in the order of these identifiers."""
+def read_lines(session: Session, worker: int, ids: Sequence[int]) -> list[Line]:
+    """What this worker has in hand of what it took, in the order of these identifiers."""
     # Put in order here: SQLite copies each of the fifty columns once more to sort them.
-    found = {row[_ID]: row for row in _LINES.unpacked(session, ids=ids)}
+    found = {row[_ID]: row for row in _LINES.unpacked(session, ids=ids, worker=worker)}
     lines: list[Line] = []
     beginning, shared = None, ()
     for row in [found[i] for i in ids if i in found]:
@@ -148,12 +160,22 @@ def release(session: Session, worker: int, *, only: int | None = None, besides: 
     return changed_rows(session, mine.values(status=Status.QUEUED, worker_id=None))
 
 
-def keep_in_hand(session: Session, worker: int, delivery_id: int) -> bool:
-    """Whether a worker still has what it claimed; until this transaction ends nobody takes it away."""
-    mine = sa.select(col(Delivery.id)).where(
-        col(Delivery.id) == delivery_id, col(Delivery.status) == Status.CLAIMED, col(Delivery.worker_id) == worker
+def keep_in_hand(session: Session, worker: int, ids: Collection[int]) -> set[int]:
+    """What a worker still has of what it claimed; until this transaction ends nobody takes it away.
+
+    The worker may have stood still for so long that another one has it by now, and what came in may have held it.
+    """
+    return {delivery for (delivery,) in _IN_HAND.unpacked(session, ids=sorted(ids), worker=worker)} if ids else set()
+
+
+def readdress(session: Session, contact_id: int, domain: str) -> None:
+    """What has not left yet goes to another address of this contact: whoever has it in hand claims it anew."""
+    waiting = sa.update(Delivery).where(
+        col(Delivery.contact_id) == contact_id,
+        col(Delivery.status).in_((Status.QUEUED, Status.HELD, Status.CLAIMED)),
     )
-    return session.scalar(mine.with_for_update()) is not None
+    again = sa.case((col(Delivery.status) == Status.CLAIMED, Status.QUEUED), else_=col(Delivery.status))
+    changed_rows(session, waiting.values(domain=domain, worker_id=None, status=again))
 
 
 def words_about_recording(session: Session, contact_ids: Sequence[int]) -> dict[tuple[int, str], tuple[str, datetime]]:
@@ -203,16 +225,17 @@ def _window(text: str) -> Any:
 def _keep_facts(*, is_sqlite: bool) -> Any:
     rows = rows_given("rows", {"id": sa.BigInteger, "facts": sa.Text, "message_id": sa.Text}, is_sqlite=is_sqlite)
     facts = rows.c.facts if is_sqlite else sa.cast(rows.c.facts, _DELIVERY.c.facts.type)
-    kept = sa.update(_DELIVERY).where(_DELIVERY.c.id == rows.c.id)
+    kept = sa.update(_DELIVERY).where(_DELIVERY.c.id == rows.c.id, _is_in_hand())
     return kept.values(facts=facts, message_id=rows.c.message_id)
 
 
 _KEEP_FACTS = Prepared(_keep_facts)
 
 
-def keep_facts(session: Session, rows: str) -> None:
-    """Keep what these mails take from their people, and their Message-IDs.
+def keep_facts(session: Session, worker: int, rows: str) -> int:
+    """Keep what the mails that this worker has in hand take from their people, and their Message-IDs; how many these are.
 
-    `rows` are a JSON list of [delivery, facts, id], where the facts are the text of a JSON object.
+    `rows` are a JSON list of [delivery, facts, id], where the facts are the text of a JSON object. Of others nothing is
+    kept: they may have been erased by now, or have left in another worker's hands.
     """
-    _KEEP_FACTS.change(session, rows=rows)
+    return _KEEP_FACTS.change(session, rows=rows, worker=worker)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
+from nurture.clock import MOST_AHEAD
 from nurture.database.claiming import wait_for_lock
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
@@ -32,7 +33,7 @@ class MailedHour(SQLModel, table=True):
 def take_place(session: Session, most: int, now: datetime) -> datetime | None:
     """Take one of the `most` places of a day; None if there was one, else when the next is free."""
     wait_for_lock(session, _LOCK)
-    counted = col(MailedHour.begins_at) > now - _COUNTED_FOR
+    counted = sa.and_(col(MailedHour.begins_at) > now - _COUNTED_FOR, col(MailedHour.begins_at) <= now + MOST_AHEAD)
     row: tuple[int, datetime | None] = session.execute(
         sa.select(
             sa.func.coalesce(sa.func.sum(col(MailedHour.mails)), 0), sa.func.min(col(MailedHour.begins_at))

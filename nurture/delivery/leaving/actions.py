@@ -24,6 +24,7 @@ from nurture.delivery import actions
 from nurture.delivery import store as deliveries
 from nurture.delivery.actions import Ended, Limits
 from nurture.delivery.claimed import Row
+from nurture.delivery.claiming.store import keep_in_hand
 from nurture.delivery.daily import store as daily
 from nurture.delivery.guard import rules as guard_rules
 from nurture.delivery.guard import store as guard
@@ -35,6 +36,8 @@ from nurture.delivery.outcomes.actions import mark, recording
 from nurture.delivery.pausing.store import find_pause
 from nurture.delivery.rules import Circumstances, Kind, Priority, Status, Stop, find_stop, not_counting
 
+#: What is said of a mail that is not in this worker's hands any more: cancelled, held for a recheck or taken back.
+NOT_OURS = Stop(Status.CANCELLED, "no longer claimed by this worker")
 _GONE = Permission(False, "gone", "nobody knows this person any more")
 
 
@@ -83,7 +86,10 @@ def exchange(
         granted.let_go(*wanted)
     answers: dict[int, Stop | None] = dict.fromkeys([one.id for one in wanted])
     if len(begun) < len(wanted):
-        stopped = [one for one in wanted if one.id not in begun]
+        others = [one.id for one in wanted if one.id not in begun]
+        answers |= dict.fromkeys(others, NOT_OURS)
+        mine = keep_in_hand(session, worker, others)
+        stopped = [one for one in wanted if one.id in mine]
         permissions = _permissions(session, stopped, now)
         full = {one.id: one.campaign for one in stopped if granted is not None and granted.is_used_up(one)}
         with_room = _with_room(session, worker, set(full.values()), limits, now)
@@ -129,7 +135,7 @@ def _next_round(rest: Sequence[Row], limits: Limits, granted: Granted | None) ->
     people: set[int] = set()
     places: Counter[str] = Counter()
     for one in rest:
-        is_double = one.contact_id is not None and one.contact_id in people
+        is_double = (one.contact_id or -one.id) in people
         is_waiting = granted is not None and not granted.has_room(one, besides=places[one.campaign])
         # Where the house counts its mails, each is asked about alone: who may not be mailed takes nobody's place.
         if is_double or is_waiting or (limits.most_per_day and together):
@@ -137,8 +143,7 @@ def _next_round(rest: Sequence[Row], limits: Limits, granted: Granted | None) ->
             continue
         together.append(one)
         places[one.campaign] += 1
-        if one.contact_id is not None:
-            people.add(one.contact_id)
+        people.add(one.contact_id or -one.id)
     return together, later
 
 
@@ -262,8 +267,8 @@ def _stop(
     known = replace(circumstances, guard=guarded, guard_until=guard_until, full_until=full_until)
     stop = find_stop(known, now)
     if stop is None:
-        # Cancelled, held for a recheck or taken back between the claim and now: it is not ours any more.
-        return Stop(Status.CANCELLED, "no longer claimed by this worker")
+        # This worker was declared dead, or what stood in the way has gone this very moment.
+        return NOT_OURS
     _put_aside(session, [delivery], stop, now)
     return stop
 

@@ -77,8 +77,8 @@ def grant(
                 journey.leases[key].left -= 1
     waves = {i: place for i, (_, place) in meeting.first_mails.items() if i in unused}
     kept = {**meeting.in_line, **meeting.spread(shares.held), **dict.fromkeys(shares.back)}
-    store.hold(session, {i: wait for i, wait in kept.items() if wait is not None})
-    store.put_back(session, shares.back)
+    store.hold(session, worker, {i: wait for i, wait in kept.items() if wait is not None})
+    store.put_back(session, worker, shares.back)
     leaves = {i: elapsed + starts_in for i, starts_in in shares.leaves_in.items() if starts_in}
     return PaceGrant(good_until(elapsed), kept, leaves, unused, journey.leases, waves, fresh)
 
@@ -119,6 +119,10 @@ def give_back(
 
 
 def _give_back(session: Session, counts: Counter[Place], worker: int | None) -> None:
+    # Waves first, as whoever grants holds them: so nobody waits for the other.
+    for place, people in sorted(counts.items(), key=lambda one: one[0].lane):
+        if place.span is None:
+            waves.give_back(session, place.lane, place.begins_at, people, worker)
     store.add(
         session,
         {
@@ -127,9 +131,6 @@ def _give_back(session: Session, counts: Counter[Place], worker: int | None) -> 
             if place.span is not None
         },
     )
-    for place, people in counts.items():
-        if place.span is None:
-            waves.give_back(session, place.lane, place.begins_at, people, worker)
 
 
 def note(session: Session, ended: Iterable[Ended], now: datetime, memory: Memory | None = None) -> None:
@@ -149,7 +150,7 @@ def forget_some(session: Session, now: datetime) -> int:
     return store.forget_some(session, now - _COUNTED_AT_MOST, _FORGOTTEN_AT_ONCE)
 
 
-def keep_back(session: Session, rows: Iterable[Row], now: datetime, memory: Memory) -> dict[int, Wait]:
+def keep_back(session: Session, worker: int, rows: Iterable[Row], now: datetime, memory: Memory) -> dict[int, Wait]:
     """Hold those of these mails, which are in this worker's hands, whose domain began to rest since they were claimed."""
     if not memory.resting:
         return {}
@@ -159,5 +160,5 @@ def keep_back(session: Session, rows: Iterable[Row], now: datetime, memory: Memo
         for one in rows
         if (rest := memory.resting.get(group_of(one.domain))) is not None
     }
-    store.hold(session, kept)
+    store.hold(session, worker, kept)
     return kept

@@ -42,6 +42,7 @@ class Memory:
     leases: dict[str, Lease] = field(default_factory=dict)
     looked_at: dict[str, datetime] = field(default_factory=dict)  # campaigns
     young: Counter[str] = field(default_factory=Counter)  # of these, how many mails were claimed since
+    claimed: set[str] = field(default_factory=set)  # campaigns whose mails were claimed in this run
     resting: dict[str, Rest] = field(default_factory=dict)  # that were heard of while mails for them were in hand
     knows_no_rest_until: tuple[datetime, float] | None = None  # when it asked, and an `elapsed()` second
 
@@ -56,6 +57,7 @@ class Memory:
     def let_go(self) -> None:
         """What was in stock was given back: nobody claims for now."""
         self.leases.clear()
+        self.claimed.clear()
         self.knows_no_rest_until = None
 
 

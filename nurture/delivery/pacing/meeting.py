@@ -62,6 +62,8 @@ class Meeting:
 def meet(session: Session, claimed: Sequence[Row], first: int, now: datetime, memory: Memory | None) -> Meeting:
     """Look at the campaigns of a claim, and find the first mails in it; `first` 0: nobody waits for a wave."""
     mails = [one for one in claimed if one.purpose == Purpose.CAMPAIGN]
+    if memory is not None:
+        memory.claimed.update([one.campaign for one in mails])
     fresh = _first_mails(session, mails) if first else []
     passed = _passed(mails, memory)
     wanted = {one.campaign for one in fresh} | passed | _not_looked_at({one.campaign for one in mails}, memory, now)
@@ -85,12 +87,21 @@ def _look_at_all(
     """Judge those that have not been looked at for a minute, or for many mails; all of them as they stand then."""
     found = dict(waves)
     for name, wave in waves.items():
-        is_young = None
+        is_young, is_judged = None, True
         if name in passed or wave.is_to_be_looked_at(now):
-            found[name], is_young = look(session, wave, now)
-        if memory is not None:
+            found[name], is_young, is_judged = look(session, wave, now)
+        if memory is not None and is_judged:
             memory.note_look(name, now, is_young=is_young)
     return found
+
+
+def look_once_more(session: Session, memory: Memory, now: datetime) -> None:
+    """At the end of a run: what its last mails met with tells of the next ones, which may be days away."""
+    campaigns = sorted(memory.young.keys() & memory.claimed)
+    if campaigns:
+        waves = store.lock_waves(session, campaigns)
+        looks = {name: look(session, wave, now).wave for name, wave in waves.items()}
+        store.save(session, [one for name, one in looks.items() if one != waves[name]])
 
 
 def _passed(mails: Sequence[Row], memory: Memory | None) -> set[str]:

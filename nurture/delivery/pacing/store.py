@@ -220,22 +220,26 @@ def in_hand(session: Session) -> list[tuple[str, str, int]]:
     return [(domain, sender, count) for domain, sender, count in session.connection().execute(_IN_HAND)]
 
 
-def hold(session: Session, held: Mapping[int, Wait]) -> None:
-    """Hold claimed mails, each until it is looked at again."""
+def hold(session: Session, worker: int, held: Mapping[int, Wait]) -> None:
+    """Hold mails that this worker has in hand, each until it is looked at again."""
     if held:
-        rows = [{"of_id": i, "why": wait.because, "to": wait.until} for i, wait in held.items()]
+        rows = [{"of_id": i, "worker": worker, "why": one.because, "to": one.until} for i, one in held.items()]
         changed_rows(session, _HOLD, rows)
 
 
-def put_back(session: Session, ids: Iterable[int]) -> None:
-    """Claimed mails go back into the queue, where they were."""
-    rows = [{"of_id": i} for i in ids]
+def put_back(session: Session, worker: int, ids: Iterable[int]) -> None:
+    """Mails that this worker has in hand go back into the queue, where they were."""
+    rows = [{"of_id": i, "worker": worker} for i in ids]
     if rows:
         changed_rows(session, _PUT_BACK, rows)
 
 
 _DELIVERY: Any = Delivery.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
-_MINE = sa.and_(_DELIVERY.c.id == sa.bindparam("of_id"), _DELIVERY.c.status == Status.CLAIMED)
+_MINE = sa.and_(
+    _DELIVERY.c.id == sa.bindparam("of_id"),
+    _DELIVERY.c.status == Status.CLAIMED,
+    _DELIVERY.c.worker_id == sa.bindparam("worker"),
+)
 _HOLD = (
     sa.update(_DELIVERY)
     .where(_MINE)

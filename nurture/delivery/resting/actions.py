@@ -24,7 +24,9 @@ def note(session: Session, tries: Iterable[tuple[Row, Outcome]], now: datetime) 
     refusals = {
         group_of(row.domain): (code, outcome.reply)
         for row, outcome in tries
-        if outcome.heard in {Heard.DEFERRED, Heard.REJECTED} and (code := policy_code(outcome.reply))
+        if outcome.heard in {Heard.DEFERRED, Heard.REJECTED}
+        and not outcome.is_of_sender
+        and (code := policy_code(outcome.reply))
     }
     return {
         name: rest

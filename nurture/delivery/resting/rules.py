@@ -9,6 +9,7 @@ while it rests, about mails that were on their way, changes nothing: a rest alwa
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from nurture.clock import MOST_AHEAD
 from nurture.delivery.rules import HeldBecause
 
 PAUSES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
@@ -33,10 +34,10 @@ class Rest:
     tried_at: datetime | None = None
 
     def is_over(self, now: datetime) -> bool:
-        return self.until <= now
+        return self.until <= now or self.is_forgotten(now)
 
     def is_forgotten(self, now: datetime) -> bool:
-        return self.until + FORGOTTEN_AFTER <= now
+        return self.until + FORGOTTEN_AFTER <= now or self.began_at > now + MOST_AHEAD
 
     def is_free(self, now: datetime) -> bool:
         """Whether as many may go there as before."""
@@ -44,7 +45,7 @@ class Rest:
 
     def room(self, now: datetime) -> int:
         """How many may go there now, unless it is free."""
-        if not self.is_over(now) or (self.tried_at is not None and now < self.tried_at + STEP):
+        if not self.is_over(now) or (self.tried_at is not None and abs(now - self.tried_at) < STEP):
             return 0
         return max(1, self.tried)
 

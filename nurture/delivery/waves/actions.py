@@ -19,18 +19,19 @@ class Look(NamedTuple):
 
     wave: Wave
     is_young: bool
+    is_judged: bool = True
 
 
 def look(session: Session, wave: Wave, now: datetime) -> Look:
     """Judge a campaign by what became of its mails so far. Its row is locked."""
     record = store.record_of(session, wave)
     is_young = record.mailed <= FIRST
-    wave = replace(wave, looked_at=now)
+    as_it_was, wave = wave, replace(wave, looked_at=now)
     because = find_stop(record)
     if because is not None:
         if not pausing.pause(session, wave.campaign, because, BY_ITSELF, now):
             # It stands still for another reason. Whoever lets it go on knows of that one only: it is judged anew then.
-            return Look(wave, is_young)
+            return Look(as_it_was, is_young, is_judged=False)
         _tell(session, wave.campaign, because, now, key=f"stopped:{wave.campaign}:{now:%Y%m%d%H%M%S}", is_stopped=True)
         return Look(replace(wave, judged_from=now, mailed_before=store.count_mailed(session, wave.campaign)), True)
     if record.complained and wave.warned_at is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isqrt
 
+from nurture.clock import MOST_AHEAD
 from nurture.consent.silence.rules import UNDATED, wave_of
 from nurture.delivery.rules import HeldBecause
 
@@ -47,6 +48,8 @@ class Wave:
         """The wave that `at` falls into."""
         if self.began_at is None or self.number == 0:
             return replace(self, number=1, began_at=at, people=0)
+        if self.began_at > at + MOST_AHEAD:
+            return replace(self, began_at=at)
         if at < self.began_at + WAVE_WAITS:
             return self
         grown = self.people * 2 >= size_of(self.number, first)
@@ -65,7 +68,7 @@ class Wave:
         if self.lined_up_at is None:
             return None
         until = self.lined_up_at + place_of(turn)
-        return until if until > at else None
+        return until if at < until <= at + LINE_UP_WITHIN + MOST_AHEAD else None
 
     def is_to_be_looked_at(self, at: datetime) -> bool:
         return self.looked_at is None or not self.looked_at <= at < self.looked_at + LOOK_EVERY

@@ -14,6 +14,7 @@ from nurture.contacts.history.rules import Author
 from nurture.contacts.newcomers.store import ensure_newcomer, find_newcomer
 from nurture.contacts.store import Contact
 from nurture.database.engine import Session
+from nurture.delivery.claiming.store import readdress
 from nurture.delivery.notices import queue_letter
 from nurture.privacy.requests import store
 from nurture.privacy.requests.rules import MOST_A_DAY, VALID_FOR, Kind, Side
@@ -99,6 +100,7 @@ def move_to_new_address(
         return
     author = Author("page", "preferences, confirmed at both addresses")
     change_address(session, contact, read_address(newcomer.email), hasher, now, author)
+    readdress(session, contact.id, contact.domain)
     request.newcomer_id = None
     session.add(request)
     session.flush()
