@@ -55,6 +55,8 @@ class ScriptedRelay:
     is_implicit: bool = False
     #: Close the connection after so many bytes of a body, without having read the rest.
     hangs_up_after: int | None = None
+    #: Say after so many bytes of a body what is due after its dot, and read no further.
+    answers_after: int | None = None
     #: Read nothing of a body for a long while.
     stops_reading: bool = False
     #: Answer so many bodies only once the next envelope is complete: whoever waits for the answer waits for ever.
@@ -188,6 +190,11 @@ class ScriptedRelay:
         if self.hangs_up_after is not None:
             await reader.readexactly(self.hangs_up_after)
             writer.transport.abort()
+            return False
+        if self.answers_after is not None:
+            await reader.readexactly(self.answers_after)
+            await self._say(".", reader, writer)
+            await self._is_over.wait()
             return False
         if self.stops_reading:
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's can

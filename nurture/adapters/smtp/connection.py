@@ -148,7 +148,7 @@ class SmtpConnection:
             return self._verdict(reply)
         if 200 <= reply.code < 300:
             return self._outcome(Heard.ACCEPTED, reply.code, str(reply))
-        if reply.code < 400:
+        if not _is_no(reply):
             talk.end(_OUT_OF_STEP.format(reply))
             return self._outcome(Heard.UNANSWERED, None, talk.ended)
         return self._verdict(reply)
@@ -246,11 +246,11 @@ class SmtpConnection:
         try:
             rcpt = await talk.reply() if left > 1 else refusal
             data = await talk.reply()
-            if data.code == 354 and rcpt.code >= 400:
+            if data.code == 354 and _is_no(rcpt):
                 # It waits for a body although it accepted no recipient: a lone dot goes to nobody (RFC 2920, 3.1).
                 talk.write(b".\r\n", 1)
                 await talk.reply()
-            elif data.code < 400:
+            elif not _is_no(data):
                 # Nobody knows whom a dot would deliver what to.
                 talk.end(_OUT_OF_STEP.format(data))
         except Ended:
@@ -275,7 +275,7 @@ class SmtpConnection:
         if reply.code == 421:
             # RFC 5321, 3.8: it closes the channel, and says nothing about this message.
             self._talk.end(str(reply))
-        if reply.code < 400:
+        if not _is_no(reply):
             # Neither a yes nor a no.
             self._talk.end(_OUT_OF_STEP.format(reply))
             return self._outcome(Heard.LOST, None, self._talk.ended)
@@ -283,6 +283,11 @@ class SmtpConnection:
 
     def _outcome(self, heard: Heard, code: int | None, reply: str) -> Outcome:
         return Outcome(heard, code, reply, self.relay)
+
+
+def _is_no(reply: Reply) -> bool:
+    """Whether it says no, for now or for good; RFC 5321, 4.2.1 knows no code of 600 and above."""
+    return 400 <= reply.code < 600
 
 
 def _pieces(body: Body) -> list[bytes]:

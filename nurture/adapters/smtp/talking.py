@@ -9,6 +9,7 @@ A reply that nobody is owed ends the connection, for it could be taken for the a
 import asyncio
 import socket
 import ssl
+import sys
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -47,6 +48,7 @@ class Conversation(asyncio.BufferedProtocol):
         self._unwritten = 0
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)  # until it is connected
+        self._socket = self.transport  # the same, or what is below TLS: from here the kernel takes bytes
         self.ended = ""
         #: Whether bytes of ours wait for the kernel to take them.
         self.is_paused = False
@@ -55,7 +57,7 @@ class Conversation(asyncio.BufferedProtocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = self._socket = cast("asyncio.Transport", transport)
         # Whoever is not paused then has written everything.
         self.transport.set_write_buffer_limits(high=0)
         _tune(transport.get_extra_info("socket"))
@@ -104,6 +106,9 @@ class Conversation(asyncio.BufferedProtocol):
         encrypted = await self._loop.start_tls(self.transport, self, context, server_hostname=host)
         if encrypted is None:
             raise Ended(CLOSED)
+        # TLS gives everything to the socket at once, and only the socket knows what the kernel has taken of it.
+        encrypted.set_write_buffer_limits(high=sys.maxsize)
+        self._socket.set_protocol(_BelowTls(cast("asyncio.BufferedProtocol", self._socket.get_protocol()), self))
         self.transport = encrypted
         self.is_encrypted = True
 
@@ -196,13 +201,42 @@ class Conversation(asyncio.BufferedProtocol):
         self._timer = None
         if self._listener is None:
             return
-        left = self.transport.get_write_buffer_size()
+        left = self._socket.get_write_buffer_size()
         is_stuck = self.is_paused and left == self._unwritten
         self._unwritten = left if self.is_paused else 0
         if self._loop.time() >= self._deadline or is_stuck:
             self.end(SILENT)
         else:
             self._arm()
+
+
+class _BelowTls(asyncio.BufferedProtocol):
+    """Between a socket and its TLS, to hear from the socket whether bytes wait: TLS keeps that to itself."""
+
+    def __init__(self, tls: asyncio.BufferedProtocol, conversation: Conversation) -> None:
+        self._tls = tls
+        self._conversation = conversation
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return memoryview(self._tls.get_buffer(sizehint))
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._tls.buffer_updated(nbytes)
+
+    def eof_received(self) -> bool | None:
+        return self._tls.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._tls.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._conversation.pause_writing()
+        self._tls.pause_writing()
+
+    def resume_writing(self) -> None:
+        # In this order: TLS now writes what it kept back, and may be told to pause again before it returns.
+        self._conversation.resume_writing()
+        self._tls.resume_writing()
 
 
 def words(error: BaseException) -> str:
