@@ -17,7 +17,8 @@ from nurture.errors import BadInput
 from nurture.rendering.compiling import RenderedMail
 from nurture.rendering.headers import mailbox_line, text_line, token_line
 
-_ADDRESS = re.compile(r"[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+@[^\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f]+").fullmatch
+_NEVER = r"\s<>(),;:\"\[\]@\x00-\x1f\x7f-\x9f\ud800-\udfff"  # half a surrogate pair is no character
+_ADDRESS = re.compile(rf"[^{_NEVER}]+@[^{_NEVER}]+").fullmatch
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>").fullmatch
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}").fullmatch
 _OURS = frozenset({
@@ -133,14 +134,16 @@ def write_head(subject: str, headers: Headers, boundary: str) -> bytes:
         own += f"{token_line(name, value, is_utf8=is_utf8)}\r\n"
     names = tuple([name for name, _ in extra])
     begun, dated, closing = letterhead.lines(boundary, names, is_utf8=is_utf8)
-    return (
+    head = (
         f"{begun}"
         f"{mailbox_line('To', to_name, to_email, is_utf8=is_utf8)}\r\n"
         f"{text_line('Subject', letterhead.mark + subject, is_utf8=is_utf8)}\r\n"
         f"{dated}"
         f"Message-ID: {message_id}\r\n"
         f"{own}{closing}"
-    ).encode()
+    )
+    # Half a surrogate pair that somebody typed is printed as everywhere else in a message, in whichever encoding.
+    return head.encode("utf-8", "replace") if is_utf8 else head.encode()
 
 
 def write_body(mail: RenderedMail, boundary: str) -> bytes:

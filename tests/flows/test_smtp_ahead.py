@@ -150,9 +150,10 @@ def test_a_relay_that_wants_a_body_for_nobody_gets_a_lone_dot_and_stays_in_step(
     assert told.is_usable
 
 
-def test_a_relay_that_wants_a_body_after_it_refused_only_the_sender_gets_none() -> None:
+@pytest.mark.parametrize("said", ["250 OK", "600 who knows"])
+def test_a_relay_that_wants_a_body_after_it_refused_only_the_sender_gets_none(said: str) -> None:
     """A lone dot might deliver an empty mail to the recipient it took."""
-    script: Script = {**PIPELINED, "MAIL": ["250 OK", "550 not you"], "RCPT": "250 OK", "DATA": "354 go on"}
+    script: Script = {**PIPELINED, "MAIL": ["250 OK", "550 not you"], "RCPT": ["250 OK", said], "DATA": "354 go on"}
     told = carry(script, [BODY] * 2)
     assert told.verdicts == [TAKEN, (Heard.REJECTED, 550, "550 not you")]
     assert told.relay.bodies == [BODY]

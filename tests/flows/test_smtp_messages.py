@@ -273,7 +273,7 @@ def test_the_size_is_told_to_whoever_asks_for_it(offer: str) -> None:
     "address",
     [
         "", "-oQ/tmp@x.example", "a b@x.example", "a>\r\nRCPT TO:<evil@x.example", "a\0@x.example", "a\x7f@x.example",
-        "a@b.c\r\nRCPT TO:<x@y.z>", "x" * 243 + "@reader.example",
+        "a@b.c\r\nRCPT TO:<x@y.z>", "x" * 243 + "@reader.example", "a\ud800@x.example",
     ],
 )  # fmt: skip
 def test_an_address_that_could_smuggle_a_command_is_never_said(address: str, path: Script) -> None:

@@ -221,6 +221,15 @@ def test_headers_are_utf8_only_for_an_address_beyond_ascii() -> None:
     assert message["To"].addresses[0].username == "jürgen"
 
 
+@pytest.mark.parametrize("address", ["ana@reader.example", "jürgen@reader.example"])
+def test_half_a_surrogate_pair_in_a_name_is_a_question_mark_to_whomever_the_mail_goes(address: str) -> None:
+    given_ = headers(from_name="B\udc80b", to_name="A\ud800a", to_email=address, extra=(("X-Own", "\ud800"),))
+    content = write_head("Hi \ud800", given_, "=_b").decode()
+    decoded = str(make_header(decode_header(content.replace("\r\n ", " "))))
+    for line in ("From: B?b <bob@sender.example>", f"To: A?a <{address}>", "Subject: Hi ?", "X-Own: ?"):
+        assert line in decoded
+
+
 def test_a_letterhead_serves_messages_of_every_kind_and_says_each_time_what_belongs_to_it() -> None:
     """Its lines are written once for those that are alike."""
     letterhead = Letterhead("Zoë", "bob@sender.example", DATE, (("X-Shared", "é"),))
@@ -250,6 +259,8 @@ def test_a_test_may_be_marked_in_its_subject() -> None:
         ({"to_email": "a@b.example\r\nBcc: x@y.example"}, "is no address a message can carry"),
         ({"from_email": "a@b.example, c@d.example"}, "is no address a message can carry"),
         ({"reply_to": "<a@b.example>"}, "is no address a message can carry"),
+        ({"to_email": "a\ud800na@reader.example"}, "is no address a message can carry"),
+        ({"from_email": "bob@sender.\udfff"}, "is no address a message can carry"),
         ({"message_id": "1@x"}, "'1@x' is no Message-ID; write one such as <1@sender.example>."),
         ({"message_id": "<1@x>\r\nBcc: y"}, "is no Message-ID"),
         ({"date": datetime(2026, 3, 10)}, "has no time zone; give one that is aware."),

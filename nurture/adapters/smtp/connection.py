@@ -20,7 +20,7 @@ _GOODBYE_SECONDS = 1
 #: What is written in one go with an envelope behind it is small enough for the kernel to take it whole: of what it took
 #: in part, nobody could say whether the dot was in that part.
 _LARGEST_WITH_AHEAD = 128 * 1024
-_ADDRESS = re.compile(r"(?!-)[^\s<>\x00-\x20\x7f]{1,254}")
+_ADDRESS = re.compile(r"(?!-)[^\s<>\x00-\x20\x7f\ud800-\udfff]{1,254}")
 #: Nearly all addresses, in half the time.
 _PLAIN_ADDRESS = re.compile(r"[!-,./-;=?-~][!-;=?-~]{0,253}")
 _PLAIN_XTEXT = re.compile(r"[!-*,-<>-~]*")
