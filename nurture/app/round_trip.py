@@ -117,7 +117,8 @@ async def _send(house: "App", trips: dict[str, _Trip]) -> None:
         except RelayDown as error:
             trip.refusal = str(error)
             continue
-        outcome = await connection.begin(Envelope(composed.mail_from, composed.rcpt_to, len(content)))
+        envelope = Envelope(composed.mail_from, composed.rcpt_to, len(content), is_utf8=composed.is_utf8)
+        outcome = await connection.begin(envelope)
         trip.left_at = house.clock.elapsed()
         if outcome is None:
             outcome = await connection.finish(content)

@@ -136,11 +136,13 @@ class _Check:
         self._check_fields()
         self._check_assignment()
 
-    def _complain(self, code: str, section: str, message: str, hint: str = "", turn: int = 0) -> None:
+    def _complain(
+        self, code: str, section: str, message: str, hint: str = "", turn: int = 0, severity: str = "error"
+    ) -> None:
         """Complain about a section; `turn` says which of several of that name."""
         lines = [number for number, line in enumerate(self._lines, 1) if line.strip().startswith(section)]
         line = lines[turn] if section and turn < len(lines) else 1
-        self._problems.add(Problem(FILE, line, 1, code, message, hint))
+        self._problems.add(Problem(FILE, line, 1, code, message, hint, severity))
 
     def _check_honesty(self, section: str, sender: Sender) -> None:
         """A sender is somebody, and listens."""
@@ -152,10 +154,17 @@ class _Check:
             self._remark(
                 "NS015", section, message, f'Write a person\'s name, such as "Dana Reed", or "Dana at {sender.domain}".'
             )
+        self._check_letters(section, sender.email)
 
-    def _remark(self, code: str, section: str, message: str, hint: str) -> None:
-        line = next((number for number, line in enumerate(self._lines, 1) if line.strip().startswith(section)), 1)
-        self._problems.add(Problem(FILE, line, 1, code, message, hint, "warning"))
+    def _check_letters(self, section: str, email: str, turn: int = 0) -> None:
+        """RFC 6531: mail from such an address is for servers with SMTPUTF8 alone, all the way to the reader."""
+        if not email.isascii():
+            message = f"{email} has other letters than a to z: many relays and readers' servers refuse its mails."
+            hint = "Write from an address without them, such as dana@acme.example; a domain has an xn-- form."
+            self._remark("NS019", section, message, hint, turn)
+
+    def _remark(self, code: str, section: str, message: str, hint: str, turn: int = 0) -> None:
+        self._complain(code, section, message, hint, turn, "warning")
 
     def _ask_of_sender(self, code: str, key: str, why: str, such_as: str) -> None:
         """What must be known of the default sender; a key that is there and says nothing is not to be added once more."""
@@ -176,6 +185,7 @@ class _Check:
             if one["email"].lower() in seen:
                 message = f"operators.email: {one['email']} works here already."
                 self._complain("NS004", "[[operators]]", message, "Keep one of the two.", number)
+            self._check_letters("[[operators]]", one["email"], number)
             seen.add(one["email"].lower())
 
     def _check_assignment(self) -> None:

@@ -18,6 +18,7 @@ REMARKS: Mapping[str, str] = {
     "NS015": "a sender who is nobody",
     "NS017": "a newsletter on the domain of people's own mail",
     "NS018": "a relay whose terms are stricter than its section",
+    "NS019": "a sender whose mails many servers refuse",
     "NS022": "a silence that silences nothing",
     **mail_remarks.REMARKS,
     # Of sequences and the scoring: what their shape says, told by rooms above this one.

@@ -46,6 +46,7 @@ class Composed(NamedTuple):
     signatures: bytes  # header lines, in front of all others
     wire: Wire
     report_as: str = ""  # what a report calls it, if reports come back to us and to nobody's own mailbox
+    is_utf8: bool = False  # whether its headers are, whoever it goes to, for the sake of its sender
 
     @property
     def parts(self) -> tuple[bytes, ...]:
@@ -205,6 +206,7 @@ def compose(
         sign(signers, wire.head, wire.body) if (signers := house.signers_for(domain)) else b"",
         wire,
         mail_from.partition("@")[0] if mail_from != from_email else "",
+        not letterhead.is_ascii,
     )
 
 

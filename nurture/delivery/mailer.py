@@ -39,6 +39,8 @@ class Envelope(NamedTuple):
     size: int = 0
     #: What a report about it should call it (RFC 3461, ENVID), where the relay offers reports; empty: ask for none.
     report_as: str = ""
+    #: Whether its headers are UTF-8, for a sender beyond ASCII; who carries it then needs SMTPUTF8 (RFC 6531).
+    is_utf8: bool = False
 
 
 class Connection(Protocol):

@@ -18,5 +18,5 @@ class Written(NamedTuple):
     @classmethod
     def of(cls, ready: Ready, house: House) -> Self:
         composed = composing.compose(ready.mail, ready.delivery, house, ready.recipient, ready.email, ready.relay)
-        envelope = Envelope(composed.mail_from, composed.rcpt_to, composed.size, composed.report_as)
+        envelope = Envelope(composed.mail_from, composed.rcpt_to, composed.size, composed.report_as, composed.is_utf8)
         return cls(ready, envelope, composed.parts)

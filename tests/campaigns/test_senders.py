@@ -30,7 +30,7 @@ def said(folder: Path, database: Database, settings: str, host: str) -> list[tup
     house = open_house(folder, database.url, relay_port=25, NURTURE_SMTP__HOST=host)
     problems = house.read_files().problems
     house.close()
-    return [(one.code, one.severity) for one in problems if one.code in {"NS016", "NS017"}]
+    return [(one.code, one.severity) for one in problems if one.code in {"NS016", "NS017", "NS019"}]
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,18 @@ def test_a_newsletter_is_advised_to_leave_peoples_domain_once_mail_is_real(
     tmp_path: Path, sqlite: Database, settings: str, host: str, remarks: list[tuple[str, str]]
 ) -> None:
     assert said(tmp_path / "house", sqlite, settings, host) == remarks
+
+
+@pytest.mark.parametrize("address", ["dana@acme.example", "jörg@acme.example", "dana@bücher.example"])
+def test_a_sender_whom_many_servers_cannot_spell_is_warned_of(tmp_path: Path, sqlite: Database, address: str) -> None:
+    """A domain has a spelling that every server knows, and mail is from that one."""
+    settings = SETTINGS.replace("dana@acme.example", address, 1).replace(
+        '"acme.example"]', '"acme.example", "bücher.example"]'
+    )
+    expected = [("NS019", "warning")] if "ö" in address else []
+    assert said(tmp_path / "house", sqlite, settings, "127.0.0.1") == expected
+
+
+def test_so_is_an_operator_for_mails_are_from_owners_too(tmp_path: Path, sqlite: Database) -> None:
+    settings = SETTINGS + '\n[[operators]]\nname = "Jörg"\nemail = "jörg@acme.example"\n'
+    assert said(tmp_path / "house", sqlite, settings, "127.0.0.1") == [("NS019", "warning")]

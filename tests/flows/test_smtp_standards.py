@@ -12,8 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from nurture.adapters.smtp import SmtpConnection
 from nurture.contacts.actions import join_list
 from nurture.database.engine import Database
+from nurture.delivery.mailer import Envelope
+from nurture.delivery.rules import Heard
+from tests.support.conversations import BODY, PIPELINED, converse
+from tests.support.scripts import ScriptedRelay
 from tests.support.stories import Letter, Story, running_story
 from tests.support.workspaces import LETTER, SETTINGS
 
@@ -108,3 +113,43 @@ def test_a_retry_is_the_same_mail_byte_for_byte_and_waits_longer_each_time_and_n
     story.live(days=6)
     assert len([one for one in story.post.tries if one.arrived.rcpt_to == "ben@reader.example"]) == 1
     assert [one.status for one in story.deliveries_to("ben@reader.example")] == ["failed"]
+
+
+@pytest.mark.parametrize("sender", ["dana@acme.example", "jörg@acme.example"])
+def test_mail_from_a_sender_beyond_ascii_says_so_although_it_comes_back_to_an_ascii_address(
+    sqlite: Database, tmp_path: Path, sender: str
+) -> None:
+    """STANDARDS 10: its From is UTF-8 (RFC 6531, 3; RFC 6532)."""
+    settings = SETTINGS.replace('"dana@acme.example"', f'"{sender}"', 1) + '\n[inbound]\ndomain = "in.acme.example"\n'
+    files = {
+        "settings.toml": settings,
+        "campaigns/sequences/evaluators.yaml": SEQUENCE,
+        "templates/report.mjml": LETTER,
+    }
+    with running_story(tmp_path / "house", sqlite.url, START, files) as story:
+        contact = story.add_contact("ana@reader.example", first_name="Ana")
+        with story.database.writing() as session:
+            join_list(session, "report", [contact.id], story.now)
+        story.live(hours=1)
+        [letter] = story.post.letters
+    assert f"<{sender}>\r\n".encode() in letter.arrived.content
+    assert letter.arrived.mail_from.isascii()
+    assert letter.arrived.is_utf8 is not sender.isascii()
+
+
+def test_headers_beyond_ascii_are_not_handed_to_a_relay_that_does_not_offer_to_take_them() -> None:
+    """STANDARDS 10: neither by themselves nor behind the mail before."""
+    because = "the relay does not offer SMTPUTF8 (RFC 6531), which the address of the sender needs"
+
+    async def talk(connection: SmtpConnection, relay: ScriptedRelay) -> None:
+        plain = Envelope("b-1@in.acme.example", "ana@reader.example", len(BODY))
+        beyond = plain._replace(is_utf8=True)
+        assert await connection.begin(plain) is None
+        assert (await connection.finish(BODY, beyond)).heard is Heard.ACCEPTED
+        outcome = await connection.begin(beyond)
+        assert outcome is not None
+        assert (outcome.heard, outcome.reply) == (Heard.REJECTED, because)
+        assert connection.is_usable
+        assert relay.commands() == ["EHLO", "MAIL", "RCPT", "DATA", "."]
+
+    converse(talk, PIPELINED)

@@ -23,6 +23,7 @@ class Arrived:
     mail_from: str
     rcpt_to: str
     content: bytes
+    is_utf8: bool = False  # announced as such: SMTPUTF8
 
     @property
     def message(self) -> EmailMessage:
@@ -67,7 +68,7 @@ class SmtpRelay:
         if answer is not None:
             return answer
         content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
-        self.arrived.append(Arrived(envelope.mail_from or "", rcpt_to, content))
+        self.arrived.append(Arrived(envelope.mail_from or "", rcpt_to, content, envelope.smtp_utf8))
         if self.hold_answers is not None:
             self.is_holding.set()
             await asyncio.get_running_loop().run_in_executor(None, self.hold_answers.wait, 60)

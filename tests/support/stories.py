@@ -115,7 +115,8 @@ class Post(SmtpRelay):
     async def handle_DATA(self, server: SMTP, session: SmtpSession, envelope: Envelope) -> str:  # noqa: N802 — aiosmtpd names its hooks after the commands
         assert self.clock is not None
         assert isinstance(envelope.content, bytes)
-        handed = Letter(self.clock.now(), Arrived(envelope.mail_from or "", envelope.rcpt_tos[0], envelope.content))
+        mail_from, rcpt_to = envelope.mail_from or "", envelope.rcpt_tos[0]
+        handed = Letter(self.clock.now(), Arrived(mail_from, rcpt_to, envelope.content, envelope.smtp_utf8))
         self.tries.append(handed)
         answer = await super().handle_DATA(server, session, envelope)
         if answer.startswith("250"):

@@ -176,8 +176,8 @@ class SmtpConnection:
 
     def _commands(self, envelope: Envelope) -> tuple[str, str]:
         """MAIL and RCPT."""
-        mail_from, rcpt_to, size, report_as = envelope
-        is_ascii = mail_from.isascii() and rcpt_to.isascii()
+        mail_from, rcpt_to, size, report_as, is_utf8 = envelope
+        is_ascii = not is_utf8 and mail_from.isascii() and rcpt_to.isascii()
         mail, rcpt = f"MAIL FROM:<{mail_from}>", f"RCPT TO:<{rcpt_to}>"
         if self._takes_size and size:
             mail = f"{mail} SIZE={size + self._size_of_first_lines}"
@@ -197,13 +197,16 @@ class SmtpConnection:
 
     def _find_objection(self, envelope: Envelope) -> Outcome | None:
         """What can be known to fail, or must never be said, before a word of it is."""
-        mail_from, rcpt_to, size, _ = envelope
+        mail_from, rcpt_to, size, _, is_utf8 = envelope
         if _PLAIN_ADDRESS.fullmatch(mail_from) is None or _PLAIN_ADDRESS.fullmatch(rcpt_to) is None:
             if _ADDRESS.fullmatch(mail_from) is None or _ADDRESS.fullmatch(rcpt_to) is None:
                 return self._outcome(Heard.REJECTED, None, "the address is not one that can be sent to")
             if not self._takes_utf8 and not (mail_from.isascii() and rcpt_to.isascii()):
                 because = "the relay does not offer SMTPUTF8 (RFC 6531), which this address needs"
                 return self._outcome(Heard.REJECTED, None, because)
+        if is_utf8 and not self._takes_utf8:
+            because = "the relay does not offer SMTPUTF8 (RFC 6531), which the address of the sender needs"
+            return self._outcome(Heard.REJECTED, None, because)
         if 0 < self._size_limit < size:
             because = f"the mail has {size:,} bytes and the relay takes {self._size_limit:,} (RFC 1870)"
             return self._outcome(Heard.REJECTED, None, because)

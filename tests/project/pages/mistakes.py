@@ -169,6 +169,10 @@ MISTAKES = (
         "settings.toml", SETTINGS + '\n[[relays]]\nname = "news"\nhost = "smtp-broadcasts.postmarkapp.com"\n',
     ),
     Mistake(
+        "NS019", "Write from an address that every server can spell.", "settings.toml",
+        SETTINGS.replace('email = "dana@acme.example"', 'email = "jörg@acme.example"', 1),
+    ),
+    Mistake(
         "NS020", "Write why the remark is wrong here; whoever comes next will want to know.", MAIL,
         _silencing('{NT401: ""}'), "a silence without a reason", _SENDING,
     ),
