@@ -8,7 +8,7 @@ other Jinja stays for the render.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from nurture.errors import did_you_mean
@@ -118,7 +118,8 @@ class _Flattening:
         self.fillings = fillings
         self.flat: list[Token] = []
         self.size = 0
-        self.is_trimming = False  # a block tag that went away asked for the space behind it to go as well
+        self.is_trimming = False  # a tag that went away asked for the space behind it to go as well
+        self.seam = 0  # how much was written when the last tag went away: no `-` takes anything along from before
         self.versions: dict[str, list[Block]] = {}  # by block name, the most derived first
         self.asked: list[Token] = []  # where it asks a question
         self.inside: list[str] = []  # blocks and parts being written, to catch one that contains itself
@@ -188,21 +189,20 @@ class _Flattening:
             if isinstance(item, Block):
                 self._write_block(item.name, item, 0)
             elif item.word == "include":
-                self._trim(item)
-                self._include(item)
-                self.is_trimming = item.trims_after
+                self._sew(before=item.trims_before)
+                self._write_part(self._named(item), item)
+                self._sew(after=item.trims_after)
             elif item.kind is Kind.OUTPUT and _SUPER.match(item.inner):
-                self._trim(item)
+                self._sew(before=item.trims_before)
                 if level + 1 < len(self.versions.get(block, ())):
                     self._write_block(block, self.versions[block][level + 1], level + 1)
                 else:
                     self.findings.add(item.place(), "NT106", "super() stands where no layout has a block", "remove it")
-                self.is_trimming = item.trims_after
+                self._sew(after=item.trims_after)
             elif asking.is_question(item):
                 self._ask(item)
             elif item.kind is Kind.COMMENT:
-                self._trim(item)
-                self.is_trimming = self.is_trimming or item.trims_after
+                self._sew(before=item.trims_before, after=item.trims_after)
             elif item.kind is Kind.TEXT and "<mj-include" in item.text:
                 self._write_mjml_includes(item)
             else:
@@ -218,12 +218,12 @@ class _Flattening:
             hint = f"write {{% block {name} %}} in the mail"
             self.findings.add(chosen.opening.place(), "NT106", f'the layout needs a block "{name}"', hint)
         self.inside.append(key)
-        self._trim(found.opening)
-        self.is_trimming = chosen.opening.trims_after
+        self._sew(before=found.opening.trims_before, after=chosen.opening.trims_after)
         self._write(chosen.items, level, name)
-        if chosen.closing:
-            self._trim(chosen.closing)
-        self.is_trimming = bool(found.closing and found.closing.trims_after)
+        self._sew(
+            before=bool(chosen.closing and chosen.closing.trims_before),
+            after=bool(found.closing and found.closing.trims_after),
+        )
         self.inside.pop()
 
     def _write_mjml_includes(self, token: Token) -> None:
@@ -240,17 +240,18 @@ class _Flattening:
             around = next((tags for word, tags in _WRAPPED.items() if word in found[0]), ("", ""))
             opening, closing = (token.with_text(tag, found.start()) for tag in around)
             self._append(opening)
+            self._sew()
             self._write_part(part, token)
+            self._sew()
             self._append(closing)
         self._append(token.with_text(token.text[position:], position))
 
     def _ask(self, token: Token) -> None:
         asking.check_place(token, self.flat, self.findings)
         self.asked.append(token)
+        self._sew(before=token.trims_before)
         self._write_part(self.library.find(asking.PART, token.place(), self.findings), token)
-
-    def _include(self, token: Token) -> None:
-        self._write_part(self._named(token), token)
+        self._sew(after=token.trims_after)
 
     def _write_part(self, part: Original | None, token: Token) -> None:
         self._grow(token, 100)  # parts that include parts that include parts multiply even when they are empty
@@ -259,7 +260,9 @@ class _Flattening:
         if part.file in self.inside or part.file == token.original.file:
             self.findings.add(token.place(), "NT103", f"{part.file} includes itself", "break the circle")
             return
-        template = read(scan(part, self.findings), self.findings)
+        # As Jinja: an editor ends the last line of a file, and what includes it may go on in that line.
+        text = part.text.removesuffix("\n")
+        template = read(scan(replace(part, text=text), self.findings), self.findings)
         if template.extends:
             self.findings.add(template.extends.place(), "NT104", "a part cannot extend a layout", "remove `extends`")
             return
@@ -274,6 +277,9 @@ class _Flattening:
         if token.kind is Kind.TEXT and self.is_trimming:
             text = token.text.lstrip()
             token = token.with_text(text, len(token.text) - len(text))
+        elif token.trims_before and self._is_blank_since(self.seam):
+            self._blank_since(self.seam)
+            token = token.with_text(token.text[:2] + token.text[3:])
         self.is_trimming = self.is_trimming and not token.text
         self._grow(token, len(token.text))
         self.flat.append(token)
@@ -285,10 +291,29 @@ class _Flattening:
             self.findings.add(token.place(), "NT108", f"the mail passes {MAX_SIZE:,} characters here", hint)
             raise _TooLarge
 
-    def _trim(self, token: Token) -> None:
-        """`{%-` in front of a tag that goes away takes the space before it along."""
-        if token.trims_before and self.flat and self.flat[-1].kind is Kind.TEXT:
+    def _sew(self, *, before: bool = False, after: bool = False) -> None:
+        """A tag goes away, and what met it meets something else now: its `-` takes the space beside it along.
+
+        Where another tag's `-` would have ended at this one, that space goes now and the `-` as well: at render time it
+        would take along what stands behind the seam.
+        """
+        last = next((place for place in range(len(self.flat) - 1, self.seam - 1, -1) if self._is_tag(place)), -1)
+        if last >= 0 and self.flat[last].trims_after and self._is_blank_since(last + 1):
+            self._blank_since(last + 1)
+            self.flat[last] = self.flat[last].with_text(self.flat[last].text[:-3] + self.flat[last].text[-2:])
+        elif before and len(self.flat) > self.seam and not self._is_tag(len(self.flat) - 1):
             self.flat[-1] = self.flat[-1].with_text(self.flat[-1].text.rstrip())
+        self.seam = len(self.flat)
+        self.is_trimming = after
+
+    def _is_tag(self, place: int) -> bool:
+        return self.flat[place].kind is not Kind.TEXT
+
+    def _is_blank_since(self, place: int) -> bool:
+        return not any(self._is_tag(at) or self.flat[at].text.strip() for at in range(place, len(self.flat)))
+
+    def _blank_since(self, place: int) -> None:
+        self.flat[place:] = [token.with_text("") for token in self.flat[place:]]
 
 
 _KEPT_OUTSIDE = frozenset({"set", "endset", "macro", "endmacro"})

@@ -67,22 +67,61 @@ def test_other_jinja_stays_for_the_render(mails: Mails) -> None:
     assert flat(mails, kept) == (kept, [])
 
 
-BODIES = st.lists(st.sampled_from(["t", "{{ v }}", "{% if v %}y{% endif %}", "{{ super() }}", " "]), max_size=4)
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("{{ v }}\n", "Hello {{ v }}, how"),
+        ("{{ v }}\n\n", "Hello {{ v }}\n, how"),
+        ("{{- v -}}\n", "Hello {{ v }}, how"),
+        (
+            " {#- who -#} {{- v }} {# this #}{%- if v -%} ! {%- endif -%} ",
+            "Hello {{ v }} {% if v -%} ! {%- endif %}, how",
+        ),
+        ("{%- raw -%} {{ {%- endraw -%} ", "Hello {% raw -%} {{ {%- endraw %}, how"),
+    ],
+)
+def test_a_part_goes_on_in_the_line_that_includes_it_and_takes_no_space_of_it(
+    mails: Mails, part: str, expected: str
+) -> None:
+    """As in Jinja: the line end that every editor leaves is not printed, and a minus ends where its file does."""
+    mails.write("parts/p.mjml", part)
+    assert flat(mails, 'Hello {% include "parts/p.mjml" %}, how') == (expected, [])
+    mails.write("parts/outer.mjml", '{% include "parts/p.mjml" %}\n')
+    assert flat(mails, 'Hello {% include "parts/outer.mjml" %}, how') == (expected, [])
+
+
+def test_a_minus_of_a_block_or_beside_mjmls_own_include_ends_there_too(mails: Mails) -> None:
+    mails.write("parts/p.mjml", "{{- v -}}\n")
+    assert flat(mails, '{{ v -}} {% block x %} {{- v -}} {% endblock %} <mj-include path="parts/p.mjml"/> ') == (
+        "{{ v }}{{ v }} {{ v }} ",
+        [],
+    )
+
+
+BODIES = st.lists(
+    st.sampled_from([
+        "t", " ", "\n", "{{ v }}", "{{- v }}", "{{ v -}}", "{% if v %}y{% endif %}", "{%- if v -%} y {%- endif -%}",
+        "{{ super() }}", "{{- super() -}}", "{#- c #}", "{# c -#}", "{%- raw %} r {% endraw -%}",
+    ]),
+    max_size=4,
+)  # fmt: skip
+MINUSES = st.tuples(*[st.sampled_from(["", "-"])] * 4)
 
 
 @unhurried
-@given(st.lists(st.tuples(BODIES, BODIES), min_size=1, max_size=3), BODIES)
+@given(st.lists(st.tuples(BODIES, BODIES), min_size=1, max_size=3), BODIES, MINUSES)
 def test_jinja_would_have_rendered_the_same(
-    mails: Mails, levels: list[tuple[list[str], list[str]]], part: list[str]
+    mails: Mails, levels: list[tuple[list[str], list[str]]], part: list[str], minuses: tuple[str, ...]
 ) -> None:
     """Two blocks, one inside the other, over up to three layouts with a part, against Jinja's own inheritance."""
     files = {"parts/p.mjml": "".join(piece for piece in part if "super" not in piece)}
     base, *derived = levels
     outer, inner = ("".join(piece for piece in body if "super" not in piece) for body in base)
-    inside = f'{outer}{{% block b %}}{inner}{{% endblock %}}{{% include "parts/p.mjml" %}}'
+    a, b, c, d = minuses
+    inside = f'{outer}{{%{a} block b {b}%}}{inner}{{%{b} endblock {c}%}}{{%{c} include "parts/p.mjml" {d}%}} {outer}'
     files["layouts/l0.mjml"] = f"<{{% block a %}}{inside}{{% endblock %}}>"
-    for number, (a, b) in enumerate(derived, start=1):
-        blocks = f"{{% block a %}}{''.join(a)}{{% endblock %}}{{% block b %}}{''.join(b)}{{% endblock %}}"
+    for number, (first, second) in enumerate(derived, start=1):
+        blocks = f"{{% block a {a}%}}{''.join(first)}{{%{d} endblock %}}{{% block b {b}%}}{''.join(second)}{{% endblock {c}%}}"
         files[f"layouts/l{number}.mjml"] = f'{{% extends "layouts/l{number - 1}.mjml" %}}{blocks}'
     for name, text in files.items():
         mails.write(name, text)
