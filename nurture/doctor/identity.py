@@ -94,7 +94,7 @@ def _spf(resolver: Resolver, identity: Identity, domain: str) -> Finding:
     if reading.fault:
         return Finding(check, False, f"{domain}: {reading.fault}", _mended(domain, reading))
     missing = [one for one in includes if one.lower() not in reading.includes]
-    if missing and reading.depends:
+    if reading.ending == "%" or (missing and reading.depends):
         return _by_macro(check, domain, reading)
     if missing:
         line = _with_terms(reading.record, [f"include:{one}" for one in missing])
@@ -137,7 +137,7 @@ def _mended(domain: str, reading: Reading) -> str:
         return f"mend or take out what leads to {reading.at} in the TXT record at {domain}: it makes all of it void"
     if reading.fault.endswith("SPF records"):
         return f"keep one TXT record at {domain} that begins with v=spf1, with what all of them say"
-    if "questions" in reading.fault or "do not exist" in reading.fault:
+    if reading.is_too_much:
         return f"take out of the TXT record at {domain} what sends no mail for you any more; each include costs what it holds"
     return f"mend the TXT record at {domain}: {reading.record}"
 
