@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+#: What to do where a name server did not answer: nothing is known then, so nothing is to be changed.
+ASK_AGAIN = "try again where DNS works"
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -3,18 +3,16 @@
 Each finding that is not right names the very line to add. Called by `nurture doctor`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nurture.doctor.findings import Finding
+from nurture.doctor.findings import ASK_AGAIN, Finding
 from nurture.doctor.keys import is_shown
-from nurture.doctor.resolving import Resolver
+from nurture.doctor.resolving import Found, Resolver
 from nurture.doctor.rules import fault_of_policy, is_aligned, read_tags, up_from
 from nurture.doctor.spf import Reading, read_spf
+from nurture.doctor.spf_advice import closed, mended, term_for, with_terms
 from nurture.rendering.dkim_keys import in_strings
-
-_ASK_AGAIN = "try again where DNS works"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class Carrier:
     """A relay that carries our mail, as far as it is known.
 
     `include` is its SPF record, `signs` whether it adds a signature in our name (None: nobody knows), `is_ours` whether
-    it is a machine of our own, `replaces_return_path` whether bounces go to it.
+    it is a machine of our own, `replaces_return_path` whether bounces go to it, `returns_to_sender` whether it takes only
+    mail that comes back to whoever writes (`mail_from = "sender"`).
     """
 
     host: str
@@ -41,6 +40,7 @@ class Carrier:
     signs: bool | None = None
     is_ours: bool = False
     replaces_return_path: bool = False
+    returns_to_sender: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,52 +65,63 @@ class Identity:
 def examine_identity(resolver: Resolver, identity: Identity) -> list[Finding]:
     """Everything that receivers look up about us."""
     first = identity.domains[0]
-    findings = [_spf(resolver, identity, one) for one in _envelope_domains(identity)]
+    envelopes = _envelopes(identity)
+    usual = next(iter(envelopes))
+    findings = [
+        _spf(resolver, one, carriers, "SPF" if one == usual else f"SPF {one}") for one, carriers in envelopes.items()
+    ]
     findings += [_dkim(resolver, identity, one, "" if one == first else f" {one}") for one in identity.domains]
     findings += [_dmarc(resolver, identity, one, "" if one == first else f" {one}") for one in identity.domains]
     findings += [_mail_host(resolver, one) for one in dict.fromkeys((identity.return_path, identity.inbound)) if one]
     return findings
 
 
-def _envelope_domains(identity: Identity) -> tuple[str, ...]:
-    """The domains that stand in MAIL FROM, whose SPF is asked for."""
-    return (identity.return_path,) if identity.return_path else identity.domains
+def _envelopes(identity: Identity) -> dict[str, list[Carrier]]:
+    """The domains that stand in MAIL FROM, whose SPF is asked for, the usual one first: each with who carries such mail."""
+    usual = (identity.return_path,) if identity.return_path else identity.domains
+    found: dict[str, list[Carrier]] = {}
+    for carrier in sorted(identity.carriers, key=lambda one: one.returns_to_sender):
+        for domain in identity.domains if carrier.returns_to_sender else usual:
+            found.setdefault(domain, []).append(carrier)
+    return found or {domain: [] for domain in usual}
 
 
-def _spf(resolver: Resolver, identity: Identity, domain: str) -> Finding:
-    check = "SPF" if domain in {identity.return_path, identity.domains[0]} else f"SPF {domain}"
-    carriers = identity.carriers
+def _spf(resolver: Resolver, domain: str, carriers: Sequence[Carrier], check: str) -> Finding:
     if carriers and all(one.replaces_return_path for one in carriers):
         return Finding(check, True, f"{_hosts(carriers)} lets mail come back to itself, so its own SPF counts")
-    includes = [one.include for one in carriers if one.include and not one.replaces_return_path]
     reading = read_spf(resolver, domain)
-    wanted = " ".join(f"include:{one}" for one in dict.fromkeys(includes)) or _of_own(resolver, carriers)
     if reading.failed:
-        return Finding(check, False, reading.failed, _ASK_AGAIN)
+        return Finding(check, False, reading.failed, ASK_AGAIN)
+    if reading.record and reading.fault:
+        return Finding(check, False, f"{domain}: {reading.fault}", mended(domain, reading))
+    includes = dict.fromkeys(one.include for one in carriers if one.include and not one.replaces_return_path)
+    missing = [f"include:{one}" for one in includes if one.lower() not in reading.includes]
+    strangers, silent = _own_strangers(resolver, carriers, domain)
+    if silent:
+        return Finding(check, False, silent, ASK_AGAIN)
     if not reading.record:
+        wanted = " ".join([*missing, *strangers]) or "include:your-relay.example"
         return Finding(
             check, False, f"{domain} has no such record", f'add a TXT record at {domain}: "v=spf1 {wanted} ~all"'
         )
-    if reading.fault:
-        return Finding(check, False, f"{domain}: {reading.fault}", _mended(domain, reading))
-    missing = [one for one in includes if one.lower() not in reading.includes]
-    if reading.ending == "%" or (missing and reading.depends):
+    return _judged(check, domain, reading, missing, strangers)
+
+
+def _judged(check: str, domain: str, reading: Reading, missing: Sequence[str], strangers: Sequence[str]) -> Finding:
+    """What is said of a record that receivers can read, by whom of us it does not let in."""
+    is_open = reading.ending not in {"-", "~"}
+    absent = [*missing, *strangers]
+    if reading.ending == "%" or (reading.depends and absent and not is_open):
         return _by_macro(check, domain, reading)
-    if missing:
-        line = _with_terms(reading.record, [f"include:{one}" for one in missing])
-        what = f"{domain} does not name {' and '.join(missing)}, by which our relay sends"
-        return Finding(check, False, what, f'change its TXT record to "{line}"')
-    if reading.ending not in {"-", "~"}:
+    if absent and not reading.depends:
+        names = " and ".join(one.removeprefix("include:") for one in missing)
+        faults = [f"does not name {names}, by which our relay sends"] if missing else []
+        faults += [f"does not allow our own relay ({' '.join(strangers)})"] if strangers else []
+        line = with_terms(reading.record, absent)
+        return Finding(check, False, f"{domain} {', and '.join(faults)}", f'change its TXT record to "{line}"')
+    if is_open:
         what = "lets everybody write in its name" if reading.ending == "+" else "says nothing about anybody else"
-        return Finding(check, False, f"{domain} {what}", _closed(reading.record))
-    stranger = _own_stranger(resolver, carriers, domain)
-    if stranger and reading.depends:
-        return _by_macro(check, domain, reading)
-    if stranger:
-        line = _with_terms(reading.record, [stranger])
-        return Finding(
-            check, False, f"{domain} does not allow our own relay ({stranger})", f'change its TXT record to "{line}"'
-        )
+        return Finding(check, False, f"{domain} {what}", closed(reading.record))
     questions = f"{reading.questions} of 10 questions" if reading.questions else "no question more"
     return Finding(check, True, f"{domain}: {reading.record} ({questions})")
 
@@ -121,49 +132,20 @@ def _by_macro(check: str, domain: str, reading: Reading) -> Finding:
     return Finding(check, True, what)
 
 
-def _closed(record: str) -> str:
-    """What to do about a record that does not end with a no to everybody else."""
-    terms = record.split()
-    is_open = [re.fullmatch(r"[+~?-]?all", one, re.IGNORECASE) is not None for one in terms]
-    target = next((one.partition("=")[2] for one in terms if one.lower().startswith("redirect=")), "")
-    if target and not any(is_open):
-        return f"let the TXT record at {target}, to which it leads, end with ~all"
-    kept = [one for one, is_it in zip(terms, is_open, strict=True) if not is_it]
-    return f'change its TXT record to "{" ".join([*kept, "~all"])}"'
-
-
-def _mended(domain: str, reading: Reading) -> str:
-    if reading.at != domain:
-        return f"mend or take out what leads to {reading.at} in the TXT record at {domain}: it makes all of it void"
-    if reading.fault.endswith("SPF records"):
-        return f"keep one TXT record at {domain} that begins with v=spf1, with what all of them say"
-    if reading.is_too_much:
-        return f"take out of the TXT record at {domain} what sends no mail for you any more; each include costs what it holds"
-    return f"mend the TXT record at {domain}: {reading.record}"
-
-
-def _with_terms(record: str, terms: Sequence[str]) -> str:
-    """The record with more in it, in front of what ends it."""
-    words = record.split()
-    return " ".join([words[0], *terms, *words[1:]])
-
-
-def _of_own(resolver: Resolver, carriers: Sequence[Carrier]) -> str:
-    addresses = [one for carrier in carriers if carrier.is_ours for one in resolver.addresses(carrier.host).values]
-    return " ".join(map(_term, addresses)) or "include:your-relay.example"
-
-
-def _own_stranger(resolver: Resolver, carriers: Sequence[Carrier], domain: str) -> str:
-    """An address of a relay of our own that the record does not let write in our name."""
+def _own_strangers(resolver: Resolver, carriers: Sequence[Carrier], domain: str) -> tuple[list[str], str]:
+    """The addresses of relays of our own that a domain does not let write in its name, and who could not be asked."""
+    strangers: list[str] = []
     for carrier in carriers:
-        for address in resolver.addresses(carrier.host).values if carrier.is_ours else ():
-            if read_spf(resolver, domain, address).verdict != "pass":
-                return _term(address)
-    return ""
-
-
-def _term(address: str) -> str:
-    return f"ip6:{address}" if ":" in address else f"ip4:{address}"
+        found = resolver.addresses(carrier.host) if carrier.is_ours else Found()
+        if found.failed:
+            return [], f"{carrier.host} could not be looked up ({found.failed})"
+        for address in found.values:
+            reading = read_spf(resolver, domain, address)
+            if reading.verdict != "pass" and reading.failed:
+                return [], reading.failed
+            if reading.verdict != "pass":
+                strangers.append(term_for(address))
+    return list(dict.fromkeys(strangers)), ""
 
 
 def _hosts(carriers: Sequence[Carrier]) -> str:
@@ -178,7 +160,7 @@ def _dkim(resolver: Resolver, identity: Identity, domain: str, about: str) -> Fi
     for one in keys:
         shown = is_shown(resolver, one.name, one.record)
         if shown is None:
-            return Finding(check, False, f"{one.name} could not be looked up from here", _ASK_AGAIN)
+            return Finding(check, False, f"{one.name} could not be looked up from here", ASK_AGAIN)
         if not shown:
             has_other = bool(resolver.texts(one.name).values)
             what = "is not our key, so our signatures fail" if has_other else "is not there, so our signatures fail"
@@ -218,7 +200,7 @@ def _dmarc(resolver: Resolver, identity: Identity, domain: str, about: str) -> F
         name = f"_dmarc.{one}"
         found = resolver.texts(name)
         if found.failed:
-            return Finding(check, False, f"{name} could not be looked up ({found.failed})", _ASK_AGAIN)
+            return Finding(check, False, f"{name} could not be looked up ({found.failed})", ASK_AGAIN)
         records = [text for text in found.values if text.replace(" ", "").lower().startswith("v=dmarc1")]
         if len(records) > 1:
             return Finding(
@@ -268,7 +250,7 @@ def _mail_host(resolver: Resolver, domain: str) -> Finding:
     found = resolver.mail_hosts(domain)
     check = f"mail to {domain}"
     if found.failed:
-        return Finding(check, False, f"{domain} could not be looked up ({found.failed})", _ASK_AGAIN)
+        return Finding(check, False, f"{domain} could not be looked up ({found.failed})", ASK_AGAIN)
     hosts = [one for one in found.values if one.rstrip(".")]
     if found.values and not hosts:
         return Finding(
@@ -282,11 +264,14 @@ def _mail_host(resolver: Resolver, domain: str) -> Finding:
             (f"{one} could not be looked up ({its.failed})" for one, its in looked_up.items() if its.failed), ""
         )
         if len(gone) == len(hosts) and silent:
-            return Finding(check, False, silent, _ASK_AGAIN)
+            return Finding(check, False, silent, ASK_AGAIN)
         if len(gone) == len(hosts):
             return Finding(check, False, f"its server {gone[0]} has no address", f"add an A record for {gone[0]}")
         return Finding(check, True, f"goes to {', '.join(one.rstrip('.') for one in hosts)}")
-    if resolver.addresses(domain).values:
+    itself = resolver.addresses(domain)
+    if itself.failed:
+        return Finding(check, False, f"{domain} could not be looked up ({itself.failed})", ASK_AGAIN)
+    if itself.values:
         return Finding(check, True, f"goes to {domain} itself, which has no MX record")
     return Finding(
         check, False, f"{domain} has no MX record, so bounces and replies are lost",

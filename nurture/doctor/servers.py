@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from nurture.doctor.findings import Finding
+from nurture.doctor.findings import ASK_AGAIN, Finding
 from nurture.doctor.resolving import Resolver
 from nurture.doctor.rules import is_aligned
 
@@ -53,9 +53,10 @@ def examine_relay_name(resolver: Resolver, host: str) -> Finding:
     """Whether a relay of our own has a name in reverse that leads back to it: receivers refuse one that has not."""
     check = "relay name"
     found = resolver.addresses(host)
-    if found.failed or not found.values:
-        what = f"could not be looked up ({found.failed})" if found.failed else "has no address"
-        return Finding(check, False, f"{host} {what}", f"add an A record for {host}")
+    if found.failed:
+        return Finding(check, False, f"{host} could not be looked up ({found.failed})", ASK_AGAIN)
+    if not found.values:
+        return Finding(check, False, f"{host} has no address", f"add an A record for {host}")
     for address in found.values:
         told = resolver.names_of(address)
         names = told.values
@@ -64,7 +65,7 @@ def examine_relay_name(resolver: Resolver, host: str) -> Finding:
             silent = next((one.failed for one in (told, *back) if one.failed), "")
             if silent:
                 what = f"the name of {address} could not be looked up ({silent})"
-                return Finding(check, False, what, "try again where DNS works")
+                return Finding(check, False, what, ASK_AGAIN)
             what = (
                 f"{address} is called {names[0]}, which does not lead back to it" if names else f"{address} has no name"
             )
@@ -78,11 +79,11 @@ def examine_tracking(resolver: Resolver, host: str, port: int, domain: str, now:
     """Whether the links in mails lead to a server of the sender's organization, with a certificate."""
     check = "tracking domain"
     found = resolver.addresses(host)
-    if found.failed or not found.values:
-        what = (
-            f"could not be looked up ({found.failed})" if found.failed else "has no address, so no link in a mail works"
-        )
-        return Finding(check, False, f"{host} {what}", f"add an A or CNAME record for {host}")
+    if found.failed:
+        return Finding(check, False, f"{host} could not be looked up ({found.failed})", ASK_AGAIN)
+    if not found.values:
+        what = f"{host} has no address, so no link in a mail works"
+        return Finding(check, False, what, f"add an A or CNAME record for {host}")
     if not is_aligned(host, domain):
         return Finding(
             check, False, f"mails from {domain} link to {host}, which looks like somebody else's",

@@ -289,12 +289,15 @@ def test_a_relay_without_a_name_in_reverse_is_told_whom_to_ask() -> None:
 
 
 def test_silence_about_a_server_is_told_as_that_and_not_as_a_missing_record() -> None:
-    for down in ("192.0.2.7", "relay.acme.example"):
+    for down in ("192.0.2.7", "relay.acme.example", "mail.acme.example"):
         zone = replace(healthy(), down=frozenset({down}), reverse={"192.0.2.7": ["relay.acme.example"]})
         found = examine_relay_name(zone, "mail.acme.example")
         assert (found.is_ok, found.do) == (False, "try again where DNS works"), down
     found = looked_at(replace(healthy(), down=frozenset({"mail.acme.example"})))[f"mail to {RETURN}"]
     assert (found.is_ok, found.do) == (False, "try again where DNS works")
+    today = datetime(2026, 11, 22, tzinfo=UTC)
+    silent = replace(healthy(), down=frozenset({"news.acme.example"}))
+    assert examine_tracking(silent, "news.acme.example", 443, "acme.example", today).do == "try again where DNS works"
 
 
 def test_links_lead_to_a_host_that_is_there_and_ours() -> None:

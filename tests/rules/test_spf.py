@@ -1,15 +1,23 @@
 """What an SPF record is taken for: void wherever receivers take it for void, else what it says of an address."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
+from nurture.doctor.findings import ASK_AGAIN, Finding
 from nurture.doctor.identity import Carrier, Identity, examine_identity
+from nurture.doctor.resolving import Found
 from nurture.doctor.spf import read_spf
 from tests.support.zones import Zone
 
 HOSTS = {"mail.acme.example": ["192.0.2.7"], "six.acme.example": ["2001:db8::7"]}
-OURS = Identity(("acme.example",), carriers=(Carrier("mail.acme.example", is_ours=True),))
+OWN = Carrier("mail.acme.example", is_ours=True)
+RELAY = Carrier("smtp.relay.example", include="spf.relay.example")
+MAILBOX = Carrier("smtp.mailbox.example", include="spf.mailbox.example", returns_to_sender=True)
+#: Some mail comes back to a domain of its own, and that by the mailbox to whoever wrote it.
+MIXED = Identity(("acme.example",), "bounces.acme.example", carriers=(MAILBOX, OWN))
+OURS = Identity(("acme.example",), carriers=(OWN,))
 
 
 def zone(record: str) -> Zone:
@@ -99,3 +107,82 @@ def test_a_fault_is_known_by_what_it_is_and_not_by_the_words_in_a_name() -> None
     asked = Zone(txt={"questions.example": ["v=spf1 a:mail ~all"]})
     found = examine_identity(asked, Identity(("questions.example",)))[0]
     assert found.do.startswith("mend the TXT record at questions.example")
+
+
+def looked_at(records: Mapping[str, str], identity: Identity, down: frozenset[str] = frozenset()) -> dict[str, Finding]:
+    others = {"spf.relay.example": "v=spf1 -all", "spf.mailbox.example": "v=spf1 -all"}
+    texts: dict[str, Sequence[str]] = {name: [record] for name, record in (others | dict(records)).items()}
+    found = examine_identity(Zone(txt=texts, hosts=HOSTS, down=down), identity)
+    return {one.check: one for one in found if one.check.startswith("SPF")}
+
+
+def test_each_relay_is_looked_for_in_the_record_of_the_domain_that_its_mail_comes_back_to() -> None:
+    right = {
+        "bounces.acme.example": "v=spf1 ip4:192.0.2.7 ~all", "acme.example": "v=spf1 include:spf.mailbox.example ~all",
+    }  # fmt: skip
+    found = looked_at(right, MIXED)
+    assert [(check, one.is_ok) for check, one in found.items()] == [("SPF", True), ("SPF acme.example", True)]
+    both = {"bounces.acme.example": "v=spf1 ip4:192.0.2.7 include:spf.mailbox.example ~all"}
+    missed = looked_at(both, MIXED)["SPF acme.example"]
+    assert missed.do == 'add a TXT record at acme.example: "v=spf1 include:spf.mailbox.example ~all"'
+
+
+def test_a_record_for_a_known_relay_and_for_one_of_our_own_names_both() -> None:
+    shared = Identity(("acme.example",), carriers=(RELAY, OWN))
+    wanted = '"v=spf1 include:spf.relay.example ip4:192.0.2.7 ~all"'
+    assert looked_at({}, shared)["SPF"].do == f"add a TXT record at acme.example: {wanted}"
+    found = looked_at({"acme.example": "v=spf1 ~all"}, shared)["SPF"]
+    assert found.do == f"change its TXT record to {wanted}"
+    assert found.what.endswith("by which our relay sends, and does not allow our own relay (ip4:192.0.2.7)")
+    assert looked_at({"acme.example": wanted.strip('"')}, shared)["SPF"].is_ok
+
+
+def test_what_stands_behind_all_is_moved_before_it_and_not_doubled() -> None:
+    found = looked_at({"acme.example": "v=spf1 ~all ip4:192.0.2.7"}, OURS)["SPF"]
+    assert found.do == 'change its TXT record to "v=spf1 ip4:192.0.2.7 ~all"'
+
+
+@dataclass
+class FadingZone(Zone):
+    """Name servers that answer about one name once, and then no more."""
+
+    fading: str = ""
+
+    def _found(self, records: Mapping[str, Sequence[str]], name: str) -> Found:
+        found = super()._found(records, name)
+        self.down |= {name} & {self.fading}
+        return found
+
+
+def test_an_include_that_answers_once_and_then_no_more_is_no_reason_to_change_a_record() -> None:
+    there = FadingZone(
+        txt={"acme.example": ["v=spf1 include:in.example ~all"], "in.example": ["v=spf1 ip4:192.0.2.7 -all"]},
+        hosts=HOSTS,
+        fading="in.example",
+    )
+    found = examine_identity(there, OURS)[0]
+    assert (found.what, found.do) == ("in.example could not be looked up (LifetimeTimeout)", ASK_AGAIN)
+
+
+@pytest.mark.parametrize(
+    ("record", "down"),
+    [
+        ("ptr:acme.example ~all", "192.0.2.7"), ("ptr ~all", "out.acme.example"), ("exists:out.acme.example ~all", "out.acme.example"),
+        ("ip4:203.0.113.1 ~all", "mail.acme.example"),
+    ],
+)  # fmt: skip
+def test_a_name_server_that_does_not_answer_is_asked_again(record: str, down: str) -> None:
+    silent = replace(zone(record), reverse={"192.0.2.7": ["out.acme.example"]}, down=frozenset({down}))
+    found = examine_identity(silent, OURS)[0]
+    assert (found.is_ok, found.do) == (False, ASK_AGAIN)
+    assert f"{down} could not be looked up" in found.what
+
+
+def test_a_domain_without_mx_records_is_asked_for_its_address_and_may_not_answer() -> None:
+    found = examine_identity(FadingZone(fading="in.example"), Identity(("acme.example",), inbound="in.example"))[-1]
+    assert (found.check, found.is_ok, found.do) == ("mail to in.example", False, ASK_AGAIN)
+
+
+def test_without_a_record_our_own_relay_is_asked_for_before_one_is_worded() -> None:
+    found = looked_at({}, OURS, frozenset({"mail.acme.example"}))["SPF"]
+    assert (found.is_ok, found.do) == (False, ASK_AGAIN)
