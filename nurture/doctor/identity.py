@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nurture.doctor.findings import ASK_AGAIN, Finding
-from nurture.doctor.keys import is_shown
+from nurture.doctor.keys import is_same_key, keys_among, limit_of
+from nurture.doctor.policies import fault_of_policy, is_meant_as_policy, is_policy, mended_policy, read_policy
 from nurture.doctor.resolving import Found, Resolver
-from nurture.doctor.rules import fault_of_policy, is_aligned, read_tags, up_from
+from nurture.doctor.rules import is_aligned, up_from
 from nurture.doctor.spf import Reading, read_spf
 from nurture.doctor.spf_advice import closed, mended, term_for, with_terms
 from nurture.rendering.dkim_keys import in_strings
@@ -158,15 +159,9 @@ def _dkim(resolver: Resolver, identity: Identity, domain: str, about: str) -> Fi
     if not keys:
         return _unsigned(identity, domain, check)
     for one in keys:
-        shown = is_shown(resolver, one.name, one.record)
-        if shown is None:
-            return Finding(check, False, f"{one.name} could not be looked up from here", ASK_AGAIN)
-        if not shown:
-            has_other = bool(resolver.texts(one.name).values)
-            what = "is not our key, so our signatures fail" if has_other else "is not there, so our signatures fail"
-            strings = " ".join(f'"{part}"' for part in in_strings(one.record))
-            line = f"{'change the TXT record' if has_other else 'add a TXT record'} at {one.name}: {strings}"
-            return Finding(check, False, f"the record {one.name} {what}", line)
+        fault = _fault_of_key(resolver, one, check)
+        if fault:
+            return fault
     if all(one.algorithm == "ed25519-sha256" for one in keys):
         return Finding(
             check, False, f"{domain} is signed with Ed25519 only, which Gmail and Microsoft do not read",
@@ -174,6 +169,33 @@ def _dkim(resolver: Resolver, identity: Identity, domain: str, about: str) -> Fi
         )  # fmt: skip
     signed = " and ".join(f"{one.name.partition('.')[0]} ({one.algorithm})" for one in keys)
     return Finding(check, True, f"{domain} is signed as {keys[0].domain} by {signed}, and the name servers show it")
+
+
+def _fault_of_key(resolver: Resolver, key: OurKey, check: str) -> Finding | None:
+    """What keeps receivers from finding a key of ours, or from trusting what it signed."""
+    name = key.name
+    found = resolver.texts(name)
+    if found.failed:
+        return Finding(check, False, f"{name} could not be looked up ({found.failed})", ASK_AGAIN)
+    shown = keys_among(found.values)
+    ours = [one for one in shown if is_same_key(one, key.record)]
+    strings = " ".join(f'"{part}"' for part in in_strings(key.record))
+    if not ours:
+        what = "is not our key, so our signatures fail" if found.values else "is not there, so our signatures fail"
+        how = "change the TXT record" if found.values else "add a TXT record"
+        how = "keep one TXT record" if len(shown) > 1 else how
+        return Finding(check, False, f"the record {name} {what}", f"{how} at {name}: {strings}")
+    right = next((one for one in ours if not limit_of(one)), "")
+    if not right:
+        what = f"the record {name} is not for our signatures, so they fail: {limit_of(ours[0])}"
+        return Finding(check, False, what, f"change the TXT record at {name}: {strings}")
+    if len(shown) > 1:
+        others = list(shown)
+        others.remove(right)
+        what = f"{name} shows {len(shown)} keys, and receivers take any of them, or none (RFC 6376, 3.6.2.2)"
+        quoted = " and ".join(f'"{one}"' for one in others)
+        return Finding(check, False, what, f"take out of the TXT records at {name}: {quoted}")
+    return None
 
 
 def _unsigned(identity: Identity, domain: str, check: str) -> Finding:
@@ -201,23 +223,29 @@ def _dmarc(resolver: Resolver, identity: Identity, domain: str, about: str) -> F
         found = resolver.texts(name)
         if found.failed:
             return Finding(check, False, f"{name} could not be looked up ({found.failed})", ASK_AGAIN)
-        records = [text for text in found.values if text.replace(" ", "").lower().startswith("v=dmarc1")]
+        records = [text for text in found.values if is_policy(text)]
         if len(records) > 1:
             return Finding(
                 check, False, f"{name} has {len(records)} such records, which is as good as none", "keep one of them"
             )
         if records:
             return _policy(identity, domain, name, records[0], check)
+        misspelt = next(filter(is_meant_as_policy, found.values), "")
+        if misspelt:
+            what = f"{name}: {misspelt}: its version is misspelt, and what does not begin with v=DMARC1; is passed over"
+            do = f'write there: "{mended_policy(read_policy(misspelt), one)}"'
+            return Finding(check, False, what, do)
     name = f"_dmarc.{domain}"
     line = f'add a TXT record at {name}: "v=DMARC1; p=none; rua=mailto:dmarc@{domain}"'
     return Finding(check, False, f"{name} has no such record", line)
 
 
 def _policy(identity: Identity, domain: str, name: str, record: str, check: str) -> Finding:
-    policy = read_tags(record)
+    policy = read_policy(record)
     fault = fault_of_policy(policy)
     if fault:
-        return Finding(check, False, f"{name}: {fault}", f'write there: "{_mended_policy(policy, name)}"')
+        line = mended_policy(policy, name.removeprefix("_dmarc."))
+        return Finding(check, False, f"{name}: {fault}", f'write there: "{line}"')
     by_signature = any(
         is_aligned(one.domain, domain, strictly=_is_strict(policy, "adkim")) for one in identity.keys_for(domain)
     ) or any(one.signs for one in identity.carriers)
@@ -232,14 +260,6 @@ def _policy(identity: Identity, domain: str, name: str, record: str, check: str)
     by = " and ".join(way for way, is_so in (("DKIM", by_signature), ("SPF", by_envelope)) if is_so)
     reports = "" if policy.get("rua") else "; it names no rua, so nobody tells you who else writes in your name"
     return Finding(check, True, f"{name}: {record} (aligned by {by}){reports}")
-
-
-def _mended_policy(policy: Mapping[str, str], name: str) -> str:
-    """The record with what nobody understands put right: never a weaker policy than the one that is there."""
-    kept = {tag: value for tag, value in policy.items() if not fault_of_policy({"p": "none", tag: value})}
-    rua = kept.get("rua") or f"mailto:dmarc@{name.removeprefix('_dmarc.')}"
-    told = {"v": "", "p": "none", **kept, "rua": rua} | {"v": "DMARC1"}
-    return "; ".join(f"{tag}={value}" for tag, value in told.items())
 
 
 def _is_strict(policy: Mapping[str, str], tag: str) -> bool:

@@ -1,7 +1,7 @@
 """What records say about a domain, and whether two domains belong together. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 #: Second-level names under which countries register, so that "acme.co.uk" is an organization and "co.uk" is none. The
 #: whole list (publicsuffix.org) is long and changes; who has another ending is told about DMARC by its tree anyway.
@@ -14,12 +14,15 @@ _TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
 
 
 def read_tags(record: str) -> dict[str, str]:
-    """The tags of a record as DKIM and DMARC write them (RFC 6376, 3.2); of one that comes twice, the first."""
+    """The tags of a record as DKIM and DMARC write them (RFC 6376, 3.2); of one that comes twice, the first.
+
+    P is no p: names are told apart by capitals too.
+    """
     found: dict[str, str] = {}
     for part in record.split(";"):
         tag = _TAG.fullmatch(part)
         if tag:
-            found.setdefault(tag[1].lower(), tag[2].strip())
+            found.setdefault(tag[1], tag[2].strip())
     return found
 
 
@@ -52,18 +55,3 @@ def public_key_of(record: str) -> str | None:
     if "p" not in tags or tags.get("v", "DKIM1") != "DKIM1":
         return None
     return re.sub(r"\s+", "", tags["p"])
-
-
-def fault_of_policy(policy: Mapping[str, str]) -> str:
-    """What is wrong with a DMARC record; nothing: the empty text."""
-    for tag, said in (("p", policy.get("p", "")), ("sp", policy.get("sp", "none"))):
-        if said.lower() not in {"none", "quarantine", "reject"}:
-            return f"{tag}={said} is no policy: none, quarantine or reject"
-    share = policy.get("pct", "100")
-    if not (share.isdigit() and int(share) <= 100):
-        return f"pct={share} is no share"
-    for tag in ("rua", "ruf"):
-        for address in filter(None, (one.strip() for one in policy.get(tag, "").split(","))):
-            if not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+", address, re.IGNORECASE):
-                return f"{tag} names {address}, which is no address; write it as mailto:dmarc@your-domain.example"
-    return ""
