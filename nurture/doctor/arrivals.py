@@ -135,9 +135,8 @@ def _authenticated(sent: Sent, domain: str, after: _Mail, signatures: Sequence[C
     if broken:
         one = broken[0]
         return Finding(
-            check, False, f"the signature {one.selector} of {one.domain} does not hold: {one.fault}; {judged}",
-            "let the relay change nothing (footers, click tracking, line ends), then see `nurture doctor` on DKIM",
-        )  # fmt: skip
+            check, False, f"the signature {one.selector} of {one.domain} does not hold: {one.fault}; {judged}", one.do
+        )
     if not ours:
         return Finding(
             check, False, f"no signature speaks for {domain}; {judged}",
