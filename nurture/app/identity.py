@@ -1,5 +1,6 @@
 """What our mails say about who we are, put together from the settings, for the doctor to hold against the world."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nurture.adapters.dkim_folder import State
@@ -26,7 +27,10 @@ def identity_of(house: "App") -> Identity:
             if one.state is not State.RETIRED
             for key in [one.load()]
         ),
-        carriers=tuple(_carrier(host, provider, domains[0]) for host, provider in _relays(house)),
+        carriers=tuple(
+            replace(_carrier(host, provider, domains[0]), returns_to_sender=mail_from == "sender")
+            for host, provider, mail_from in _relays(house)
+        ),
     )
 
 
@@ -50,10 +54,10 @@ def _come_back_to_senders(house: "App") -> bool:
     return bool(relays) and all(one.mail_from == "sender" for one in relays)
 
 
-def _relays(house: "App") -> list[tuple[str, str]]:
-    """The hosts of the relays, and as which known ones they were connected."""
+def _relays(house: "App") -> list[tuple[str, str, str]]:
+    """The hosts of the relays, as which known ones they were connected, and where mail by them comes back to."""
     settings = house.settings
-    return [(one.host, one.provider) for one in settings.relays] or [(settings.smtp.host, "")]
+    return [(one.host, one.provider, one.mail_from) for one in settings.relays] or [(settings.smtp.host, "", "")]
 
 
 def _carrier(host: str, provider: str, domain: str) -> Carrier:
