@@ -11,9 +11,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-#: The clocks of our machines differ by seconds. What happened later than this from now, a clock that was wrong wrote down.
-MOST_AHEAD = timedelta(hours=1)
-
 
 class Clock(Protocol):
     """Business time and real time."""

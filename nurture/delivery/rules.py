@@ -143,6 +143,9 @@ class Settling:
     due_at: datetime | None = None
 
 
+#: The clocks of our machines differ by seconds. What happened later than this from now, a clock that was wrong wrote down.
+MOST_AHEAD = timedelta(hours=1)
+
 #: Marketing mails a day of a house whose readers can leave by mail alone; whoever sends more needs one-click (RFC 8058).
 MOST_BY_MAIL_ALONE = 1000
 

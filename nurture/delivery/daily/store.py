@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
-from nurture.clock import MOST_AHEAD
 from nurture.database.claiming import wait_for_lock
 from nurture.database.columns import Instant
 from nurture.database.engine import Session
 from nurture.database.statements import changed_rows, insert
+from nurture.delivery.rules import MOST_AHEAD
 
 _HOUR = timedelta(hours=1)
 _COUNTED_FOR = timedelta(hours=25)

@@ -9,8 +9,7 @@ while it rests, about mails that were on their way, changes nothing: a rest alwa
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from nurture.clock import MOST_AHEAD
-from nurture.delivery.rules import HeldBecause
+from nurture.delivery.rules import MOST_AHEAD, HeldBecause
 
 PAUSES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
 FORGOTTEN_AFTER = timedelta(days=1)

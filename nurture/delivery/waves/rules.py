@@ -15,9 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isqrt
 
-from nurture.clock import MOST_AHEAD
 from nurture.consent.silence.rules import UNDATED, wave_of
-from nurture.delivery.rules import HeldBecause
+from nurture.delivery.rules import MOST_AHEAD, HeldBecause
 
 WAVE_WAITS = timedelta(days=1)
 #: Whoever lines up for a first wave does so within this: the longer silent, the later.
