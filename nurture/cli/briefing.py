@@ -129,8 +129,12 @@ def words_of_pause(session: "Session") -> str:
 
     if (pause := get_pause(session)) is None:
         return ""
-    way_on = "" if "`nurture resume" in pause[1] else " `nurture resume` goes on."
-    return f"Sending is paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {pause[1]}.{way_on}"
+    return f"Sending is paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {with_way_on(pause[1])}"
+
+
+def with_way_on(because: str) -> str:
+    """Why sending is paused, and what ends that."""
+    return f"{because}." if "`nurture resume" in because else f"{because}. `nurture resume` goes on."
 
 
 def _boundary(house: "App") -> Iterator[tuple[Callable[[str], None], str]]:

@@ -19,6 +19,9 @@ Campaign = Annotated[
 ]
 
 
+_BY_HAND = "paused by hand"
+
+
 def register(app: typer.Typer) -> None:
     app.command("pause")(pause)
     app.command("resume")(resume)
@@ -27,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def pause(
     campaign: Campaign = "",
-    because: Annotated[str, typer.Option(help="Why, for whoever finds it paused.")] = "paused by hand",
+    because: Annotated[str, typer.Option(help="Why, for whoever finds it paused.")] = _BY_HAND,
     as_json: Json = False,
 ) -> None:
     """Stop all sending, or that of one campaign, within two seconds; it stays stopped, over restarts, until `nurture resume`.
@@ -39,9 +42,11 @@ def pause(
     """
     import getpass
 
+    from nurture.cli.briefing import with_way_on
     from nurture.database import installation
     from nurture.delivery.pausing import actions
 
+    because = because.strip() or _BY_HAND
     with opened() as house:
         if campaign:
             stopped = actions.pause(
@@ -52,11 +57,15 @@ def pause(
             _tell(stopped, "is paused" if stopped.was_new else already, as_json=as_json)
             return
         with house.database.writing(durable=True) as session:
-            installation.pause(session, because=because, now=house.clock.now())
+            was_new = installation.pause(session, because=because, now=house.clock.now())
+            if (stands := installation.get_pause(session)) is not None:
+                because = stands[1]
         if as_json:
-            emit({"paused": True, "because": because})
-        else:
+            emit({"paused": True, "was_paused": not was_new, "because": because})
+        elif was_new:
             say("Sending is paused. `nurture resume` goes on.")
+        else:
+            say(f"Sending was paused already, because {with_way_on(because)}")
 
 
 def resume(

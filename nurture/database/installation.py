@@ -98,11 +98,13 @@ def is_at_home(session: Session, home: str) -> bool:
     return session.get_one(Installation, _ONLY).home == home
 
 
-def pause(session: Session, *, because: str, now: datetime) -> None:
-    """Stop all sending; holds until `resume`, over restarts."""
-    installation = session.get_one(Installation, _ONLY)
-    installation.paused_at = installation.paused_at or now
-    installation.paused_because = because
+def pause(session: Session, *, because: str, now: datetime) -> bool:
+    """Stop all sending; holds until `resume`, over restarts. False if it was paused already: the first reason stands."""
+    installation = session.get_one(Installation, _ONLY, with_for_update=True)
+    if installation.paused_at is not None:
+        return False
+    installation.paused_at, installation.paused_because = now, because
+    return True
 
 
 def resume(session: Session, *, home: str, here: bool = False) -> None:

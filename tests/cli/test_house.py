@@ -62,7 +62,11 @@ def test_init_does_not_take_a_file_for_a_folder(terminal: Terminal) -> None:
 
 
 def test_a_pause_holds_and_says_why_until_somebody_resumes(house: Terminal) -> None:
-    assert house.json("pause", "--because", "wrong price") == {"paused": True, "because": "wrong price"}
+    assert house.json("pause", "--because", "wrong price") == {
+        "paused": True,
+        "was_paused": False,
+        "because": "wrong price",
+    }
     found = {one["check"]: one for one in house.json("doctor", code=1)}
     assert (found["sending"]["ok"], found["sending"]["do"]) == (False, "type `nurture resume`")
     assert found["sending"]["what"].endswith("UTC: wrong price")
@@ -72,6 +76,28 @@ def test_a_pause_holds_and_says_why_until_somebody_resumes(house: Terminal) -> N
     assert house.type("pause")[0] == "Sending is paused. `nurture resume` goes on.\n"
     assert house.type("resume")[0] == "Sending goes on.\n"
     assert house.type("resume")[0] == "Sending was not paused.\n"
+
+
+def test_whoever_pauses_once_more_learns_the_first_reason_which_stands(house: Terminal) -> None:
+    house.type("pause", "--because", "wrong price")
+    out, _ = house.type("pause", "--because", "lunch")
+    assert out == "Sending was paused already, because wrong price. `nurture resume` goes on.\n"
+    assert house.json("pause") == {"paused": True, "was_paused": True, "because": "wrong price"}
+    [sending] = [one for one in house.json("doctor", code=1) if one["check"] == "sending"]
+    assert sending["what"].endswith("UTC: wrong price")
+
+
+def test_a_pause_of_a_database_that_moved_hides_neither_that_nor_the_way_on(house: Terminal, tmp_path: Path) -> None:
+    shutil.copytree(house.workspace, tmp_path / "copy")
+    copy = Terminal(tmp_path / "copy", house.here, house.capture, house.patch)
+    out, _ = copy.type("pause", "--because", "lunch")
+    assert out.startswith("Sending was paused already, because this database was made elsewhere ")
+    assert out.endswith(" type `nurture resume --here`.\n")
+
+
+def test_an_empty_reason_is_none(house: Terminal) -> None:
+    assert house.json("pause", "--because", " ")["because"] == "paused by hand"
+    assert house.json("pause", "weekly", "--because", "")["because"] == "paused by hand"
 
 
 def test_a_copied_database_is_paused_until_somebody_says_that_it_is_the_one(house: Terminal, tmp_path: Path) -> None:
