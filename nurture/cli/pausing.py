@@ -83,6 +83,7 @@ def resume(
 
     Example: nurture resume
     """
+    from nurture.cli.briefing import words_of_pause
     from nurture.delivery.pausing import actions
 
     with opened() as house:
@@ -91,6 +92,10 @@ def resume(
             _say_why(house, name, because)
             going = actions.go_on(house.database, name, house.clock.now())
             _tell(going, "goes on" if going.was_new else "was not paused", as_json=as_json)
+            with house.database.reading() as session:
+                pause_of_all = words_of_pause(session)
+            if pause_of_all:
+                warn(pause_of_all)  # the campaign may, and nothing leaves all the same
             return
         _resume_all(house, here=here, as_json=as_json)
 

@@ -44,6 +44,17 @@ def test_resuming_everything_says_which_campaign_stays_paused(working: Terminal)
     assert working.type("resume", "weekly")[0] == "newsletter:weekly goes on. No mails yet.\n"
 
 
+def test_a_campaign_that_goes_on_while_everything_is_paused_says_that_nothing_leaves_yet(working: Terminal) -> None:
+    working.type("pause", "weekly")
+    working.type("pause", "--because", "the domain is new")
+    out, err = working.type("resume", "weekly")
+    assert out == "newsletter:weekly goes on. No mails yet.\n"
+    assert err.startswith("Sending is paused since ")
+    assert err.endswith(": the domain is new. `nurture resume` goes on.\n")
+    working.type("resume")
+    assert working.type("resume", "weekly")[1] == ""
+
+
 def test_a_yes_to_fewer_than_wait_says_what_becomes_of_the_others(working: Terminal) -> None:
     working.type("pause")
     working.type("run", "--once")  # queues Ben's mail
