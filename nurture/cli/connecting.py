@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nurture.app.connecting import Answers, Tried
     from nurture.relays.profiles import Profile
     from nurture.settings import Settings
+    from nurture.settings.writing import Wanted
     from nurture.toml.editing import Value
 
 Relay = Annotated[
@@ -83,7 +84,7 @@ def connect(
     from nurture.cli.questions import is_there_somebody
     from nurture.clock import SystemClock
     from nurture.relays.profiles import get_profile
-    from nurture.settings.writing import read_with, write
+    from nurture.settings.writing import write
 
     profile = get_profile(relay)
     settings = _settings()
@@ -100,7 +101,8 @@ def connect(
     answers = gather_answers(profile, settings, name or profile.name, sender_name, sender, asked, given)
     recipient = find_recipient(settings, answers, to)
     wanted = wanted_of(settings, answers)
-    becoming = read_with(folder(), wanted)
+    becoming = _read_with(wanted)
+    _refuse_borrowed(becoming, answers)
     clock = SystemClock()
     tried = None
     if test:
@@ -129,6 +131,34 @@ def _settings() -> "Settings":
     if not (folder() / SETTINGS_FILE).exists():
         raise NotFound(f"{folder()}: there is no settings.toml here; `nurture init` makes a workspace.")
     return read_settings(folder(), {key: value for key, value in os.environ.items() if not key.startswith(OF_RELAYS)})
+
+
+def _read_with(wanted: "Wanted") -> "Settings":
+    """The settings as they would be. What is wrong with them was said just now, and stands in no line of a file yet."""
+    import re
+
+    from nurture.errors import BadInput, BadSettings
+    from nurture.settings.writing import read_with
+
+    try:
+        read_with(folder(), replace(wanted, secrets={}))  # what is no name is told before its secrets look for it
+        return read_with(folder(), wanted)
+    except BadSettings as error:
+        said = re.sub(r"^settings\.toml:\d+(:\d+)?: ", "", str(error), flags=re.MULTILINE)
+        raise BadInput(f"{said} Nothing was written.") from None
+
+
+def _refuse_borrowed(becoming: "Settings", answers: "Answers") -> None:
+    """Nobody becomes a sender whom `check` and `publish` would refuse afterwards."""
+    from nurture.app.declaring import borrowed_domains, declared_of
+    from nurture.errors import NotAllowed
+
+    domain = answers.sender_email.rpartition("@")[2].lower()
+    if domain in borrowed_domains(declared_of(becoming), [one.host for one in becoming.relays]):
+        raise NotAllowed(
+            f"--sender: mail from {domain} is {domain}'s to send: its DMARC record has everybody refuse ours; write from a "
+            f"domain of your own, or connect the relay of {domain}. Nothing was written."
+        )
 
 
 def _introduce(profile: "Profile") -> None:
@@ -165,6 +195,8 @@ def _report(
 
 
 def _next(profile: "Profile", before: "Settings", after: "Settings", *, is_tested: bool) -> list[str]:
+    from nurture.delivery.rules import is_loopback
+
     domain = after.senders.default.email.rpartition("@")[2]
     look = f"Look at the source of the test mail: SPF, DKIM and DMARC should pass for {domain}."
     steps = [look] if is_tested else []
@@ -174,7 +206,7 @@ def _next(profile: "Profile", before: "Settings", after: "Settings", *, is_teste
     steps.append(f"Limits: {profile.limits.says}")
     if before.senders != after.senders:
         steps.append("`nurture publish`: mail comes from the new sender once it is published.")
-    if not after.sending.only_to:
+    if not after.sending.only_to and not all(is_loopback(one.host) for one in after.relays):
         steps.append(
             'sending.only_to names nobody yet, so nothing leaves but tests: name domains of readers there, then ["*"].'
         )

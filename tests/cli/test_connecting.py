@@ -238,6 +238,36 @@ def test_what_is_missing_or_wrong_is_a_sentence(terminal: Terminal, words: list[
     assert _files(terminal.workspace) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--name", "a.b"], 'relays.name: "a.b" is no name of a relay; write small letters, digits and hyphens, such as "ses-eu".'),
+        (["--header", "news"], 'relays.headers: "news" is no header of a relay; write one such as "X-SES-CONFIGURATION-SET: news".'),
+        (["--sender", "dana@gmail.com"], "--sender: mail from gmail.com is gmail.com's to send: its DMARC record has everybody refuse ours; write from a domain of your own, or connect the relay of gmail.com."),
+    ],
+)  # fmt: skip
+def test_what_check_would_refuse_is_neither_tried_nor_written_and_no_line_of_a_file_is_named(
+    terminal: Terminal, relay: ScriptedRelay, words: list[str], sentence: str
+) -> None:
+    before = _files(terminal.workspace)
+    assert terminal.refused(*_own(relay, *words), *_password(terminal)) == f"{sentence} Nothing was written."
+    assert relay.heard == []
+    assert _files(terminal.workspace) == before
+
+
+def test_a_mailbox_writes_from_its_own_address_through_the_relay_of_its_provider(terminal: Terminal) -> None:
+    mailbox = ["--sender", "dana@gmail.com", "--username", "dana@gmail.com", "--no-test", *_password(terminal)]
+    terminal.type("connect", "own", "--host", "smtp.gmail.com", *mailbox)
+    assert "NS016" not in _remarks(terminal)
+
+
+def test_only_a_relay_elsewhere_asks_whom_real_mail_may_go_to(terminal: Terminal, relay: ScriptedRelay) -> None:
+    steps = terminal.json(*_own(relay), *_password(terminal))["next"]
+    assert not any("sending.only_to" in step for step in steps)
+    elsewhere = ["connect", "own", "--name", "second", "--host", "mail.acme.example", "--username", "", "--no-test"]
+    assert any("sending.only_to" in step for step in terminal.json(*elsewhere)["next"])
+
+
 def test_the_test_goes_to_one_of_us_only(terminal: Terminal, relay: ScriptedRelay) -> None:
     said = terminal.refused(*_own(relay, "--to", "ana@reader.example"), *_password(terminal))
     assert said.startswith(
