@@ -145,8 +145,8 @@ class LocalEngine(SendingEngine):
 
     def _take_back(self, bench: Bench) -> None:
         try:
-            if count := take_back(bench, self._workshop.clock.now()):
-                log.warning("%s mails and calls of a worker that died were taken back", count)
+            if taken := take_back(bench, self._workshop.clock.now()):
+                log.warning("%s", taken)
         except Exception as error:  # noqa: BLE001 — the next time tries again
             self._outage.tell("what dead workers left could not be taken back", error)
         self._compare_journal()

@@ -16,7 +16,9 @@ from nurture.database.memory import settle_memory
 from nurture.database.statements import ask_together
 from nurture.delivery import actions as delivery
 from nurture.delivery import store as deliveries
+from nurture.delivery.rules import Status
 from nurture.engines.jobs import JOBS, QUESTIONS, Bench, Job
+from nurture.figures import counted
 from nurture.outgoing import actions as outgoing
 from nurture.privacy import erasing
 
@@ -27,6 +29,26 @@ class Rest:
 
     done: Counter[str]
     next_due_at: datetime | None
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What workers that died had in their hands, by what became of it."""
+
+    queued: int = 0
+    in_doubt: int = 0
+    calls: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.queued or self.in_doubt or self.calls)
+
+    def __str__(self) -> str:
+        parts = {
+            "queued again": counted(self.queued, "mail") if self.queued else "",
+            "in doubt (`nurture deliveries uncertain`)": counted(self.in_doubt, "mail") if self.in_doubt else "",
+            "to be made again": counted(self.calls, "call") if self.calls else "",
+        }
+        return "taken back from a worker that died: " + ", ".join(f"{n} {what}" for what, n in parts.items() if n)
 
 
 def run_due(bench: Bench, now: datetime) -> Rest:
@@ -49,15 +71,16 @@ def next_mail_at(bench: Bench) -> datetime | None:
         return deliveries.next_due_at(session)
 
 
-def take_back(bench: Bench, now: datetime) -> int:
+def take_back(bench: Bench, now: datetime) -> TakenBack:
     """Settle what workers that died left behind; at the start, and every few seconds of real time."""
     with bench.database.writing(durable=True) as session:
         if has_missed_beats(session, bench.worker):
             # The database was away, or the machine slept: the others live as we do, and still know what relays told them.
             beat(session, bench.worker)
-            return 0
+            return TakenBack()
         mails = delivery.take_back(session, now, resend_uncertain=bench.resend_uncertain)
-        return mails + outgoing.take_back(session)
+        in_doubt = deliveries.count_settled_since(session, now, Status.UNCERTAIN) if mails else 0
+        return TakenBack(mails - in_doubt, in_doubt, outgoing.take_back(session))
 
 
 def _is_due(due_at: datetime | None, now: datetime) -> bool:

@@ -21,13 +21,15 @@ from sqlmodel import col
 from nurture.app.house import App
 from nurture.clock import SystemClock
 from nurture.contacts.actions import get_contact
-from nurture.database.claiming import Worker, register_worker
+from nurture.database.claiming import Worker, end_worker, register_worker
 from nurture.database.engine import Database
 from nurture.delivery import store
 from nurture.delivery.claiming.store import keep_in_hand, take
+from nurture.delivery.rules import Status
 from nurture.delivery.sender import Sender
+from nurture.delivery.store import Delivery
 from nurture.engines.local import run_once
-from nurture.engines.rounds import run_due, take_back
+from nurture.engines.rounds import TakenBack, run_due, take_back
 from nurture.engines.sending import Heart
 from nurture.sequences import entries
 from tests.support.counting import DROP, SILENCE, CountingSink, running_counter
@@ -443,10 +445,28 @@ def test_workers_whom_an_outage_kept_from_beating_are_not_taken_for_dead_by_the_
     with town.app.database.writing() as session:
         [mail] = take(session, other, 1, town.clock.at)
         session.execute(sa.update(Worker).values(beat_at=col(Worker.beat_at) - 60))
-    assert take_back(bench, town.clock.at) == 0
+    assert take_back(bench, town.clock.at) == TakenBack()
     with town.app.database.reading() as session:
         assert keep_in_hand(session, other, [mail])
-    assert take_back(bench, town.clock.at) == 1, "and still not a word of it"
+    assert take_back(bench, town.clock.at) == TakenBack(queued=1), "and still not a word of it"
+
+
+@on_sqlite
+def test_what_a_dead_worker_left_is_told_by_what_became_of_it(town: Town) -> None:
+    with town.app.database.writing() as session:
+        watching, dead = register_worker(session), register_worker(session)
+    bench = town.app.bench(watching)
+    run_due(bench, town.clock.at)
+    with town.app.database.writing() as session:
+        first, *_ = take(session, dead, 3, town.clock.at)
+        session.execute(sa.update(Delivery).where(col(Delivery.id) == first).values(status=Status.SENDING))
+        end_worker(session, dead)
+    taken = take_back(bench, town.clock.at)
+    assert taken == TakenBack(queued=2, in_doubt=1)
+    assert str(taken) == (
+        "taken back from a worker that died: 2 mails queued again, 1 mail in doubt (`nurture deliveries uncertain`)"
+    )
+    assert str(TakenBack(calls=1)) == "taken back from a worker that died: 1 call to be made again"
 
 
 # The clock.
