@@ -144,8 +144,9 @@ def _boundary(house: "App") -> Iterator[tuple[Callable[[str], None], str]]:
     if boundary.is_by_mail_alone:
         yield say, f"Readers leave by mail, so at most {MOST_BY_MAIL_ALONE:,} marketing mails leave in 24 hours."
     if boundary.relay_is_loopback:
-        where = ", ".join(f"{relay.host}:{relay.port}" for relay in house.relays)
-        yield say, f"The relay {where} is on this machine; nothing leaves it."
+        *others, last = dict.fromkeys(f"{relay.host}:{relay.port}" for relay in house.relays)
+        where = f"relays {', '.join(others)} and {last} are" if others else f"relay {last} is"
+        yield say, f"The {where} on this machine; nothing leaves it."
     elif not boundary.only_to:
         yield warn, "sending.only_to is empty, so real mail goes to senders.test_domains only."
     elif "*" not in boundary.only_to:

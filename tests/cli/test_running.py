@@ -214,6 +214,23 @@ def test_a_run_says_what_is_queued_and_for_when(working: Terminal, relay: SmtpRe
     assert lines[3] == "Queued: Evaluators who asked for the benchmark report: report to 1 person, now.\n"
 
 
+def test_a_run_names_each_relay_of_this_machine_once(working: Terminal, relay: SmtpRelay) -> None:
+    entries = "".join(
+        f'\n[[relays]]\nname = "{name}"\nhost = "{host}"\nport = {relay.port}\n'
+        for name, host in (("one", "127.0.0.1"), ("two", "127.0.0.1"), ("three", "localhost"))
+    )
+    settings = working.workspace / "settings.toml"
+    settings.write_text(settings.read_text(encoding="utf-8") + entries, encoding="utf-8")
+    process = commands_at(working, relay).start("run", "--port", "0")
+    assert process.stdout is not None
+    said = read_until("on this machine", process.stdout)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert said == (
+        f"The relays 127.0.0.1:{relay.port} and localhost:{relay.port} are on this machine; nothing leaves it.\n"
+    )
+
+
 def test_a_port_that_is_taken_is_told_in_one_sentence(working: Terminal, relay: SmtpRelay) -> None:
     out, err = commands_at(working, relay).run("run", "--port", str(relay.port), code=1)
     assert out == ""
