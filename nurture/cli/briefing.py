@@ -18,7 +18,9 @@ from nurture.figures import counted
 if TYPE_CHECKING:
     from nurture.app.house import App
     from nurture.database.engine import Session
+    from nurture.delivery.pausing.store import PausedCampaign
     from nurture.engines.stopping import Stopping
+    from nurture.reports.upcoming import Upcoming
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +75,17 @@ def _find_out(session: "Session", house: "App") -> Iterator[tuple[Callable[[str]
 
 def _newsletters(session: "Session", house: "App", now: datetime) -> Iterator[str]:
     """Whom each newsletter is still to be announced to, and its next issue."""
+    from nurture.database.installation import get_pause
+    from nurture.delivery.pausing.store import find_pause
     from nurture.newsletters import actions as newsletters
     from nurture.newsletters import announcing
     from nurture.newsletters.published import list_published
     from nurture.reports.upcoming import next_issue
 
     for newsletter in list_published(session):
+        if paused := find_pause(session, f"newsletter:{newsletter.name}"):
+            yield f"{newsletter.name}: nothing goes out. {words_of_campaign_pause(paused)}"
+            continue
         if count := newsletters.count_to_announce(session, house.language, newsletter, now):
             window = newsletter.definition.announce_in
             when = f"{window.days} {window.hours} where they are" if window else "now"
@@ -89,14 +96,22 @@ def _newsletters(session: "Session", house: "App", now: datetime) -> Iterator[st
                     f"{newsletter.name}: of {undated:,} of them no recent day is known, such as that of their consent: "
                     f"{today:,} get it today, twice as many each day after that."
                 )
-        issue, outlook = next_issue(session, newsletter, now), newsletters.look_ahead(session, newsletter)
+        issue = next_issue(session, newsletter, now)
         slot = f"{issue.due_at.astimezone(newsletter.zone):%A %-d %B, %H:%M} ({newsletter.zone})"
-        if issue.people is None:
-            yield f"{newsletter.name}: {slot}: nothing: no issue is ready."
-        elif issue.people:
-            yield f'{newsletter.name}: {slot}: "{outlook.issue}" to {_people(issue.people)}.'
+        if issue.due_at <= now:
+            when = "at once" if get_pause(session) is None else "once sending goes on"
+            yield f"{newsletter.name}: due since {slot}: {words_of_issue(issue)}, {when}."
         else:
-            yield f'{newsletter.name}: {slot}: nothing: nobody is due their first issue, and "{outlook.issue}" waits.'
+            yield f"{newsletter.name}: {slot}: {words_of_issue(issue)}."
+
+
+def words_of_issue(issue: "Upcoming") -> str:
+    """What goes out at the next slot of a newsletter, or why nothing does."""
+    if issue.people is None:
+        return "nothing: no issue is ready"
+    if not issue.people:
+        return f'nothing: nobody is due their first issue, and "{issue.issue}" waits'
+    return f'"{issue.issue}" to {_people(issue.people)}'
 
 
 def _on_the_way(session: "Session") -> Iterator[str]:
@@ -130,6 +145,17 @@ def words_of_pause(session: "Session") -> str:
     if (pause := get_pause(session)) is None:
         return ""
     return f"Sending is paused since {pause[0]:%Y-%m-%d %H:%M} UTC: {with_way_on(pause[1])}"
+
+
+def words_of_campaign_pause(paused: "PausedCampaign") -> str:
+    """That nothing of a campaign leaves, why, and what ends that."""
+    from nurture.delivery.waves.actions import BY_ITSELF
+
+    because = ' --because "…"' if paused.paused_by == BY_ITSELF else ""
+    return (
+        f"{paused.campaign} is paused since {paused.paused_at:%Y-%m-%d %H:%M} UTC: {paused.because}. "
+        f"`nurture resume {paused.campaign}{because}` goes on."
+    )
 
 
 def with_way_on(because: str) -> str:

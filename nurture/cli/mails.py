@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nurture.cli.output import emit, say, table
+from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import opened
 from nurture.figures import counted
 
@@ -26,25 +26,35 @@ def show_newsletter(
 
     Example: nurture newsletter show weekly
     """
-    from nurture.newsletters import actions, store
+    from nurture.cli.briefing import words_of_campaign_pause, words_of_issue, words_of_pause
+    from nurture.delivery.pausing.store import find_pause
+    from nurture.newsletters import store
     from nurture.newsletters.published import get_published
+    from nurture.reports.upcoming import next_issue
 
     with opened() as house, house.database.reading() as session:
-        newsletter = get_published(session, name)
-        outlook = actions.look_ahead(session, newsletter)
-        readers = store.count_readers(session, name)
+        now, newsletter = house.clock.now(), get_published(session, name)
+        issue, readers = next_issue(session, newsletter, now), store.count_readers(session, name)
+        paused, pause_of_all = find_pause(session, issue.campaign), words_of_pause(session)
+    if pause_of_all:
+        warn(pause_of_all)
     facts = {
         "newsletter": name,
         "readers": readers,
-        "next_slot_at": outlook.slot_at,
-        "next_issue": outlook.issue,
+        "next_slot_at": issue.due_at,
+        "next_issue": issue.issue,
+        "people": issue.people,
+        "paused_because": paused.because if paused else None,
     }
     if as_json:
         emit(facts)
         return
     say(f"{newsletter.content['about']['title']}: {counted(readers, 'reader')}.")
-    what = f'"{outlook.issue}"' if outlook.issue else "nothing: no issue is ready"
-    say(f"Next slot {outlook.slot_at.astimezone(newsletter.zone):%A %-d %B %Y, %H:%M} ({newsletter.zone}): {what}.")
+    slot = f"{issue.due_at.astimezone(newsletter.zone):%A %-d %B %Y, %H:%M} ({newsletter.zone})"
+    if paused:
+        say(f"Next slot {slot}: nothing while it is paused. {words_of_campaign_pause(paused)}")
+    else:
+        say(f"{'Due since' if issue.due_at <= now else 'Next slot'} {slot}: {words_of_issue(issue)}.")
 
 
 def left_out(

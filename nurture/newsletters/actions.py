@@ -156,11 +156,13 @@ class Outlook:
     number: int | None
 
 
-def look_ahead(session: Session, newsletter: Published) -> Outlook:
-    """What would go out next, as things are now."""
+def look_ahead(session: Session, newsletter: Published, now: datetime) -> Outlook:
+    """What would go out next, as things are now. A slot that was missed and will be passed over is none."""
     issue = _next_issue(session, newsletter)
     name = session.get_one(Campaign, issue.id).name.partition("/")[2] if issue else None
     slot_at = next_slot_at(session, newsletter, store.last_slots(session).get(newsletter.name))
+    if slot_at + LATE_WITHIN < now:
+        slot_at = newsletter.schedule.slot_from(now - LATE_WITHIN)
     return Outlook(slot_at, name, issue.number if issue else None)
 
 

@@ -152,9 +152,25 @@ def test_a_list_of_some_mails_that_is_empty_does_not_say_that_there_is_no_mail(h
 def test_a_newsletter_shows_its_readers_and_its_next_slot(house: Terminal) -> None:
     shown = house.json("newsletter", "show", "weekly")
     assert (shown["newsletter"], shown["readers"]) == ("weekly", 0)
-    assert set(shown) == {"newsletter", "readers", "next_slot_at", "next_issue"}
-    out, _ = house.type("newsletter", "show", "weekly")
+    assert set(shown) == {"newsletter", "readers", "next_slot_at", "next_issue", "people", "paused_because"}
+    out, err = house.type("newsletter", "show", "weekly")
     assert out.startswith("The Planning Letter: 0 readers.\nNext slot Tuesday ")
+    assert out.endswith(': nothing: nobody is due their first issue, and "five-questions" waits.\n')
+    assert (shown["next_issue"], shown["people"], shown["paused_because"], err) == ("five-questions", 0, None, "")
+
+
+def test_a_newsletter_that_is_paused_says_that_its_next_slot_is_nothing(house: Terminal) -> None:
+    house.type("pause", "weekly", "--because", "wrong link")
+    out, err = house.type("newsletter", "show", "weekly")
+    assert ": nothing while it is paused. newsletter:weekly is paused since " in out
+    assert out.endswith(" UTC: wrong link. `nurture resume newsletter:weekly` goes on.\n")
+    assert err == ""
+    assert house.json("newsletter", "show", "weekly")["paused_because"] == "wrong link"
+    house.type("resume", "weekly")
+    house.type("pause", "--because", "the domain is new")
+    out, err = house.type("newsletter", "show", "weekly")
+    assert "paused" not in out
+    assert err.endswith(": the domain is new. `nurture resume` goes on.\n")
 
 
 def test_whoever_is_left_out_is_named_with_the_reason(house: Terminal) -> None:

@@ -12,7 +12,9 @@ from nurture.contacts.actions import move_stage
 from nurture.database.engine import Database
 from nurture.newsletters.actions import keep_schedule
 from nurture.newsletters.left_out import left_out_of_announcement, left_out_of_issue
+from nurture.newsletters.published import get_published
 from nurture.newsletters.queueing.actions import Stint
+from nurture.reports.upcoming import Upcoming, next_issue
 from tests.support.commands import CommandLine
 from tests.support.imports import Importer
 from tests.support.stories import Story, running_story
@@ -241,6 +243,28 @@ def test_after_an_outage_an_issue_goes_out_late_or_a_slot_is_passed_over_but_nev
     assert len(story.letters_to("ana@reader.example")) == 2
     story.live(days=7)
     assert post_of(story, "ana@reader.example")[2:] == [(THIRD_TUESDAY + A_WEEK, "Two")]
+
+
+def test_what_comes_next_after_an_outage_is_what_then_goes_out(tell_lite: Tell) -> None:
+    story = tell_lite(ONE, TWO)
+    story.add_contact("ana@reader.example")
+    story.live(days=1)
+    story.clock.step_to(FIRST_TUESDAY + timedelta(hours=9))
+    assert coming(story) == Upcoming("The Planning Letter, issue 1", FIRST_TUESDAY, 1, "newsletter:weekly", "one")
+    story.settle()
+    assert post_of(story, "ana@reader.example")[-1] == (story.now, "One")
+    story.clock.step_to(SECOND_TUESDAY + timedelta(days=2))
+    assert coming(story) == Upcoming("The Planning Letter, issue 2", THIRD_TUESDAY, 1, "newsletter:weekly", "two")
+    story.live_until(THIRD_TUESDAY)
+    assert post_of(story, "ana@reader.example")[-1] == (THIRD_TUESDAY, "Two")
+    story.clock.step_to(THIRD_TUESDAY + A_WEEK + timedelta(hours=1))
+    nothing = Upcoming("The Planning Letter: no issue is ready", THIRD_TUESDAY + 2 * A_WEEK, None, "newsletter:weekly")
+    assert coming(story) == nothing, "a slot that passed with nothing to go out comes no more"
+
+
+def coming(story: Story) -> Upcoming:
+    with story.database.reading() as session:
+        return next_issue(session, get_published(session, "weekly"), story.now)
 
 
 # Who was left out.
