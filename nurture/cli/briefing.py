@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nurture.app.house import App
     from nurture.database.engine import Session
     from nurture.delivery.pausing.store import PausedCampaign
+    from nurture.delivery.waiting import Waiting
     from nurture.engines.stopping import Stopping
     from nurture.reports.upcoming import Upcoming
 
@@ -58,7 +59,7 @@ def _find_out(session: "Session", house: "App") -> Iterator[tuple[Callable[[str]
     for line in chain(_newsletters(session, house, now), _on_the_way(session), _queue(session, now)):
         yield say, line
     for one in list_waiting(session, now):
-        yield say, str(one)
+        yield say, _held(session, one)
     for missing in owners.list_missing(session):
         yield warn, str(missing)
     reading = house.read_files()
@@ -124,14 +125,36 @@ def _on_the_way(session: "Session") -> Iterator[str]:
 
 
 def _queue(session: "Session", now: datetime) -> Iterator[str]:
+    from nurture.database.installation import get_pause
+    from nurture.delivery.pausing.store import find_pause
     from nurture.reports.upcoming import list_queued
 
+    is_paused = get_pause(session) is not None
     queued = list_queued(session, now)
     for one in queued:
-        when = "now" if one.due_at <= now else f"from {one.due_at:%Y-%m-%d %H:%M} UTC"
-        yield f"Queued: {one.what} to {_people(one.people or 0)}, {when}."
+        what = "sending" if is_paused else one.campaign if find_pause(session, one.campaign) else ""
+        yield f"Queued: {one.what} to {_people(one.people or 0)}, {_when(one.due_at, now, what)}."
     if not queued:
         yield "No mail is queued yet."
+
+
+def _when(due_at: datetime, now: datetime, stands_still: str) -> str:
+    """From when on mail leaves that is queued."""
+    if due_at <= now:
+        return f"once {stands_still} goes on" if stands_still else "now"
+    return f"from {due_at:%Y-%m-%d %H:%M} UTC" + (f", if {stands_still} goes on by then" if stands_still else "")
+
+
+def _held(session: "Session", waiting: "Waiting") -> str:
+    """How many mails wait, and for what; for which campaigns to go on, with what lets them."""
+    from nurture.delivery.pausing.actions import counts_of
+    from nurture.delivery.pausing.store import list_paused
+    from nurture.delivery.rules import HeldBecause
+
+    if waiting.because != HeldBecause.CAMPAIGN:
+        return str(waiting)
+    paused = [one for one in list_paused(session) if counts_of(session, one.campaign).waiting]
+    return " ".join([str(waiting), *map(words_of_campaign_pause, paused)])
 
 
 def _people(count: int) -> str:

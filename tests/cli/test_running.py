@@ -211,7 +211,25 @@ def test_a_run_says_what_is_queued_and_for_when(working: Terminal, relay: SmtpRe
     lines = [process.stdout.readline() for _ in range(4)]
     process.terminate()
     process.communicate(timeout=30)
-    assert lines[3] == "Queued: Evaluators who asked for the benchmark report: report to 1 person, now.\n"
+    assert lines[3] == (
+        "Queued: Evaluators who asked for the benchmark report: report to 1 person, once sending goes on.\n"
+    )
+
+
+def test_a_run_says_which_campaigns_stand_still_and_what_lets_them_go_on(working: Terminal, relay: SmtpRelay) -> None:
+    working.type("pause")
+    working.type("run", "--once")
+    for words in (["weekly", "--because", "wrong link"], ["evaluators", "--because", "wrong price"]):
+        working.type("pause", *words)
+    working.type("resume")
+    process = commands_at(working, relay).start("run", "--port", "0")
+    assert process.stdout is not None
+    newsletter = read_until("weekly: nothing goes out. newsletter:weekly is paused since ", process.stdout)
+    held = read_until("1 held: campaign paused. sequence:evaluators is paused since ", process.stdout)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert newsletter.endswith(" UTC: wrong link. `nurture resume newsletter:weekly` goes on.\n")
+    assert held.endswith(" UTC: wrong price. `nurture resume sequence:evaluators` goes on.\n")
 
 
 def test_a_run_names_each_relay_of_this_machine_once(working: Terminal, relay: SmtpRelay) -> None:
