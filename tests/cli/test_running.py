@@ -7,13 +7,17 @@ import signal
 import subprocess
 import threading
 import urllib.request
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import col
 
 from nurture.clock import SystemClock
+from nurture.contacts.store import Contact
 from nurture.database.claiming import end_worker
+from nurture.newsletters.store import Reader
 from tests.cli.conftest import NUMBER, WINDOW, be_silent
 from tests.support.commands import CommandLine
 from tests.support.relays import SmtpRelay
@@ -201,6 +205,30 @@ def test_a_run_right_after_the_first_publish_says_to_whom_what_goes_when(house: 
     )
     assert re.fullmatch(r"On the way through sequences: 1 person, the next step at \d{4}-.+ UTC\.\n", lines[3])
     assert lines[4] == "No mail is queued yet.\n"
+
+
+def test_an_issue_whose_slot_has_passed_is_said_to_go_out_at_once(house: Terminal, relay: SmtpRelay) -> None:
+    slot_at = datetime.fromisoformat(house.json("newsletter", "show", "weekly")["next_slot_at"])
+    be_silent(house)
+    house.type("publish")
+    database = house.open_database()
+    with database.writing() as session:
+        ana = session.scalars(sa.select(Contact).where(col(Contact.email) == "ana@reader.example")).one()
+        long_ago = slot_at - timedelta(days=30)
+        session.add(Reader(newsletter="weekly", contact_id=ana.id, announced_at=long_ago, first_issue_from=long_ago))
+    database.close()
+    an_hour_later = int((slot_at - SystemClock().now()).total_seconds()) + 3600
+    house.set(NURTURE_CLOCK__OFFSET=f"{an_hour_later} seconds")
+    out, _ = house.type("newsletter", "show", "weekly")
+    assert out.splitlines()[1].startswith("Due since Tuesday ")
+    assert out.endswith(': "five-questions" to 1 person.\n')
+    environment = {"NURTURE_SMTP__PORT": str(relay.port), "NURTURE_CLOCK__OFFSET": f"{an_hour_later} seconds"}
+    process = CommandLine(house.workspace, environment).start("run", "--port", "0")
+    assert process.stdout is not None
+    said = read_until("weekly: due since Tuesday ", process.stdout)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert said.endswith(': "five-questions" to 1 person, at once.\n')
 
 
 def test_a_run_says_what_is_queued_and_for_when(working: Terminal, relay: SmtpRelay) -> None:
