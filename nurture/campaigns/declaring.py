@@ -120,8 +120,10 @@ class _Check:
             if name in self._topics[:number]:
                 message = f'topics.name: "{name}" is declared already; one consent cannot be for two things.'
                 self._complain("NS004", "[[topics]]", message, "Give this one another name, or take it away.", number)
+        # Where a borrowed domain would have to be added, NS016 says that it may not be.
+        ours = self._declared.sender_domains | self._borrowed
         for named in (sender, *self._declared.senders.values()):
-            if named.email and self._declared.sender_domains and named.domain not in self._declared.sender_domains:
+            if named.email and self._declared.sender_domains and named.domain not in ours:
                 message = f"the sender {named.email} is not in one of senders.domains."
                 hint = f'Add "{named.domain}" to senders.domains if that domain is yours.'
                 self._complain("NS013", "[senders]", message, hint)

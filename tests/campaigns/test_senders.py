@@ -30,7 +30,7 @@ def said(folder: Path, database: Database, settings: str, host: str) -> list[tup
     house = open_house(folder, database.url, relay_port=25, NURTURE_SMTP__HOST=host)
     problems = house.read_files().problems
     house.close()
-    return [(one.code, one.severity) for one in problems if one.code in {"NS016", "NS017", "NS019"}]
+    return [(one.code, one.severity) for one in problems if one.code in {"NS013", "NS016", "NS017", "NS019"}]
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,13 @@ def test_a_free_mail_sender_is_refused_unless_its_own_provider_relays(
 ) -> None:
     found = said(tmp_path / "house", sqlite, FROM_GMAIL, host)
     assert (("NS016", "error") in found) is is_refused
+
+
+def test_nobody_is_told_to_add_a_domain_to_ours_that_may_not_be_there(tmp_path: Path, sqlite: Database) -> None:
+    settings = FROM_GMAIL.replace(', "gmail.com"]', "]", 1)
+    assert said(tmp_path / "house", sqlite, settings, "smtp.relay.example") == [("NS016", "error")]
+    lent = said(tmp_path / "lent", sqlite, settings, "smtp.gmail.com")
+    assert lent == [("NS013", "error")], "through its own provider it may be added"
 
 
 APART = SETTINGS.replace('email = "dana@acme.example"', 'email = "dana@news.acme.example"', 1).replace(
