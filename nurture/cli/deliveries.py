@@ -157,7 +157,7 @@ def show_counts(
     campaign: Annotated[str, typer.Option("--campaign", help="Only of this campaign, such as weekly.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Count what became of every mail of each campaign; each mail is in one column, so that they add up to the audience.
+    """Count what became of every mail of each campaign; each mail is in one column, so that they add up to all of them.
 
     Example: nurture deliveries counts --campaign weekly
     """
@@ -174,13 +174,13 @@ def show_counts(
     if as_json:
         emit(
             [
-                {"campaign": name, "audience": one.audience, **asdict(one), "paused_because": paused.get(name)}
+                {"campaign": name, "mails": one.audience, **asdict(one), "paused_because": paused.get(name)}
                 for name, one in counts.items()
             ]
         )
         return
     table(
-        ("campaign", "audience", "sent", "refused", "cancelled", "failed", "expired", "uncertain", "waiting", "paused"),
+        ("campaign", "mails", "sent", "refused", "cancelled", "failed", "expired", "uncertain", "waiting", "paused"),
         [(name, one.audience, *asdict(one).values(), paused.get(name, "")) for name, one in counts.items()],
         empty="No campaign has any mail yet.",
     )

@@ -208,7 +208,7 @@ def _tell(stopped: "Stopped", what: str, *, as_json: bool) -> None:
 
     if as_json:
         emit(
-            {"campaign": stopped.campaign, "moved": stopped.moved, "audience": stopped.counts.audience}
+            {"campaign": stopped.campaign, "moved": stopped.moved, "mails": stopped.counts.audience}
             | ({"because": stopped.because} if stopped.because else {})
             | asdict(stopped.counts)
         )

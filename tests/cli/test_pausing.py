@@ -10,18 +10,18 @@ from tests.cli.conftest import NUMBER
 from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
 
-NUMBERS = ("audience", "sent", "refused", "cancelled", "failed", "expired", "uncertain", "waiting")
+NUMBERS = ("mails", "sent", "refused", "cancelled", "failed", "expired", "uncertain", "waiting")
 
 
 def counts(working: Terminal) -> dict[str, int]:
     [found] = working.json("deliveries", "counts", "--campaign", "evaluators")
-    assert sum(found[word] for word in NUMBERS[1:]) == found["audience"]
+    assert sum(found[word] for word in NUMBERS[1:]) == found["mails"]
     return {word: found[word] for word in NUMBERS if found[word]}
 
 
 def test_one_campaign_is_paused_and_the_others_go_on(working: Terminal, relay: SmtpRelay) -> None:
     told = working.json("pause", "evaluators", "--because", "wrong price")
-    assert (told["campaign"], told["audience"]) == ("sequence:evaluators", counts(working)["audience"])
+    assert (told["campaign"], told["mails"]) == ("sequence:evaluators", counts(working)["mails"])
     working.type("run", "--once")
     assert relay.to("ben@reader.example") == []
     assert len(relay.to("luis@acme.example")) == 1  # the note about the lead
@@ -90,7 +90,7 @@ def test_what_waits_of_a_campaign_is_cancelled_for_good_and_nothing_follows_unse
     assert working.json("deliveries", "--contact", "ben@reader.example")[0]["because"].startswith("cancelled by ")
     out, err = working.type("deliveries", "--campaign", "evaluators")
     assert "cancelled" in out
-    assert err.startswith(f"sequence:evaluators: {before['audience']:,} mails: ")
+    assert err.startswith(f"sequence:evaluators: {before['mails']:,} mails: ")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_campaign_that_is_retired_is_still_paused_resumed_cancelled_and_counte
     _, err = house.type("resume")
     assert err == "sequence:evaluators stays paused; `nurture resume sequence:evaluators` goes on with it.\n"
     assert house.type("resume", "sequence:evaluators")[0].startswith("sequence:evaluators goes on. 2 mails: ")
-    assert counts(house)["audience"] == 2
+    assert counts(house)["mails"] == 2
     assert house.type("cancel", "evaluators", "--yes")[0].startswith(
         "sequence:evaluators is paused, and 0 of its mails"
     )
