@@ -109,13 +109,17 @@ def send_test(
         with house.database.writing(durable=True) as session:
             version = freeze_draft(session, wanted.unit, published_by=getpass.getuser(), now=house.clock.now())
             queued = _queue_test(session, house, wanted, address.email, contact, version)
-        status, reply = _send(house, queued)
+        status, reply, pause = _send(house, queued)
     if as_json:
-        emit({"id": str(queued), "to": address.email, "status": status, "reply": reply})
+        emit({"id": str(queued), "to": address.email, "status": status, "reply": reply or pause})
+        if status != "sent":
+            raise typer.Exit(1)
     elif status == "sent":
         say(f"{mail} is on its way to {address.email}.")
+    elif pause:
+        raise NotAllowed(f"{mail} was not sent to {address.email} yet. {pause} Then it leaves by itself.")
     else:
-        raise NotAllowed(f"{mail} was not sent to {address.email}: {status}, {reply}.")
+        raise NotAllowed(f"{mail} was not sent to {address.email}: {', '.join(filter(None, (status, reply)))}.")
 
 
 def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, contact: str, version_id: int) -> int:
@@ -135,10 +139,11 @@ def _queue_test(session: "Session", house: "App", wanted: Wanted, to: str, conta
     return delivery.id
 
 
-def _send(house: "App", delivery_id: int) -> tuple[str, str]:
-    """Send one delivery and say what became of it."""
+def _send(house: "App", delivery_id: int) -> tuple[str, str, str]:
+    """Send one delivery: what became of it, why, and the pause it waits for if nothing but that is in its way."""
     import asyncio
 
+    from nurture.cli.briefing import words_of_pause
     from nurture.delivery.store import get_delivery
     from nurture.engines.sending import Heart
 
@@ -153,7 +158,9 @@ def _send(house: "App", delivery_id: int) -> tuple[str, str]:
         relay_down = asyncio.run(drain(heart.worker))
     with house.database.reading() as session:
         delivery = get_delivery(session, delivery_id)
-        return delivery.status, relay_down or delivery.reply or delivery.because
+        why = relay_down or delivery.reply or delivery.because or ""
+        is_waiting = delivery.status == "queued" and not why
+        return delivery.status, why, words_of_pause(session) if is_waiting else ""
 
 
 @dataclass(frozen=True)

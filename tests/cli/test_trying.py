@@ -119,6 +119,29 @@ def test_a_test_mail_the_relay_refuses_is_told_in_its_words(house: Terminal, rel
     assert said.startswith("evaluators:report was not sent to you@acme.example: queued, 127.0.0.1:1: Connect")
 
 
+def test_a_script_sees_that_a_test_mail_was_not_sent(house: Terminal, relay: SmtpRelay) -> None:
+    house.set(NURTURE_SMTP__PORT=str(relay.port))
+    relay.on_rcpt = lambda _: "550 5.1.1 no such user"
+    told = house.json("send-test", "evaluators:report", "--to", "you@acme.example", code=1)
+    assert (told["status"], told["reply"]) == ("failed", "550 5.1.1 no such user")
+
+
+def test_a_test_mail_waits_for_the_end_of_a_pause_and_leaves_then(house: Terminal, relay: SmtpRelay) -> None:
+    house.set(NURTURE_SMTP__PORT=str(relay.port))
+    house.type("pause", "--because", "wrong price")
+    said = house.refused("send-test", "weekly:announcement", "--to", "you@acme.example")
+    assert said.startswith("weekly:announcement was not sent to you@acme.example yet. Sending is paused since ")
+    assert said.endswith(" UTC: wrong price. `nurture resume` goes on. Then it leaves by itself.")
+    told = house.json("send-test", "weekly:announcement", "--to", "luis@acme.example", code=1)
+    assert told["status"] == "queued"
+    assert told["reply"].startswith("Sending is paused since ")
+    assert relay.arrived == []
+    house.type("resume")
+    house.type("run", "--once")
+    tests = [mail for mail in relay.arrived if str(mail.message["Subject"]).startswith("[Test] ")]
+    assert sorted(mail.rcpt_to for mail in tests) == ["luis@acme.example", "you@acme.example"]
+
+
 def test_a_simulation_tells_one_way_through_a_sequence(house: Terminal) -> None:
     told = house.json("simulate", "evaluators", "--from", "2026-03-02T09:00", "--contact", "ana@reader.example")
     assert set(told) == {"contact", "status", "reason", "mails", "score", "timeline"}
