@@ -74,6 +74,13 @@ WebAddress = Annotated[
         'is no address of a server; write one such as "https://news.example.com", in its xn-- form if it has other letters',
     ),
 ]
+Host = Annotated[
+    str,
+    _checked(
+        lambda text: text != "" and not _NOT_IN_ADDRESSES.search(text),
+        'is no server; write its name or its address, such as "smtp.example.com"',
+    ),
+]
 Network = Annotated[str, _checked(_is_network, 'is neither an address nor a network; write one such as "10.0.0.7"')]
 Domain = Annotated[
     str,

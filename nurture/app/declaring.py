@@ -1,19 +1,17 @@
 """What settings.toml declares, as the frozen values that files rest on."""
 
 from collections.abc import Collection
-from datetime import timedelta
 from typing import Any
 
 from nurture.campaigns.declared import Declared, Sender, Strained, Topic
 from nurture.consent.rules import Basis
 from nurture.contacts.freemail import is_free_mail, is_own_relay
 from nurture.delivery.rules import is_loopback
-from nurture.errors import BadInput, BadSettings
 from nurture.relays.hosts import find_profile_of
 from nurture.rendering.utm import Utm
 from nurture.settings import Settings
 from nurture.spelling import as_it_travels
-from nurture.timing import DaySpan, parse_day_span, parse_length
+from nurture.timing import parse_day_span
 
 
 def declared_of(settings: Settings) -> Declared:
@@ -30,7 +28,7 @@ def declared_of(settings: Settings) -> Declared:
         cap_per_day=settings.sending.cap_per_day,
         cap_per_week=settings.sending.cap_per_week,
         values_per_ask=settings.sending.values_per_ask,
-        blackout=tuple(str(_day_span(text)) for text in settings.sending.blackout),
+        blackout=tuple(str(parse_day_span(text)) for text in settings.sending.blackout),
         blast_guard=settings.sending.blast_guard,
         company_domains=frozenset(domain.lower() for domain in settings.company.domains),
         # Without pages of ours nothing can be recorded, and links stay as they are written.
@@ -81,18 +79,3 @@ def _utm(settings: Settings) -> Utm | None:
 
 def _sender(raw: Any) -> Sender:
     return Sender(raw.name, raw.email, raw.postal_address)
-
-
-def _day_span(text: str) -> DaySpan:
-    try:
-        return parse_day_span(text)
-    except BadInput as error:
-        raise BadSettings(f"sending.blackout: {error}") from None
-
-
-def length_of(key: str, text: str) -> timedelta:
-    """A length of time that stands in settings.toml."""
-    try:
-        return parse_length(text)
-    except BadInput as error:
-        raise BadSettings(f"{key}: {error}") from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nurture.app.carrying import Carrying
-from nurture.app.declaring import borrowed_domains, length_of, personal_domains, strained_relays
+from nurture.app.declaring import borrowed_domains, personal_domains, strained_relays
 from nurture.app.language import language
 from nurture.campaigns.declared import find_declared
 from nurture.campaigns.declaring import DeclaredKind
@@ -50,7 +50,7 @@ from nurture.privacy.retention.rules import Retention
 from nurture.scoring.definition import ScoringKind
 from nurture.sequences.kind import SequenceKind
 from nurture.settings import STATE_FOLDER
-from nurture.timing import parse_day_span
+from nurture.timing import parse_day_span, parse_length
 
 if TYPE_CHECKING:
     from nurture.adapters.dns import Dns
@@ -112,8 +112,8 @@ class App(Carrying):
         terms = Terms(
             per_ip=forms.per_ip,
             per_address=forms.per_address,
-            confirm_within=length_of("forms.confirm_within", forms.confirm_within),
-            remind_after=length_of("forms.remind_after", forms.remind_after),
+            confirm_within=parse_length(forms.confirm_within),
+            remind_after=parse_length(forms.remind_after),
         )
         return Desk(self.keys, self.hasher, self.language, self.settings.web.base_url, terms)
 
@@ -179,7 +179,7 @@ class App(Carrying):
     def retention(self) -> Retention:
         """How long what is known about people is kept."""
         kept = self.settings.privacy
-        return Retention(**{name: length_of(f"privacy.{name}", text) for name, text in kept.model_dump().items()})
+        return Retention(**{name: parse_length(text) for name, text in kept.model_dump().items()})
 
     def caller(self, worker: int) -> Caller:
         """The calling half of a worker."""
@@ -187,7 +187,7 @@ class App(Carrying):
 
         webhooks = self.settings.webhooks
         line = HttpLine(self.outskirts, webhooks.timeout_seconds)
-        give_up_after = length_of("webhooks.give_up_after", webhooks.give_up_after)
+        give_up_after = parse_length(webhooks.give_up_after)
         return Caller(self.database, Exchange(line, self.keys, give_up_after), worker, self.clock)
 
     @cached_property

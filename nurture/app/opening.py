@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nurture.app.carrying import Carrying
-from nurture.app.declaring import length_of
 from nurture.clock import Clock, SystemClock
 from nurture.database.engine import Database, sqlite_url
 from nurture.database.installation import home_of, is_in_use, is_settled, settle_in
@@ -15,6 +14,7 @@ from nurture.delivery.left_behind import store as left_behind
 from nurture.delivery.rules import is_loopback
 from nurture.errors import BadSettings
 from nurture.settings import STATE_FOLDER, Settings, ensure_secrets, read_settings
+from nurture.timing import parse_length
 from nurture.tokens import AddressHasher, TokenKeys
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _move_in(kind: type[Half], folder: Path, settings: Settings, clock: Clock, d
     whether the power went while somebody was in a hurry: before anybody does anything with those mails.
     """
     settings = ensure_secrets(folder, settings, lambda: is_in_use(database))
-    give_up_after = length_of("sending.give_up_after", settings.sending.give_up_after)
+    give_up_after = parse_length(settings.sending.give_up_after)
     keys, hasher = TokenKeys(list(settings.secret)), AddressHasher(settings.suppression_key)
     home, *earlier_homes = [home_of(database.url, settings.database.machine, one) for one in keys.fingerprints]
     who: dict[str, Any] = {
@@ -108,4 +108,4 @@ def _offset(settings: Settings) -> timedelta:
                 f"clock.offset is set and {key} is {host}; a rehearsal needs a relay on this machine. "
                 f"Take the offset away, or set {key} to 127.0.0.1."
             )
-    return length_of("clock.offset", text)
+    return parse_length(text)

@@ -123,7 +123,7 @@ def _way_in(profile: Profile, said: str, known: RelaySettings | None) -> SignIn:
 def _sign_in(profile: Profile, asked: Asked, known: RelaySettings | None) -> tuple[Client, str]:
     """A refresh token, for which somebody agrees on a page of the provider's."""
     oauth = profile.oauth
-    told = known or RelaySettings(name="none", host="")
+    told = known or RelaySettings(name="none", host="none")
     client_id = asked.client_id or ask(
         oauth.client if oauth else "Number of your app (client ID)", "--client-id", told.client_id
     )

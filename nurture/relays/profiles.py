@@ -48,7 +48,7 @@ Https = Annotated[str, AfterValidator(_https)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Server(_Part):

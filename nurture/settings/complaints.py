@@ -33,7 +33,7 @@ def sentence(text: str, origins: Mapping[Place, str], problem: Any) -> str:
             return f"{said}: {_shown(given)} is not one of {', '.join(known)}.{did_you_mean(str(given), known)}"
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as kind:
             limit = next(iter(context.values()))
-            return f"{said}: {_shown(given)} is too {_BOUNDS[kind].format(f'{limit:g}')}."
+            return f"{said}: {_shown(given)} is too {_BOUNDS[kind].format(f'{limit:.12g}')}."
         case "model_type" | "model_attributes_type":
             return f"{said}: this is a section and {_shown(given)} is a value; set what is in it, such as {key}.{_first_in(place)}."
         case "value_error":
@@ -56,6 +56,7 @@ _EXPECTED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
+    "finite_number": "a number that ends; write it in digits",
     "tuple_type": 'a list; write it as ["…", "…"]',
     "dict_type": "a section; give each entry a [section.NAME] of its own",
 }

@@ -4,11 +4,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from nurture.spelling import Domain, HeaderLine, Line, Mailbox, Network, RelayName, WebAddress
+from nurture.settings.notations import Count, Days, Length, LengthIfAny, Rate
+from nurture.spelling import Domain, HeaderLine, Host, Line, Mailbox, Network, RelayName, WebAddress
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _as_list(value: object) -> object:
@@ -45,7 +46,7 @@ SigningIn: TypeAlias = Literal["auto", "plain", "login", "xoauth2"]
 
 
 class SmtpSettings(_Section):
-    host: str = Field("127.0.0.1", description="The relay that takes our mail, unless [[relays]] names others.")
+    host: Host = Field("127.0.0.1", description="The relay that takes our mail, unless [[relays]] names others.")
     port: int = Field(2525, ge=1, le=65535, description="Its port: 587 (STARTTLS) or 465 (TLS) on most relays.")
     tls: Encryption = Field(
         "auto",
@@ -63,7 +64,7 @@ class SmtpSettings(_Section):
 
 class RelaySettings(_Section):
     name: RelayName = Field(description="What reports and the environment call it.")
-    host: str = Field(description="Where it is.")
+    host: Host = Field(description="Where it is.")
     port: int = Field(587, ge=1, le=65535, description="Its port.")
     tls: Encryption = Field("auto", description="As smtp.tls.")
     username: str = Field("", description="Sign in with this name.")
@@ -82,9 +83,9 @@ class RelaySettings(_Section):
     domains: Mailboxes = Field(
         (), description="Domains of recipients whose mail it carries; empty: all that no other names."
     )
-    per_second: float = Field(0, ge=0, description="Mails it takes in a second; 0: no limit.")
-    per_hour: int = Field(0, ge=0, description="Mails it takes in an hour; 0: no limit.")
-    per_day: int = Field(0, ge=0, description="Mails it takes in 24 hours; 0: no limit.")
+    per_second: Rate = Field(0, ge=0, description="Mails it takes in a second; 0: no limit.")
+    per_hour: Count = Field(0, ge=0, description="Mails it takes in an hour; 0: no limit.")
+    per_day: Count = Field(0, ge=0, description="Mails it takes in 24 hours; 0: no limit.")
     provider: str = Field(
         "",
         description="What `nurture relays` calls it: then its own ids in its answers are known. Empty: any other one.",
@@ -146,26 +147,26 @@ class SendingSettings(_Section):
     only_to: Mailboxes = Field(
         (), description='Domains that real mail may go to; empty: nobody, ["*"]: everybody. Loopback relays are exempt.'
     )
-    per_second: float = Field(0, ge=0, description="Mails per second over all connections; 0: as fast as the relay.")
-    cap_per_day: int = Field(1, ge=1, description="Marketing mails one person may get in 24 hours, all campaigns.")
-    cap_per_week: int = Field(2, ge=1, description="Marketing mails one person may get in seven days, all campaigns.")
-    values_per_ask: int = Field(
+    per_second: Rate = Field(0, ge=0, description="Mails per second over all connections; 0: as fast as the relay.")
+    cap_per_day: Count = Field(1, ge=1, description="Marketing mails one person may get in 24 hours, all campaigns.")
+    cap_per_week: Count = Field(2, ge=1, description="Marketing mails one person may get in seven days, all campaigns.")
+    values_per_ask: Count = Field(
         3, ge=0, description="Mails of value a person must have had before each ask, all campaigns; 0: no such rule."
     )
-    blackout: Names = Field(
+    blackout: Annotated[tuple[Days, ...], BeforeValidator(_as_list)] = Field(
         (),
         description='Days on which no campaign mails: "2027-05-01", or "2026-12-24..2027-01-01", both ends included.',
     )
-    blast_guard: int = Field(
+    blast_guard: Count = Field(
         1000,
         ge=0,
         description="People one campaign may mail a day without anybody's yes, if it never mailed more; 0: off.",
     )
-    give_up_after: str = Field("4 days", description="How long a mail that the relay puts off is tried again.")
+    give_up_after: Length = Field("4 days", description="How long a mail that the relay puts off is tried again.")
     on_uncertain: Literal["hold", "resend"] = Field(
         "hold", description="A mail whose arrival nobody confirmed: hold it for evidence, or send it again."
     )
-    first_wave: int = Field(
+    first_wave: Count = Field(
         50,
         ge=0,
         description="People never mailed from here whom a campaign reaches on its first day, twice as many on each day "
@@ -183,24 +184,24 @@ class LimitSettings(_Section):
     senders: Mailboxes = Field(
         (), description='Addresses and domains of senders that it is for, together; "*": each domain; empty: all.'
     )
-    at_once: int = Field(0, ge=0, description="Mails that workers may have in their hands at once; 0: no limit.")
-    per_second: float = Field(0, ge=0, description="Mails in a second; 0: no limit.")
-    per_hour: int = Field(0, ge=0, description="Mails in an hour; 0: no limit.")
-    per_day: int = Field(0, ge=0, description="Mails in 24 hours; 0: no limit.")
+    at_once: Count = Field(0, ge=0, description="Mails that workers may have in their hands at once; 0: no limit.")
+    per_second: Rate = Field(0, ge=0, description="Mails in a second; 0: no limit.")
+    per_hour: Count = Field(0, ge=0, description="Mails in an hour; 0: no limit.")
+    per_day: Count = Field(0, ge=0, description="Mails in 24 hours; 0: no limit.")
 
 
 class WarmUpSettings(_Section):
     senders: Mailboxes = Field(
         (), description='Domains we write from that receivers do not know yet; "*": all of ours; empty: none.'
     )
-    first_day: int = Field(50, ge=1, description="Mails of such a domain on its first day, and to a new provider.")
+    first_day: Count = Field(50, ge=1, description="Mails of such a domain on its first day, and to a new provider.")
     growth: float = Field(1.5, gt=1, le=3, description="How many times its busiest day so far it may send on the next.")
-    target: int = Field(5000, ge=1, description="Mails a day at which the warm-up is over.")
+    target: Count = Field(5000, ge=1, description="Mails a day at which the warm-up is over.")
 
 
 class WebhooksSettings(_Section):
     allow: Names = Field((), description="Hosts with a private address that steps of sequences may call all the same.")
-    give_up_after: str = Field("3 days", description="How long a call that is not answered with 2xx is tried again.")
+    give_up_after: Length = Field("3 days", description="How long a call that is not answered with 2xx is tried again.")
     timeout_seconds: float = Field(10, gt=0, le=60, description="How long one call may take.")
 
 
@@ -239,30 +240,34 @@ class TrackingSettings(_Section):
 
 
 class FormsSettings(_Section):
-    per_ip: int = Field(20, ge=1, description="Sign-ups taken from one address of the net within an hour.")
-    per_address: int = Field(3, ge=1, description="Sign-ups taken for one mail address within 24 hours.")
-    confirm_within: str = Field(
+    per_ip: Count = Field(20, ge=1, description="Sign-ups taken from one address of the net within an hour.")
+    per_address: Count = Field(3, ge=1, description="Sign-ups taken for one mail address within 24 hours.")
+    confirm_within: Length = Field(
         "7 days", description="How long the link in the mail that asks is good; then what was typed is deleted."
     )
-    remind_after: str = Field("2 days", description="When to ask once more, and never again.")
+    remind_after: Length = Field("2 days", description="When to ask once more, and never again.")
 
 
 class PrivacySettings(_Section):
-    activities: str = Field(
+    activities: Length = Field(
         "1095 days", description="How long opens, clicks and words of people are kept; 0 days: for ever."
     )
-    ip_addresses: str = Field("30 days", description="How long the address and browser of an open or click are kept.")
-    proof_ip_addresses: str = Field("1095 days", description="How long the address from which somebody agreed is kept.")
-    inbound_mail: str = Field("180 days", description="How long the text of a mail that came back is kept.")
-    mail_facts: str = Field(
+    ip_addresses: Length = Field(
+        "30 days", description="How long the address and browser of an open or click are kept."
+    )
+    proof_ip_addresses: Length = Field(
+        "1095 days", description="How long the address from which somebody agreed is kept."
+    )
+    inbound_mail: Length = Field("180 days", description="How long the text of a mail that came back is kept.")
+    mail_facts: Length = Field(
         "400 days", description="How long what a mail took from a contact is kept; then its view page ends."
     )
-    history: str = Field("1095 days", description="How long the changes of a contact are kept.")
-    journal: str = Field("90 days", description="How long the journal goes back: no less than your oldest backup.")
+    history: Length = Field("1095 days", description="How long the changes of a contact are kept.")
+    journal: Length = Field("90 days", description="How long the journal goes back: no less than your oldest backup.")
 
 
 class ClockSettings(_Section):
-    offset: str = Field("", description='Rehearse: "21 days" moves the present. Loopback relays only.')
+    offset: LengthIfAny = Field("", description='Rehearse: "21 days" moves the present. Loopback relays only.')
 
 
 class LogSettings(_Section):

@@ -57,6 +57,17 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         ("[smtp]\nport = 70000", "settings.toml:2: smtp.port: 70000 is too large; write 65535 or less."),
         ("[smtp]\ntimeout_seconds = 0", "settings.toml:2: smtp.timeout_seconds: 0 is too small; write more than 0."),
         ('[smtp]\ntimeout_seconds = "long"', 'settings.toml:2: smtp.timeout_seconds: "long" is not a number.'),
+        ("[sending]\nper_second = inf", "settings.toml:2: sending.per_second: inf is not a number that ends; write it in digits."),
+        ("[sending]\nper_second = nan", "settings.toml:2: sending.per_second: nan is not a number that ends; write it in digits."),
+        ("[sending]\nper_second = 1e300", "settings.toml:2: sending.per_second: 1e+300 is too large; write 1000000 or less."),
+        ('[[limits]]\nname = "slow"\nper_second = inf', "settings.toml:3: limits.per_second: inf is not a number that ends; write it in digits."),
+        ('[[limits]]\nname = "slow"\nper_day = 99999999999999999999', "settings.toml:3: limits.per_day: 99999999999999999999 is too large; write 1000000000 or less."),
+        ('[[relays]]\nname = "own"\nhost = "h"\nper_second = inf', "settings.toml:4: relays.per_second: inf is not a number that ends; write it in digits."),
+        ('[smtp]\nhost = ""', 'settings.toml:2: smtp.host: "" is no server; write its name or its address, such as "smtp.example.com".'),
+        ('[[relays]]\nname = "own"\nhost = "mail acme"', 'settings.toml:3: relays.host: "mail acme" is no server; write its name or its address, such as "smtp.example.com".'),
+        ('[sending]\ngive_up_after = "3 dayz"', 'settings.toml:2: sending.give_up_after: "3 dayz" is not a duration; write a number and a unit, such as "3 days".'),
+        ('[privacy]\nhistory = "5 working days"', 'settings.toml:2: privacy.history: "5 working days" depends on a calendar, and none counts here; write days or hours, such as "3 days".'),
+        ('[sending]\nblackout = ["Easter"]', 'settings.toml:2: sending.blackout: "Easter" names no days; write one such as "2027-05-01", or the first and the last: "2026-12-24..2027-01-01".'),
         ("[smtp]\nhost = 7", "settings.toml:2: smtp.host: 7 is not a text; put it in quotes."),
         ('[smtp]\ntls = "startls"', 'settings.toml:2: smtp.tls: "startls" is not one of auto, starttls, implicit, off. Did you mean "starttls"?'),
         ("[senders]\ndomains = 7", 'settings.toml:2: senders.domains: 7 is not a list; write it as ["…", "…"].'),
@@ -246,7 +257,9 @@ def test_a_length_of_time_that_cannot_be_read_is_told_by_its_setting(tmp_path: P
     variable = f"NURTURE_{key.replace('.', '__').upper()}"
     with pytest.raises(BadSettings) as refused:
         open_with(tmp_path, **{variable: "3 dayz"})
-    assert str(refused.value) == (f'{key}: "3 dayz" is not a duration; write a number and a unit, such as "3 days".')
+    assert str(refused.value) == (
+        f'{variable}: "3 dayz" is not a duration; write a number and a unit, such as "3 days".'
+    )
 
 
 def test_mail_goes_to_nobody_real_until_somebody_says_to_whom(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _bound(one: object) -> str:
         case annotated_types.Gt(gt=least):
             return f"above {least:g}"
         case annotated_types.Le(le=most):
-            return f"to {most:g}"
+            return f"to {most:.12g}"
     return ""
 
 
