@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nurture.cli.options import MOST
 from nurture.cli.output import emit, say, shown, table
 from nurture.cli.tasks import as_document as task_document
 from nurture.cli.workspace import opened
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Named = Annotated[str, typer.Argument(metavar="COMPANY", help="Its domain, or its name as contacts have it.")]
-Limit = Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")]
+Limit = Annotated[int, typer.Option(min=0, max=MOST, help="At most so many; 0: all.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nurture.cli.options import MOST
 from nurture.cli.output import emit, say
 from nurture.cli.workspace import opened
 from nurture.figures import counted
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def allow(
     campaign: Annotated[str, typer.Argument(help="The campaign, such as newsletter:weekly or weekly.")],
-    people: Annotated[int, typer.Option("--people", metavar="N", help="How many it may mail in a day.")],
+    people: Annotated[int, typer.Option("--people", max=MOST, metavar="N", help="How many it may mail in a day.")],
     length: Annotated[str, typer.Option("--for", metavar="TIME", help="How long this yes holds.")] = "3d",
     as_json: Json = False,
 ) -> None:

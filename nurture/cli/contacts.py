@@ -6,7 +6,18 @@ import typer
 
 from nurture.cli import knowing, person
 from nurture.cli.files import export, import_file
-from nurture.cli.options import ConsentBasis, ConsentOn, Email, Json, ListName, Source, TopicName, Where, clause_of
+from nurture.cli.options import (
+    MOST,
+    ConsentBasis,
+    ConsentOn,
+    Email,
+    Json,
+    ListName,
+    Source,
+    TopicName,
+    Where,
+    clause_of,
+)
 from nurture.cli.output import emit, say, table, warn
 from nurture.cli.privacy import erase
 from nurture.cli.told import did
@@ -99,7 +110,7 @@ def list_people(
     never: Annotated[bool, typer.Option("--never", help="Only those who may never be written to.")] = False,
     where: Where = "",
     topic: TopicName = "",
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, max=MOST, help="At most so many; 0: all.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List contacts with the pile they lie on for a topic, and the law or the no that put them there.

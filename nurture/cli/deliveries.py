@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nurture.cli.options import MOST
 from nurture.cli.output import emit, emit_each, read_id, say, table, warn
 from nurture.cli.workspace import opened
 
@@ -40,7 +41,8 @@ def show_deliveries(
         str, typer.Option("--campaign", help="Only of this campaign, such as weekly; also what became of all of them.")
     ] = "",
     limit: Annotated[
-        int | None, typer.Option(min=0, help="At most so many; 0: all. Left out: 1,000 in the table, all in JSON.")
+        int | None,
+        typer.Option(min=0, max=MOST, help="At most so many; 0: all. Left out: 1,000 in the table, all in JSON."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -1,5 +1,6 @@
 """`nurture leads`, `lead`, `score`: what a rep asks and answers."""
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,9 +107,16 @@ def meeting(lead: Lead, as_json: Json = False) -> None:
     _give(lead, "meeting", as_json=as_json)
 
 
+def _finite(value: float | None) -> float | None:
+    """`inf` and `nan` are numbers to a computer only."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("write a number in digits.")
+    return value
+
+
 def won(
     lead: Lead,
-    amount: Annotated[float | None, typer.Option(help="What the deal is worth.")] = None,
+    amount: Annotated[float | None, typer.Option(callback=_finite, help="What the deal is worth.")] = None,
     as_json: Json = False,
 ) -> None:
     """The lead became a customer.

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from nurture.app.house import App
     from nurture.database.conditions import Clause
 
+#: More than there will ever be of anything, and still a number for every database and every loop.
+MOST = 1_000_000_000
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Email = Annotated[str, typer.Argument(help="The contact's address.")]
 TopicName = Annotated[str, typer.Option("--topic", help="The topic; needed if settings.toml declares several.")]

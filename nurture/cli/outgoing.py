@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from nurture.cli.options import MOST
 from nurture.cli.output import emit, read_id, say, table, warn
 from nurture.cli.workspace import opened
 
@@ -23,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def show_outgoing(
     context: typer.Context,
     status: Annotated[str, typer.Option(help="Only in this state: queued, claimed, sent, failed or refused.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = _SHOWN,
+    limit: Annotated[int, typer.Option(min=0, max=MOST, help="At most so many; 0: all.")] = _SHOWN,
     as_json: Json = False,
 ) -> None:
     """List calls to other machines with what became of them, the newest first.

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nurture.cli.options import MOST
 from nurture.cli.output import emit, say, shown, table
 from nurture.cli.workspace import opened
 
@@ -97,7 +98,7 @@ def _tell(done: "Merged", *, is_rehearsal: bool) -> None:
 
 def history(
     email: Email,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, max=MOST, help="At most so many; 0: all.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show every change of what is known about a contact: what it was and is, who changed it, when, and from where.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.options import Email, Json
+from nurture.cli.options import MOST, Email, Json
 from nurture.cli.output import emit, say, shown, table, warn
 from nurture.cli.workspace import folder, opened
 
@@ -141,7 +141,7 @@ def note_import(house: "App", file: Path, summary: Any) -> None:
 
 def show_audit(
     what: Annotated[str, typer.Option(help="Only exported, imported, erased, lifted, suppressed, published …")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, max=MOST, help="At most so many; 0: all.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show who exported, imported, erased, lifted a suppression, published or changed the consent table, and why.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nurture.cli.checking import refuse_errors
+from nurture.cli.options import MOST
 from nurture.cli.output import emit, say, table, warn
 from nurture.cli.workspace import folder, opened
 
@@ -91,7 +92,7 @@ def rollback(
     what: Annotated[
         list[str] | None, typer.Argument(metavar="[[KIND] NAME]", help="What; left out: the last publish as a whole.")
     ] = None,
-    to: Annotated[int | None, typer.Option(min=1, help="The version; left out: the one before.")] = None,
+    to: Annotated[int | None, typer.Option(min=1, max=MOST, help="The version; left out: the one before.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would change, and for whom.")] = False,
     in_flight: InFlight = None,
     note: Note = "",
@@ -128,7 +129,7 @@ def rollback(
 
 def history(
     what: Annotated[list[str] | None, typer.Argument(metavar="[[KIND] NAME]", help="Of what; left out: all.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many publications, the latest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many publications, the latest first.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Tell who published what and when, and what changed each time.

@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
 def run(
     once: Annotated[bool, typer.Option("--once", help="Do all that is due now, then exit.")] = False,
     host: Annotated[str, typer.Option(help="The address to listen on; default: web.host.")] = "",
-    port: Annotated[int, typer.Option(help="The port to listen on; default: web.port.")] = -1,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port to listen on; default: web.port, 0: any.")
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=0, max=64, metavar="N", help="So many processes beside this one send; 0: this one does.")
     ] = 0,
@@ -49,7 +51,8 @@ def run(
             if once:
                 _run_once(house, as_json=as_json)
             else:
-                _run(house, host or house.settings.web.host, house.settings.web.port if port < 0 else port, workers)
+                web = house.settings.web
+                _run(house, host or web.host, web.port if port is None else port, workers)
 
 
 def _run_once(house: "App", *, as_json: bool) -> None:
@@ -121,7 +124,7 @@ def _run(house: "App", host: str, port: int, workers: int) -> None:
 def demo(
     weeks: Annotated[int, typer.Option(min=2, max=52, help="How many weeks to live through.")] = 8,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Stay up afterwards, to look around.")] = True,
-    port: Annotated[int, typer.Option(help="The port of the pages; 0: any.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port of the pages; 0: any.")] = 8000,
     as_json: Json = False,
 ) -> None:
     """Live through weeks of nurture in about a minute, with real SMTP and real HTTP.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nurture.cli.options import Json
+from nurture.cli.options import MOST, Json
 from nurture.cli.output import emit, say, shown, table, warn
 from nurture.cli.workspace import opened
 
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def show(
     reason: Annotated[str, typer.Option(help="Only opt_out, hard_bounce, complaint, manual, erased or domain.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="At most so many addresses; 0: all.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, max=MOST, help="At most so many addresses; 0: all.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show who is never mailed and since when; an address is named only while it is a contact's.

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nurture.cli.options import MOST
 from nurture.cli.output import emit, say, table
 from nurture.cli.workspace import opened
 from nurture.figures import counted
@@ -20,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def warm_up(
     people: Annotated[
-        int, typer.Option("--people", min=0, metavar="N", help="Say how many days a mailing to so many takes.")
+        int,
+        typer.Option("--people", min=0, max=MOST, metavar="N", help="Say how many days a mailing to so many takes."),
     ] = 0,
     as_json: Json = False,
 ) -> None:
