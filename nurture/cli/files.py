@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from nurture.cli.options import ConsentBasis, ConsentOn, Json, ListName, Source, TopicName, Where, clause_of
-from nurture.cli.output import emit, warn
+from nurture.cli.output import check_place, emit, warn
 from nurture.cli.privacy import note_export, note_import, write_everything
 from nurture.cli.workspace import opened
 from nurture.figures import counted
@@ -134,6 +134,8 @@ def export(
         write_everything(str(file))
         return
     chosen = format_of(file, form)
+    if file is not None:
+        check_place(file)
     with opened() as house:
         about, clause = topic_of(house, topic), clause_of(house, where)
         with house.database.reading() as session:

@@ -53,13 +53,20 @@ def emit_each(items: Iterable[Any]) -> None:
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 
 
-def write(place: Path, text: str) -> None:
-    """Write a page or a picture; a folder that is not there is told, not made."""
-    from nurture.errors import NotFound
+def write(place: Path, content: str | bytes) -> None:
+    """Write a page, a picture or a mail."""
+    check_place(place)
+    place.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def check_place(place: Path) -> None:
+    """See that a file may stand there; a folder that is not there is told, not made."""
+    from nurture.errors import NotAllowed, NotFound
 
     if not place.parent.is_dir():
         raise NotFound(f"{place}: there is no folder {place.parent}; make it first, or name another one.")
-    place.write_text(text, encoding="utf-8")
+    if place.is_dir():
+        raise NotAllowed(f"{place}: this is a folder; name a file in it, or another one.")
 
 
 def read_id(text: str, what: str, listed_by: str) -> int:

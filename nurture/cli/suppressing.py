@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nurture.cli.options import MOST, Json
-from nurture.cli.output import emit, say, shown, table, warn
+from nurture.cli.output import check_place, emit, say, shown, table, warn
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -218,6 +218,7 @@ def export_list(file: Annotated[Path, typer.Argument(help="Where to.")], as_json
     from nurture.consent.suppressions.lists import COLUMNS, HEADER
     from nurture.database import audit
 
+    check_place(file)
     with opened() as house:
         part = file.with_name(f"{file.name}.part")
         with house.database.reading() as session, part.open("w", encoding="utf-8") as stream:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.output import emit, say
+from nurture.cli.output import emit, say, write
 from nurture.cli.workspace import opened
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def preview(
                 drafted.mail, drafted.delivery, house.house, drafted.recipient, person.email
             ).content
     if out is not None:
-        out.write_bytes({".eml": message, ".html": rendered.html.encode(), ".txt": rendered.text.encode()}[out.suffix])
+        forms: dict[str, str | bytes] = {".eml": message, ".html": rendered.html, ".txt": rendered.text}
+        write(out, forms[out.suffix])
     if as_json:
         emit({"subject": rendered.subject, "html": rendered.html, "text": rendered.text})
     elif out is None:

@@ -60,6 +60,17 @@ def test_a_preview_is_written_in_the_form_its_name_says(house: Terminal) -> None
     assert "</" not in text
 
 
+@pytest.mark.parametrize(
+    "words", [["preview", "evaluators:report", "--out"], ["contacts", "export"], ["suppression", "export"]]
+)
+def test_a_place_where_no_file_can_stand_is_told_in_one_sentence(house: Terminal, words: list[str]) -> None:
+    gone, taken = house.here / "gone" / "x.txt", house.here / "taken.txt"
+    taken.mkdir()
+    said = house.refused(*words, str(gone))
+    assert said == f"{gone}: there is no folder {gone.parent}; make it first, or name another one."
+    assert house.refused(*words, str(taken)) == f"{taken}: this is a folder; name a file in it, or another one."
+
+
 def test_a_preview_leaves_no_trace(house: Terminal) -> None:
     before = house.json("deliveries")
     house.type("preview", "evaluators:report")
