@@ -230,7 +230,10 @@ def resolve(
     verdict: Annotated[str, typer.Option("--as", help="sent, failed, or resend.")] = "",
     campaign: Annotated[str, typer.Option("--campaign", help="All uncertain ones of this campaign.")] = "",
     log: Annotated[
-        Path | None, typer.Option("--log", help="The log of the relay: what it says was taken is sent. - reads stdin.")
+        Path | None,
+        typer.Option(
+            "--log", help="The log of the relay: what it took is sent, what it sent back bounced. - reads stdin."
+        ),
     ] = None,
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,

@@ -14,7 +14,7 @@ from nurture.contacts.actions import mark_changed
 from nurture.contacts.store import Contact
 from nurture.contacts.zones import zone_of
 from nurture.database.engine import Session
-from nurture.delivery.doubts.actions import take_evidence
+from nurture.delivery.doubts.actions import TAKEN, take_evidence
 from nurture.delivery.notices import queue_notice
 from nurture.delivery.relayed.store import find_by_relay_id
 from nurture.delivery.store import Delivery, find_delivery, hold_for_recheck
@@ -131,7 +131,7 @@ def _note_reports(session: Session, matched: Matched, message: EmailMessage, now
 
 def _take_as_evidence(session: Session, matched: Matched, now: datetime) -> None:
     """What can be answered, sent back or left by its own address has arrived; before a bounce settles it for good."""
-    take_evidence(session, [one.id for one in matched.returned], "it was sent back to us", now)
+    take_evidence(session, [one.id for one in matched.returned], "it was sent back to us", now, TAKEN)
     take_evidence(session, [one.delivery_id for one in matched.ways_out], "somebody left by its address", now)
     take_evidence(session, [one.id for one in matched.deliveries], "it was answered", now)
 

@@ -149,5 +149,18 @@ def test_the_log_of_the_relay_settles_what_it_took(house: Terminal) -> None:
     [mail] = [one for one in house.json("deliveries") if one["id"] == str(NUMBER)]
     assert mail["status"] == "sent"
     assert mail["because"].startswith(
-        "it arrived: the relay's log says \"Mar 10 09:00:01 mx postfix/qmgr[12]: 4XyZ: … size=2930"
+        "the relay took it: the relay's log says \"Mar 10 09:00:01 mx postfix/qmgr[12]: 4XyZ: … size=2930"
     )
+
+
+def test_a_log_that_says_bounced_is_never_told_as_an_arrival(house: Terminal) -> None:
+    log = house.write(
+        f"Mar 10 09:00:01 mx postfix/cleanup[81]: 4XyZ: message-id=<{NUMBER}@acme.example>\n"
+        "Mar 10 09:00:09 mx postfix/smtp[90]: 4XyZ: to=<ana@reader.example>, dsn=5.1.1, status=bounced (550 no)\n",
+        "mail.log",
+    )
+    assert house.json("deliveries", "resolve", "--log", log) == {"settled": 1, "left": 0}
+    [mail] = [one for one in house.json("deliveries") if one["id"] == str(NUMBER)]
+    assert mail["status"] == "bounced"
+    assert mail["because"].startswith("bounced: 5.1.1; the relay's log says \"Mar 10 09:00:09 mx postfix/smtp[90]: ")
+    assert mail["because"].endswith('status=bounced (550 no)"')

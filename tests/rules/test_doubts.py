@@ -2,7 +2,7 @@
 
 import pytest
 
-from nurture.delivery.doubts.rules import find_taken
+from nurture.delivery.doubts.rules import Proof, find_taken
 
 OURS = "<7.Xy@acme.example>"
 CLEANUP = f"Mar 10 09:00:01 mx postfix/cleanup[81]: 4XyZ: message-id={OURS}"
@@ -10,9 +10,26 @@ QUEUED = "Mar 10 09:00:01 mx postfix/qmgr[12]: 4XyZ: from=<dana@acme.example>, s
 BOUNCED = "Mar 10 09:00:09 mx postfix/smtp[90]: 4XyZ: to=<ana@reader.example>, dsn=5.1.1, status=bounced (no such user)"
 
 
-@pytest.mark.parametrize("proof", [QUEUED, BOUNCED])
+SENT = BOUNCED.replace("dsn=5.1.1, status=bounced (no such user)", "dsn=2.0.0, status=sent (250 2.0.0 OK)")
+DEFERRED = BOUNCED.replace("dsn=5.1.1, status=bounced (no such user)", "dsn=4.2.1, status=deferred (busy)")
+EXPIRED = "Mar 15 09:00:09 mx postfix/qmgr[12]: 4XyZ: from=<dana@acme.example>, status=expired, returned to sender"
+
+
+@pytest.mark.parametrize("proof", [QUEUED, SENT, DEFERRED])
 def test_postfix_took_what_it_queued_or_handed_on(proof: str) -> None:
-    assert find_taken([CLEANUP, proof], {OURS}) == {OURS: proof}
+    assert find_taken([CLEANUP, proof], {OURS}) == {OURS: Proof(proof)}
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [(BOUNCED, "5.1.1"), (BOUNCED.replace("dsn=5.1.1, ", ""), "no status"), (EXPIRED, "4.4.7")],
+)
+def test_what_postfix_sent_back_it_had_taken_before(end: str, status: str) -> None:
+    assert find_taken([CLEANUP, QUEUED, DEFERRED, end], {OURS}) == {OURS: Proof(end, status)}
+
+
+def test_what_reached_somebody_did_not_come_back() -> None:
+    assert find_taken([CLEANUP, QUEUED, SENT, BOUNCED], {OURS}) == {OURS: Proof(QUEUED)}
 
 
 def test_postfix_names_a_mail_while_it_comes_in_and_that_proves_nothing() -> None:
@@ -27,7 +44,7 @@ def test_another_mails_line_proves_nothing_for_ours() -> None:
 
 def test_exim_names_a_mail_once_it_took_it() -> None:
     line = "2026-03-10 09:00:01 1tA-B-C <= dana@acme.example H=nurture [10.0.0.9] P=esmtps S=2930 id=7.Xy@acme.example"
-    assert find_taken([line], {OURS}) == {OURS: line}
+    assert find_taken([line], {OURS}) == {OURS: Proof(line)}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +57,7 @@ def test_exim_names_a_mail_once_it_took_it() -> None:
         (f"{OURS} could not be delivered", False),
         (f"{OURS} was never queued", False),
         (f'{{"message-id": "{OURS}", "delivered": false}}', False),
+        (f"{OURS} bounced, sent back to its sender", False),
         (f"delivery of {OURS} failed, a bounce was sent", False),
         ("accepted <9@acme.example>", False),
         ("", False),

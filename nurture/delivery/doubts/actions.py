@@ -9,19 +9,24 @@ from nurture.database.engine import Database, Session
 from nurture.delivery import actions
 from nurture.delivery.doubts import store
 from nurture.delivery.doubts.rules import find_taken
-from nurture.delivery.store import Delivery
+from nurture.delivery.rules import Status
+from nurture.delivery.store import Delivery, move
 
 _CHUNK = 200
 
 
-def take_evidence(session: Session, ids: Collection[int], what: str, now: datetime) -> int:
-    """`what` came of these mails, which is only possible if they arrived: those in doubt are sent. How many that were.
+#: What a piece of evidence proves: somebody had it before them, or it is on its way or came back.
+ARRIVED, TAKEN = "it arrived", "the relay took it"
+
+
+def take_evidence(session: Session, ids: Collection[int], what: str, now: datetime, proves: str = ARRIVED) -> int:
+    """`what` came of these mails, which is only possible if they were taken: those in doubt are sent. How many that were.
 
     Called by whoever sees an open, a click, a reply, a bounce or somebody leave. A mail that was in no doubt stays as it is.
     """
     if not ids:
         return 0
-    contacts = store.settle_as_sent(session, ids, f"it arrived: {what}, {now:%Y-%m-%d %H:%M} UTC", now)
+    contacts = store.settle_as_sent(session, ids, f"{proves}: {what}, {now:%Y-%m-%d %H:%M} UTC", now)
     mark_changed(session, [one for one in contacts if one is not None], now)
     return len(contacts)
 
@@ -49,14 +54,18 @@ def resolve_all(database: Database, campaign: str, verdict: str, now: datetime) 
 
 
 def resolve_by_log(database: Database, lines: Iterable[str], now: datetime) -> Resolved:
-    """Settle as sent what the log of the relay proves to have been taken."""
+    """Settle as sent what the log of the relay proves to have been taken, and as bounced what it sent back after that."""
     with database.reading() as session:
         doubted = {one.message_id: one.id for one in _walk(session) if one.message_id}
     taken = find_taken(lines, doubted.keys())
     settled = 0
     with database.writing(durable=True) as session:
-        for message_id, line in sorted(taken.items()):
-            settled += take_evidence(session, [doubted[message_id]], f'the relay\'s log says "{_short(line)}"', now)
+        for message_id, proof in sorted(taken.items()):
+            said, one = f'the relay\'s log says "{_short(proof.line)}"', doubted[message_id]
+            if take_evidence(session, [one], said, now, TAKEN):
+                settled += 1
+                if proof.returned:
+                    move(session, [one], Status.BOUNCED, now=now, because=f"bounced: {proof.returned}; {said}")
         return Resolved(settled, store.count_uncertain(session))
 
 
