@@ -8,6 +8,7 @@ import typer
 from nurture.cli.options import MOST
 from nurture.cli.output import emit, emit_each, read_id, say, table, warn
 from nurture.cli.workspace import opened
+from nurture.figures import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,9 +110,9 @@ def _document(one: "Delivery", email: str) -> dict[str, object]:
 def _why(one: "Delivery", now: "datetime") -> str:
     """Why it stands where it does, and what it waits for."""
     if one.because:
-        return one.because + (f" until {one.held_until:%Y-%m-%d %H:%M}" if one.held_until else "")
+        return one.because + (f" until {one.held_until:%Y-%m-%d %H:%M} UTC" if one.held_until else "")
     is_early = one.status == "queued" and one.due_at > now
-    return "; ".join([one.reply] * bool(one.reply) + [f"due {one.due_at:%Y-%m-%d %H:%M}"] * is_early)
+    return "; ".join([one.reply] * bool(one.reply) + [f"due {one.due_at:%Y-%m-%d %H:%M} UTC"] * is_early)
 
 
 def show_delivery(
@@ -145,14 +146,18 @@ def show_delivery(
         ]  # fmt: skip
         emit(_document(one, email) | {"attempted_at": one.attempted_at, "tries": heard})
         return
-    say(f"{one.campaign} {one.mail} to {email}, queued {one.queued_at:%Y-%m-%d %H:%M}: {one.status}.")
+    say(f"{one.campaign} {one.mail} to {email}, queued {one.queued_at:%Y-%m-%d %H:%M} UTC: {one.status}.")
     if because := _why(one, now):
         say(because)
-    table(
-        ("try", "ended", "heard", "relay", "what the relay said"),
-        [(each.number, each.ended_at, each.heard, each.relay, each.reply) for each in tries],
-        empty="No try of it has ended yet.",
-    )
+    unheard = one.attempts - len(tries) - (one.status == "sending")
+    if tries or unheard <= 0:
+        table(
+            ("try", "ended", "heard", "relay", "what the relay said"),
+            [(each.number, each.ended_at, each.heard, each.relay, each.reply) for each in tries],
+            empty="No try of it has ended yet." if one.attempts or one.settled_at is None else "It was never tried.",
+        )
+    if unheard > 0:
+        say(f"How {counted(unheard, 'try', 'tries')} of it ended, nobody heard.")
 
 
 def show_counts(
@@ -281,7 +286,7 @@ def _all(house: "App", campaign: str, verdict: str, *, is_sure: bool, as_json: b
         of = find_named(session, campaign) if campaign else ""
         count = store.count_uncertain(session, of)
     if count and not is_sure:
-        mails = f"{count:,} uncertain mails{f' of {of}' if of else ''}"
+        mails = f"{counted(count, 'uncertain mail')}{f' of {of}' if of else ''}"
         if as_json:
             raise BadInput(f"--yes: {mails} would be settled as {verdict}; say that you mean it.")
         typer.confirm(f"Settle {mails} as {verdict}?", abort=True, err=True)

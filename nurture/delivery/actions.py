@@ -252,8 +252,8 @@ def resolve(session: Session, delivery_id: int, verdict: str, now: datetime) -> 
     was_never_tried = delivery.status == Status.FAILED and not delivery.attempts and delivery.enrollment_id is None
     if delivery.status != Status.UNCERTAIN and not (was_never_tried and verdict == "resend"):
         raise BadInput(
-            f"delivery {delivery_id} is {delivery.status}; only an uncertain one can be resolved, and one that could "
-            "not be rendered sent again."
+            f"delivery {delivery_id} is {delivery.status}; only an uncertain one is resolved. One that failed because it "
+            "could not be rendered can be sent again, with --as resend."
         )
     values: dict[str, Any] = {"because": "resolved by hand"}
     if verdict == "resend":

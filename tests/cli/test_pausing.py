@@ -105,7 +105,11 @@ def test_what_waits_of_a_campaign_is_cancelled_for_good_and_nothing_follows_unse
         (["deliveries", "resolve", "--log", "."], "--log: there is no file .; name the log that the relay writes"),
         (["deliveries", "resolve", "--campaign", "weekly", "--as", "Sent"], '"Sent" is no verdict; say sent, failed'),
         (["deliveries", "resolve", str(NUMBER), "--campaign", "weekly", "--as", "sent"], "--campaign: one delivery is"),
-        (["deliveries", "resolve", "--as", "failed", "--json"], "--yes: 1 uncertain mails would be settled as failed;"),
+        (["deliveries", "resolve", "--as", "failed", "--json"], "--yes: 1 uncertain mail would be settled as failed;"),
+        (
+            ["deliveries", "resolve", str(NUMBER + 1), "--as", "sent"],
+            f"delivery {NUMBER + 1} is sent; only an uncertain one is",
+        ),
     ],
 )
 def test_what_cannot_be_paused_cancelled_or_resolved_ends_with_one_sentence(
