@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Wide enough for every line: a pipe folds nothing.
 _PIPE = 10_000
+#: Below so many columns a table in which a word would be cut is told row by row; beyond, only what is very long is cut.
+_NARROW, _WIDEST_HEAD = 120, 14
 
 
 def console(*, on_stderr: bool = False) -> "Console":
@@ -88,20 +90,52 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
         say(empty)
         return
     grid = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
+    heads = [_head(column, [row[number] for row in rows]) for number, column in enumerate(columns)]
+    for number, head in enumerate(heads):
         is_number = all(isinstance(row[number], int | float) for row in rows)
-        grid.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        grid.add_column(head, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         # As text, so that square brackets in somebody's name are no markup.
         grid.add_row(*(Text(shown(value)) for value in row))
     target = console()
     if target.is_terminal:
-        target.print(grid)
+        if (
+            target.width < _NARROW
+            and target.measure(grid, options=target.options.update(width=_PIPE)).minimum > target.width
+        ):
+            _print_blocks(target, heads, rows)
+        else:
+            target.print(grid)
         return
     with target.capture() as captured:
         target.print(grid)
     # In a pipe one row is one line, without the blanks that only align.
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines() if line.strip())
+
+
+def _head(column: str, values: Sequence[object]) -> str:
+    """The heading of a column; instants are told in UTC, and it says so."""
+    has_instants = any(isinstance(value, datetime) for value in values)
+    return f"{column} (UTC)" if has_instants and "(UTC)" not in column else column
+
+
+def _print_blocks(target: "Console", heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """The rows where the terminal has no room for a table: one below the other, what is empty left out."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    for number, row in enumerate(rows):
+        block = Table.grid(padding=(0, 2, 0, 0))
+        block.add_column(style="dim", max_width=min(max(map(len, heads[1:])), _WIDEST_HEAD))
+        block.add_column(overflow="fold")
+        for head, value in zip(heads[1:], row[1:], strict=True):
+            if value is not None and value != "":
+                block.add_row(head, Text(shown(value)))
+        if number:
+            target.print()
+        target.print(Text(shown(row[0]), style="bold"))
+        target.print(Padding(block, (0, 0, 0, 2), expand=False))
 
 
 def shown(value: object) -> str:

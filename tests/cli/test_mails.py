@@ -1,5 +1,6 @@
 """`nurture deliveries` and `nurture newsletter`: what went to whom, and who was left out."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from nurture.delivery.store import Delivery
 from tests.cli.conftest import NUMBER
 from tests.support.relays import SmtpRelay
 from tests.support.terminals import Terminal
+from tests.support.typists import typing
 
 
 def test_the_json_of_deliveries_is_what_scripts_rely_on(house: Terminal) -> None:
@@ -55,7 +57,7 @@ def test_what_waits_for_its_hour_or_for_the_next_try_says_until_when(house: Term
         one.status, one.reply = "queued", "451 4.7.1 come back later"
         one.due_at = datetime(2036, 3, 10, 8, tzinfo=UTC)
     out, _ = house.type("deliveries", "--status", "queued")
-    assert "451 4.7.1 come back later; due 2036-03-10 08:00" in out
+    assert "451 4.7.1 come back later; due 2036-03-10 08:00 UTC" in out
     assert "due 2036-03-10 08:00" in house.type("deliveries", "show", str(NUMBER))[0]
     with database.writing() as session:
         session.get_one(Delivery, NUMBER).due_at = datetime(2026, 3, 10, 8, tzinfo=UTC)
@@ -213,6 +215,45 @@ def test_a_delivery_shows_each_of_its_tries_with_what_the_relay_said(working: Te
 
 
 def test_a_delivery_that_was_never_tried_and_one_that_is_not_there_are_a_sentence_each(house: Terminal) -> None:
+    with house.open_database().writing() as session:
+        one = session.get_one(Delivery, NUMBER + 1)
+        one.status, one.attempts, one.settled_at = "queued", 0, None
     assert house.type("deliveries", "show", str(NUMBER + 1))[0].endswith("No try of it has ended yet.\n")
     assert house.json("deliveries", "show", str(NUMBER + 1))["tries"] == []
     assert house.refused("deliveries", "show", "17").startswith("There is no delivery 17;")
+
+
+def test_a_delivery_that_somebody_settled_says_that_nobody_heard_how_its_try_ended(house: Terminal) -> None:
+    house.type("deliveries", "resolve", str(NUMBER), "--as", "failed")
+    out, _ = house.type("deliveries", "show", str(NUMBER))
+    heading, why, unheard = out.splitlines()
+    assert re.fullmatch(
+        r"sequence:evaluators report to ana@reader\.example, queued \d{4}-\d\d-\d\d \d\d:\d\d UTC: failed\.", heading
+    )
+    assert (why, unheard) == ("resolved by hand", "How 1 try of it ended, nobody heard.")
+
+
+def test_one_mail_in_doubt_is_one_mail(house: Terminal) -> None:
+    said = house.refused("deliveries", "resolve", "--as", "sent", "--json")
+    assert said == "--yes: 1 uncertain mail would be settled as sent; say that you mean it."
+
+
+@pytest.mark.parametrize("words", [["deliveries"], ["deliveries", "counts"], ["deliveries", "uncertain"]], ids=" ".join)
+def test_where_a_table_would_cut_words_its_rows_stand_one_below_the_other(house: Terminal, words: list[str]) -> None:
+    rows = house.json(*words)
+    with typing(house.workspace, *words, columns=60) as typist:
+        assert typist.end() == 0
+    lines = re.sub("\x1b\\[[0-9;]*m", "", typist.seen).splitlines()
+    assert all(len(line) <= 60 for line in lines)
+    heads = [line for line in lines if line and not line.startswith(" ")]
+    assert heads[: len(rows)] == [one.get("id") or one["campaign"] for one in rows]
+    assert [line.split() for line in lines].count([]) >= len(rows) - 1
+    wanted = ["audience", "2"] if "counts" in words else ["to", "ana@reader.example"]
+    assert wanted in [line.split() for line in lines]
+
+
+def test_in_a_wide_terminal_a_mail_is_a_row(house: Terminal) -> None:
+    with typing(house.workspace, "deliveries", columns=180) as typist:
+        assert typist.end() == 0
+    assert re.search(rf"{NUMBER} +ana@reader\.example +uncertain ", typist.seen)
+    assert "queued (UTC)" in typist.seen

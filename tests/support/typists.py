@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,10 +55,13 @@ class Typist:
 
 
 @contextmanager
-def typing(workspace: Path, *words: str) -> Iterator[Typist]:
-    """`nurture` at a terminal, in a workspace."""
+def typing(workspace: Path, *words: str, columns: int = 80) -> Iterator[Typist]:
+    """`nurture` at a terminal so wide, in a workspace."""
     terminal, inside = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NURTURE_")}
+    termios.tcsetwinsize(inside, (40, columns))
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("NURTURE_") and name != "COLUMNS"
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "nurture", "--workspace", str(workspace), *words],
         stdin=inside, stdout=inside, stderr=inside, start_new_session=True, env=environment,
