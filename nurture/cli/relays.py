@@ -10,6 +10,7 @@ from nurture.cli.workspace import folder
 
 if TYPE_CHECKING:
     from nurture.relays.profiles import Profile
+    from nurture.settings import Settings
 
 Relay = Annotated[str, typer.Argument(metavar="RELAY", help="The relay, as `nurture relays` lists it.")]
 
@@ -22,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_relays(context: typer.Context, as_json: Json = False) -> None:
-    """List the relays that `nurture connect` knows, with their limits, and which of them are connected here.
+    """List the relays that `nurture connect` knows, and under which names they are connected here.
+
+    A relay that settings.toml names by its host counts as well, however it came there.
 
     Example: nurture relays
     """
@@ -31,16 +34,36 @@ def list_relays(context: typer.Context, as_json: Json = False) -> None:
 
     if context.invoked_subcommand:
         return
-    connected = [one.provider for one in read_settings(folder()).relays] if (folder() / SETTINGS_FILE).exists() else []
+    here = _connected(read_settings(folder())) if (folder() / SETTINGS_FILE).exists() else {}
     profiles = list_profiles()
     if as_json:
-        emit([{**_as_document(one), "connected": one.name in connected} for one in profiles])
+        emit(
+            [
+                {**_as_document(one), "connected": one.name in here, "connected_as": here.get(one.name, [])}
+                for one in profiles
+            ]
+        )
         return
     table(
-        ("relay", "what it is", "wants an opt-in", "connected"),
-        [(one.name, one.title, one.terms.demand_opt_in, one.name in connected) for one in profiles],
+        ("relay", "what it is", "wants an opt-in", "connected as"),
+        [(one.name, one.title, one.terms.demand_opt_in, ", ".join(here.get(one.name, []))) for one in profiles],
         empty="There is none.",
     )
+
+
+def _connected(settings: "Settings") -> dict[str, list[str]]:
+    """The names of the relays of settings.toml, by which known one each is; one that nobody described is our own."""
+    from nurture.delivery.rules import is_loopback
+    from nurture.relays.hosts import find_profile_of
+
+    places = [(one.name, one.provider, one.host) for one in settings.relays]
+    if not places and not is_loopback(settings.smtp.host):  # else it is as nobody has changed it yet
+        places = [("smtp", "", settings.smtp.host)]
+    found: dict[str, list[str]] = {}
+    for name, provider, host in places:
+        profile = find_profile_of(provider, host)
+        found.setdefault(profile.name if profile else "own", []).append(name)
+    return found
 
 
 def show(

@@ -376,6 +376,17 @@ def test_relays_are_listed_and_shown(terminal: Terminal, relay: ScriptedRelay) -
     listed = {one["name"]: one for one in terminal.json("relays")}
     assert [name for name, one in listed.items() if one["connected"]] == ["own"]
     assert listed["ses"]["checked_on"] == "2026-11-22"
+    settings = terminal.workspace / "settings.toml"
+    more = [("ses-eu", "email-smtp.eu-central-1.amazonaws.com"), ("ses-us", "email-smtp.us-east-1.amazonaws.com")]
+    with settings.open("a", encoding="utf-8") as file:
+        file.writelines(f'\n[[relays]]\nname = "{name}"\nhost = "{host}"\n' for name, host in (*more, ("house", "mx")))
+    listed = {one["name"]: one for one in terminal.json("relays")}
+    assert {name: one["connected_as"] for name, one in listed.items() if one["connected"]} == {
+        "ses": ["ses-eu", "ses-us"],
+        "own": ["own", "house"],
+    }
+    [line] = [line for line in terminal.type("relays")[0].splitlines() if line.split()[:1] == ["ses"]]
+    assert line.endswith("ses-eu, ses-us")
     out, _ = terminal.type("relays", "show", "postmark")
     assert "Not verified:" in out
     assert terminal.json("relays", "show", "ses")["terms"]["demand_opt_in"] is True
