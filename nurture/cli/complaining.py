@@ -24,7 +24,7 @@ def list_complaints(context: typer.Context, as_json: Json = False) -> None:
     """How many readers called our mail spam within 30 days, by provider; receivers ask for less than 0.1 %.
 
     Google sends no reports: its rate is not measured here until somebody enters the one that Postmaster Tools shows, with
-    `nurture complaints set`; after a month it is not known any more. Above 0.3 % providers block; a campaign that reaches
+    `nurture complaints set`; after a month it is not known any more. From 0.3 % on providers block; a campaign that reaches
     it stops by itself.
 
     Example: nurture complaints --json
@@ -70,8 +70,9 @@ def enter(
     from nurture.delivery.complaints.rules import LOOK_BACK, Figure
     from nurture.delivery.complaints.store import enter as keep
     from nurture.delivery.complaints.store import provider_meant
-    from nurture.delivery.pacing.providers import SILENT_ABOUT_COMPLAINTS
+    from nurture.delivery.pacing.providers import PROVIDERS, SILENT_ABOUT_COMPLAINTS
     from nurture.errors import BadInput
+    from nurture.merging.correcting import get_right_domain
 
     try:
         day = date.fromisoformat(on)
@@ -79,9 +80,11 @@ def enter(
         raise BadInput(f'--on "{on}" is no day; write it such as 2026-03-09.') from None
     figure = Figure(provider_meant(domain), percent, day)
     if figure.provider not in SILENT_ABOUT_COMPLAINTS:
+        if figure.provider not in PROVIDERS:
+            get_right_domain(domain)
         raise BadInput(
-            f'"{domain}" is not {" or ".join(sorted(SILENT_ABOUT_COMPLAINTS))}: everybody else sends a report for each '
-            "complaint, and their rate is counted here."
+            f'"{domain}" is not {" or ".join(sorted(SILENT_ABOUT_COMPLAINTS))}: a rate is entered for no other provider. '
+            "The rate of each is counted here from the complaints that are reported to us."
         )
     with opened() as house, house.database.writing() as session:
         today = house.clock.now().date()

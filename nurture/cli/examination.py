@@ -238,5 +238,5 @@ def _complaints(house: "App") -> Finding:
         "complaints",
         False,
         what,
-        "receivers block above 0.3 %: mail only those who read, and look at `nurture complaints`",
+        "receivers block from 0.3 % on: mail only those who read, and look at `nurture complaints`",
     )

@@ -54,6 +54,9 @@ def test_what_google_does_not_tell_is_shown_once_somebody_entered_it(house: Term
     for unmeasured in ("yahoo.com", "gmial.com"):
         # A figure that nobody would ever look at.
         assert "is not google" in house.refused("complaints", "set", unmeasured, "0.4", "--on", "2026-03-09")
+    assert house.refused("complaints", "set", "no domain", "0.4", "--on", "2026-03-09") == (
+        '"no domain" is no domain; write it as in an address, such as gmail.com.'
+    )
     assert house.refused("complaints", "set", "gmail.com", "0.1", "--on", "monday").startswith(
         '--on "monday" is no day'
     )
