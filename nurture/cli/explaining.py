@@ -55,6 +55,7 @@ def _say_share(share: "Explained") -> None:
 def _readings(house: "App", name: str) -> Iterator[tuple[Path, "Reading"]]:
     from nurture.cli.trying import find_mail
     from nurture.cli.workspace import folder
+    from nurture.errors import NotFound
     from nurture.rendering.compiling import compile_mail
     from nurture.rendering.explaining import read_file, read_folder
     from nurture.rendering.loading import Reading
@@ -69,6 +70,10 @@ def _readings(house: "App", name: str) -> Iterator[tuple[Path, "Reading"]]:
         if path.is_file():
             yield path, read_file(templates, templates, path)
             return
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise NotFound(
+            f"{name}: there is no such folder; name any folder with mails in it, or a mail of this workspace."
+        )
     wanted = find_mail(house, name)
     source = MailSource.from_json(wanted.unit.content["mails"][wanted.mail])
     yield Path(source.template), Reading(source, {}, (), compiled=compile_mail(source))

@@ -87,6 +87,10 @@ def doctor(
     """
     from nurture.cli.examination import examine
     from nurture.cli.round_tripping import make_round_trip
+    from nurture.errors import BadInput
+
+    if not round_trip and (to or imap or user):
+        raise BadInput("--to, --imap and --user say where a round trip goes; add --round-trip, or leave them out.")
 
     with opened() as house:
         findings = make_round_trip(house, to=to, imap=imap, user=user, wait=wait) if round_trip else examine(house)

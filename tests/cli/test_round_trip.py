@@ -153,3 +153,8 @@ def test_without_a_mailbox_it_says_how_to_have_one(house: Terminal) -> None:
     for server in ("imap.example:99x", "imaps://imap.example", ":993"):
         assert f"--imap: {server} is no server" in house.refused(*elsewhere, server)
     assert "belong together" in house.refused("doctor", "--round-trip", "--to", "a@b.example")
+
+
+def test_a_mailbox_without_a_round_trip_is_refused(house: Terminal) -> None:
+    said = house.refused("doctor", "--to", "you@acme.example")
+    assert said == "--to, --imap and --user say where a round trip goes; add --round-trip, or leave them out."

@@ -84,6 +84,8 @@ def test_a_preview_leaves_no_trace(house: Terminal) -> None:
         (["evaluators:report", "--contact", "eve@reader.example"], "eve@reader.example: there is no such contact;"),
         (["evaluators:report", "--out", "mail.pdf"], "mail.pdf: end the name with .eml, .html or .txt, which says what to write."),
         (["sequences/evaluators/reprot"], "templates/sequences/evaluators/reprot:1:1: there is no mail"),
+        (["/nonexist", "--explain"], "/nonexist: there is no such folder; name any folder with mails in it, or a mail"),
+        (["../settings", "--explain"], "../settings: there is no such folder; name any folder with mails in it, or a mail"),
         (["../settings"], 'templates/../settings:1:1: "../settings" leads outside templates/'),
     ],
 )  # fmt: skip
