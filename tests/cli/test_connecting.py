@@ -229,7 +229,7 @@ def test_regions_have_hosts_and_a_relay_in_the_way_is_named(terminal: Terminal) 
         (["brevo"], "--username is missing, and there is nobody to ask for it: SMTP login, as the SMTP tab shows it."),
         (["brevo", "--username", "a"], "--password-file is missing, and there is nobody to ask for it; it names a file, or - for stdin."),
         (["brevo", "--sign-in", "oauth"], '--sign-in: Brevo has no way in by "oauth", but by password.'),
-        (["own", "--host", "127.0.0.1", "--sign-in", "address", "--no-test", "--per-second", "inf"], "settings.toml:38: relays.per_second: inf is not a number that ends; write it in digits."),
+        (["own", "--host", "127.0.0.1", "--sign-in", "address", "--no-test", "--per-second", "inf"], "relays.per_second: inf is not a number that ends; write it in digits. Nothing was written."),
         (["own"], "--host is missing, and there is nobody to ask for it: Host of the relay."),
     ],
 )  # fmt: skip

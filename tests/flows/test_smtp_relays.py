@@ -349,8 +349,8 @@ def test_a_rehearsal_needs_every_relay_on_this_machine(tmp_path: Path) -> None:
         ('[[relays]]\nname = "ses"\nhost = "x"\npassword = "p"', {}, "settings.toml:4: relays.password is a secret; move it to [relays.ses] in .nurture/secrets or set NURTURE_RELAYS__SES__PASSWORD."),
         ('[[relays]]\nname = "SES"\nhost = "x"', {}, 'settings.toml:2: relays.name: "SES" is no name of a relay; write small letters, digits and hyphens, such as "ses-eu".'),
         ('[[relays]]\nname = "ses"', {}, "settings.toml:1: relays.host is missing; add it."),
-        (TWO, {"NURTURE_RELAYS__SESEU__PASSWORD": "p"}, 'NURTURE_RELAYS__SESEU__PASSWORD: settings.toml has no relay seseu; add it below [[relays]]. Did you mean "ses_eu"?'),
-        (TWO, {"NURTURE_RELAYS__OWN__PORT": "x"}, 'NURTURE_RELAYS__OWN__PORT: "x" is not a whole number.'),
+        (TWO.format(host="x"), {"NURTURE_RELAYS__SESEU__PASSWORD": "p"}, 'NURTURE_RELAYS__SESEU__PASSWORD: settings.toml has no relay seseu; add it below [[relays]]. Did you mean "ses_eu"?'),
+        (TWO.format(host="x"), {"NURTURE_RELAYS__OWN__PORT": "x"}, 'NURTURE_RELAYS__OWN__PORT: "x" is not a whole number.'),
         ("", {"NURTURE_RELAYS": "x"}, 'NURTURE_RELAYS: "x" is not a list; write it as ["…", "…"].'),
     ],
 )  # fmt: skip
