@@ -71,7 +71,9 @@ class _Counts:
         """A process of xdist ended: take over what it counted."""
         self._examples.update(getattr(node, "workeroutput", {}).get(_KEY, {}))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
+        """Before xdist waits for its processes, which have reported by then."""
         output = getattr(self._config, "workeroutput", None)
         if output is not None:
             output[_KEY] = dict(self._examples)

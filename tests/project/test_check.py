@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,29 +40,35 @@ def test_examples_and_skips_are_counted_over_all_processes(tmp_path: Path, proce
     counts = tmp_path / "counts.json"
     command = [sys.executable, "-m", "pytest", "-q", "-n", processes, "-p", "tests.project.counting"]
     command += ["--counts", str(counts), "-c", "/dev/null", "--rootdir", str(tmp_path), str(tmp_path)]
-    status = _ended(command, tmp_path / "printed.txt")
-    assert status == 0, f"{status}: {(tmp_path / 'printed.txt').read_text(encoding='utf-8')}"
-    found = json.loads(counts.read_text(encoding="utf-8"))
+    found = _counted(command, counts, tmp_path / "printed.txt")
     assert (found["properties"], found["examples"]) == (2, 35)
     assert found["outcomes"] == {"passed": 2, "skipped": 1}
     assert list(found["skipped"].values()) == ["no reason at all"]
 
 
-def _ended(command: list[str], printed: Path) -> int | None:
-    """How a run ended that takes two seconds; None: it never did.
+def _counted(command: list[str], counts: Path, printed: Path) -> Any:
+    """What a run that takes two seconds says of itself.
 
-    Now and then, within a run of many tests, xdist waits for ever for a process that it started (pytest-dev/pytest-xdist#110): what is
-    asked here is what was counted, so such a run is ended, with its processes, and begun anew.
+    Within a run of many tests, xdist now and then waits for ever for processes that it started and that have reported
+    (pytest-dev/pytest-xdist#110). What is asked here is what was counted, so whoever has written that is not waited for.
     """
-    for _ in range(3):
-        with printed.open("w", encoding="utf-8") as file:
-            run = subprocess.Popen(command, cwd=REPOSITORY, stdout=file, stderr=file, start_new_session=True)
-        try:
-            return run.wait(timeout=30)
-        except subprocess.TimeoutExpired:
+    with printed.open("w", encoding="utf-8") as file:
+        environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+        run = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdout=file, stderr=file, start_new_session=True
+        )
+    try:
+        status = run.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        status = 0 if counts.exists() else -signal.SIGABRT
+        with suppress(subprocess.TimeoutExpired):
+            os.killpg(run.pid, signal.SIGABRT)  # and say where they stand
+            run.wait(timeout=10)
+        with suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
-    return None
+        run.wait()
+    assert status == 0, f"{status}: {printed.read_text(encoding='utf-8')}"
+    return json.loads(counts.read_text(encoding="utf-8"))
 
 
 def silenced(*lines: str) -> list[tuple[str, str]]:
