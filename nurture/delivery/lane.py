@@ -7,10 +7,9 @@ given up, for nothing may be said to a relay that waits for a body but the body.
 the message after that as well: when its answer comes at last, twenty connections have only to ask.
 
 As long as nothing is in the way, message follows message by calls alone: `_ask`, `answered` by the shared commit,
-`_write_body`, `_heard` from the connection, `_ask` again. That costs a third of what waiting in coroutines does, for
-each wait is a future, a task that is waked and a turn of the loop. Everything else is a detour: a coroutine that sees to
-one thing and says what comes next. A lane that gets no connection gives back what it has written and rests, as long as others
-are at work (`road`). Called by the sender, on its event loop.
+`_write_body`, `_heard` from the connection, `_ask` again. That costs a third of what waiting in coroutines does. All
+else is a detour: a coroutine that sees to one thing and says what comes next. A lane that gets no connection gives back
+what it has written and rests, as long as others are at work (`road`). Called by the sender, on its event loop.
 """
 
 import asyncio
@@ -55,12 +54,13 @@ class Lane:
         self._at_hand: Written | None = None
         self._behind: Written | None = None
         self._after: Written | None = None  # the message after the one behind
+        self._permitted: Ready | None = None  # the one at hand, while nothing of its body is written
         self._odd: Callable[[], None] | None = None  # what is to be stored about a mail that was not written
         self._turned: asyncio.Future[Detour]  # why the calls have stopped
 
     async def carry(self) -> None:
         """Carry messages until there is none for this relay."""
-        self._at_hand = self._behind = self._after = self._odd = None
+        self._at_hand = self._behind = self._after = self._odd = self._permitted = None
         detour: Detour = self._rest if self in self._road.down else self._take_another
         try:
             while detour is not None:
@@ -70,9 +70,9 @@ class Lane:
                 await self._connection.abandon()
         except BaseException:
             self._road.supply.give_up()  # the others finish what they have at hand
-            if self._ended is not None:
-                ended, self._ended = self._ended, None
-                self._road.commits.owe(ended)
+            self._owe()
+            if self._permitted is not None:
+                self._road.commits.unsay(self._permitted)
             if self._connection is not None:
                 # An envelope may be with the relay; the next run begins with another one.
                 await self._connection.abandon()
@@ -132,6 +132,7 @@ class Lane:
             connection, one = self._connection, self._at_hand
             assert connection is not None
             assert one is not None
+            self._permitted = one.ready if stop is None else None
             if stop is not None:
                 self._road.counts[_word_for(stop)] += 1
                 self._turn_aside(self._take_back)
@@ -154,14 +155,13 @@ class Lane:
         ahead = None
         if behind is not None and connection.can_pipeline and self._may_leave_now(behind.ready):
             ahead = behind.envelope
+        self._permitted = None
         connection.hand_over(one.parts, self._heard, ahead, is_clean=True)
 
     def _heard(self, outcome: Outcome) -> None:
         if self._turned.done():  # as above; that the body was handed over is known all the same
             self._note(outcome)
-            if self._ended is not None:
-                ended, self._ended = self._ended, None
-                self._road.commits.owe(ended)
+            self._owe()
             return
         try:
             self._note(outcome)
@@ -177,8 +177,14 @@ class Lane:
 
     def _note(self, outcome: Outcome) -> None:
         assert self._at_hand is not None
+        self._permitted = None
         self._road.counts[_COUNTED[outcome.heard]] += 1
         self._ended = Ended(self._at_hand.ready.delivery, outcome)
+
+    def _owe(self) -> None:
+        if self._ended is not None:
+            ended, self._ended = self._ended, None
+            self._road.commits.owe(ended)
 
     def _may_leave_now(self, one: Ready) -> bool:
         return not self._road.is_stopping and (not one.pace.leaves or self._pause_before(one) <= 0)
@@ -214,9 +220,7 @@ class Lane:
     async def _take_next(self) -> Detour:
         """On to the message behind, or to one that is still to come."""
         self._at_hand, self._behind = self._behind, None
-        if self._at_hand is None:
-            return self._take_another
-        return self._get_ready
+        return self._take_another if self._at_hand is None else self._get_ready
 
     async def _take_another(self) -> Detour:
         """Nobody waits for an answer meanwhile: a message may be long in coming."""

@@ -31,6 +31,7 @@ from nurture.delivery.waves.store import CampaignWave
 from nurture.engines.rounds import run_due
 from nurture.privacy import erasing
 from tests.flows.test_faults import PEOPLE, SetClock, Town, address, open_again, settled, sink, town, with_a_sender
+from tests.support.counting import SILENCE
 
 __all__ = ["open_again", "sink", "town"]  # fixtures
 
@@ -281,6 +282,31 @@ def test_nothing_stays_half_sent_when_a_run_is_cancelled(town: Town, at: int) ->
     with_a_sender(town, send)
     town.send_until_all_is_settled()
     town.judge(most_uncertain=4)
+
+
+def test_what_was_permitted_when_a_run_is_cancelled_leaves_in_the_next_one(town: Town) -> None:
+    """The relay has the envelope and thinks about it: no body was written, so nothing is in doubt."""
+    waits: list[Callable[[], object]] = []
+
+    def think(stage: str, _: str) -> str:
+        if stage != "data" or not waits:
+            return ""
+        waits.pop()()
+        return SILENCE
+
+    async def send(sender: Sender) -> None:
+        loop = asyncio.get_running_loop()
+        running = asyncio.create_task(sender.drain())
+        waits.append(lambda: loop.call_soon_threadsafe(running.cancel))
+        town.sink.act = think
+        with suppress(asyncio.CancelledError):
+            await running
+        await sender.drain()
+        assert town.statuses() == {"sent": PEOPLE}
+        await sender.close()
+
+    with_a_sender(town, send)
+    town.judge()
 
 
 def test_an_erasure_waits_for_the_mail_on_its_way_and_for_nobody_elses(crew: Crew, town: Town) -> None:
